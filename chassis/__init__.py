@@ -1,0 +1,1 @@
+"""What every service gets. No business word lives here."""

@@ -1,0 +1,287 @@
+"""NATS JetStream: fsynced publishing, ordered consumers, dead letters.
+
+    publish(message) ─▶ stream OWNER (marketwin.OWNER.v1.>) ─▶ consume(durable, subjects, handle)
+                                                                 │ handled       → ack
+                                                                 │ Unavailable   → again, for as long as it takes
+                                                                 └ anything else → again 5 times, then stream DEAD
+
+A subject is the full name of the protobuf message, then an optional key. The owner is its second word.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import nats
+import structlog
+from google.protobuf.message import Message as ProtoMessage
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import BadRequestError, NotFoundError
+from opentelemetry.trace import SpanKind
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from chassis.errors import ChassisError, Unavailable
+from chassis.telemetry import carry, span, where
+
+log = structlog.get_logger()
+
+KEPT_S = 7 * 24 * 3600
+DEDUPE_S = 2 * 3600
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+MAX_ATTEMPTS = 5
+PULL_BATCH = 64
+PULL_EXPIRES_S = 30.0
+PUBLISH_TIMEOUT_S = 5.0
+MESSAGE_ID = "Nats-Msg-Id"
+DEAD_STREAM = "DEAD"
+
+_TRANSIENT = (Unavailable, OperationalError, InterfaceError, OSError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as a handler sees it."""
+
+    subject: str
+    data: bytes
+    message_id: str
+    """Stays the same when the message is delivered or published again."""
+    attempt: int
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Message], Awaitable[None]]
+
+
+def subject_of(message: ProtoMessage | type[ProtoMessage], key: str = "") -> str:
+    """Full message name, plus the key where one is given."""
+    name = message.DESCRIPTOR.full_name
+    return f"{name}.{key}" if key else name
+
+
+class Bus:
+    """A connection to JetStream."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._stream: JetStreamContext = client.jetstream(timeout=PUBLISH_TIMEOUT_S)
+
+    @property
+    def is_connected(self) -> bool:
+        return bool(self._client.is_connected)
+
+    async def publish(
+        self, subject: str, data: bytes, *, message_id: str, headers: dict[str, str] | None = None
+    ) -> bool:
+        """Publishes and waits for the fsynced acknowledgement; True when the message had been published before.
+
+        Raises Unavailable when no acknowledgement came: the message may or may not be in the log, and the
+        same message id may be published again.
+        """
+        sent = {MESSAGE_ID: message_id, **(headers if headers is not None else carry())}
+        try:
+            ack = await self._stream.publish(subject, data, headers=sent)
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise Unavailable("the log did not acknowledge in time", retry_after_s=1) from error
+        return bool(ack.duplicate)
+
+    async def ensure_stream(self, owner: str) -> None:
+        """Creates the stream of an owner where it does not exist yet."""
+        await self._ensure(owner.upper(), [f"marketwin.{owner}.v1.>"])
+
+    async def _ensure(self, name: str, subjects: list[str]) -> None:
+        config = StreamConfig(
+            name=name,
+            subjects=subjects,
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            max_age=KEPT_S,
+            duplicate_window=DEDUPE_S,
+            max_msg_size=MAX_MESSAGE_BYTES,
+            num_replicas=1,
+        )
+        try:
+            await self._stream.add_stream(config)
+        except BadRequestError:
+            log.info("bus.stream_kept", stream=name)
+
+    async def consume(self, *, durable: str, subjects: Sequence[str], handle: Handler) -> None:
+        """Feeds every message of the subjects to `handle`, in order, for ever.
+
+        All subjects must belong to one owner. A message that fails for a reason of its own goes to the dead letters
+        `dead.DURABLE` after 5 attempts; one that fails because something is away is tried until it is back.
+        """
+        owner = subjects[0].split(".")[1]
+        await self.ensure_stream(owner)
+        await self._ensure(DEAD_STREAM, ["dead.>"])
+        await self._ensure_consumer(owner.upper(), durable, list(subjects))
+        pull = _Pull(self._client, owner.upper(), durable)
+        async for message in pull.messages():
+            await self._deliver(durable, message, handle)
+
+    async def _ensure_consumer(self, stream: str, durable: str, subjects: list[str]) -> None:
+        config = ConsumerConfig(
+            durable_name=durable,
+            filter_subjects=subjects,
+            ack_policy=AckPolicy.EXPLICIT,
+            deliver_policy=DeliverPolicy.ALL,
+            ack_wait=120,
+            max_ack_pending=PULL_BATCH * 2,
+            max_deliver=-1,
+        )
+        await self._stream.add_consumer(stream, config)
+
+    async def _deliver(self, durable: str, raw: Msg, handle: Handler) -> None:
+        message = _message(raw)
+        attempt = message.attempt
+        while True:
+            try:
+                with span(
+                    f"{durable} hears {raw.subject}",
+                    headers=message.headers,
+                    kind=SpanKind.CONSUMER,
+                    attempt=attempt,
+                ):
+                    await handle(message)
+                await raw.ack()
+                return
+            except _TRANSIENT as error:
+                log.warning("bus.waits", durable=durable, error=type(error).__name__, attempt=attempt)
+                await raw.in_progress()
+            except Exception as error:
+                log.error(
+                    "bus.handler_failed",
+                    durable=durable,
+                    subject=raw.subject,
+                    message_id=message.message_id,
+                    attempt=attempt,
+                    error=type(error).__name__,
+                    where=where(error),
+                )
+                if attempt >= MAX_ATTEMPTS:
+                    await self._bury(durable, raw, message, error)
+                    return
+            await asyncio.sleep(min(5.0, 0.1 * 2**attempt) * random.uniform(0.5, 1.0))  # noqa: S311  # jitter
+            attempt += 1
+
+    async def _bury(self, durable: str, raw: Msg, message: Message, error: Exception) -> None:
+        text = error.message if isinstance(error, ChassisError) else ""
+        headers = {
+            **message.headers,
+            "Dead-Subject": raw.subject,
+            "Dead-Error": type(error).__name__,
+            "Dead-Message": text,
+        }
+        headers.pop(MESSAGE_ID, None)
+        await self.publish(f"dead.{durable}", raw.data, message_id=f"{durable}:{message.message_id}", headers=headers)
+        await raw.term()
+        log.error("bus.dead_letter", durable=durable, subject=raw.subject, message_id=message.message_id)
+
+    async def pending(self, stream: str, durable: str) -> int:
+        """Messages that a consumer has not acknowledged yet; 0 when the consumer does not exist."""
+        try:
+            found = await self._stream.consumer_info(stream, durable)
+        except NotFoundError:
+            return 0
+        return int(found.num_pending or 0) + int(found.num_ack_pending or 0)
+
+    async def listen(self, subjects: Sequence[str], handle: Handler) -> None:
+        """Feeds new messages to `handle` without acknowledging them, for ever: for live copies that start from now."""
+        owner = subjects[0].split(".")[1]
+        await self.ensure_stream(owner)
+        received: asyncio.Queue[Msg] = asyncio.Queue(maxsize=1024)
+        subscriptions = [await self._client.subscribe(subject, cb=received.put) for subject in subjects]
+        try:
+            while True:
+                raw = await received.get()
+                headers = dict(raw.headers or {})
+                await handle(Message(raw.subject, raw.data, headers.get(MESSAGE_ID, ""), 1, headers))
+        finally:
+            for subscription in subscriptions:
+                await subscription.unsubscribe()
+
+
+def _message(raw: Msg) -> Message:
+    headers = dict(raw.headers or {})
+    metadata = raw.metadata
+    fallback = f"{metadata.stream}:{metadata.sequence.stream}"
+    return Message(raw.subject, raw.data, headers.get(MESSAGE_ID, fallback), metadata.num_delivered, headers)
+
+
+class _Pull:
+    """A continuous pull with an inbox of its own: asks for more before it runs dry.
+
+    `PullSubscription.fetch` of nats-py opens and times out a request per call and can stall after a reconnect.
+    """
+
+    def __init__(self, client: Client, stream: str, durable: str) -> None:
+        self._client = client
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
+        self._inbox = client.new_inbox()
+        self._asked = 0
+
+    async def messages(self) -> AsyncIterator[Msg]:
+        subscription = await self._client.subscribe(self._inbox)
+        try:
+            while True:
+                if self._asked < PULL_BATCH // 2:
+                    await self._ask()
+                try:
+                    raw = await subscription.next_msg(timeout=PULL_EXPIRES_S + 5)
+                except (TimeoutError, nats.errors.TimeoutError):
+                    self._asked = 0
+                    continue
+                if raw.headers and "Status" in raw.headers and not raw.reply:
+                    self._asked = 0
+                    await self._pause_if_broken(raw.headers["Status"])
+                    continue
+                self._asked -= 1
+                yield raw
+        finally:
+            if not self._client.is_closed:
+                await subscription.unsubscribe()
+
+    async def _ask(self) -> None:
+        request = b'{"batch": %d, "expires": %d}' % (PULL_BATCH, int(PULL_EXPIRES_S * 1e9))
+        try:
+            await self._client.publish(self._next, request, reply=self._inbox)
+            self._asked = PULL_BATCH
+        except nats.errors.Error:
+            await asyncio.sleep(0.2)
+
+    async def _pause_if_broken(self, status: str) -> None:
+        if status not in ("404", "408"):
+            await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def bus(url: str, name: str) -> AsyncIterator[Bus]:
+    """A connection that reconnects for as long as the process lives; leaving flushes and closes it."""
+
+    async def on_error(error: Exception) -> None:
+        log.warning("bus.error", error=type(error).__name__)
+
+    try:
+        client = await nats.connect(
+            url,
+            name=name,
+            reconnect_time_wait=0.1,
+            max_reconnect_attempts=-1,
+            ping_interval=1,
+            max_outstanding_pings=2,
+            error_cb=on_error,
+            pending_size=32 * 1024 * 1024,
+        )
+    except (nats.errors.Error, OSError) as error:
+        raise Unavailable("NATS cannot be reached") from error
+    try:
+        yield Bus(client)
+    finally:
+        await client.close()

@@ -1,0 +1,136 @@
+"""Inbox and outbox: what was heard and what must be told commit together with the state.
+
+transaction { state + inbox mark + outbox rows } ─▶ ack ; relay ─▶ JetStream ─▶ row deleted
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+import structlog
+from google.protobuf.message import Message as ProtoMessage
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.bus import Bus, subject_of
+from chassis.db import Database
+from chassis.errors import Unavailable
+from chassis.telemetry import carry
+
+log = structlog.get_logger()
+
+RELAY_BATCH = 64
+IDLE_S = 1.0
+INBOX_KEPT = sa.text("interval '14 days'")
+
+
+def inbox_table(metadata: sa.MetaData) -> sa.Table:
+    """Messages already handled, by consumer."""
+    return sa.Table(
+        "inbox",
+        metadata,
+        sa.Column("consumer", sa.Text, primary_key=True),
+        sa.Column("message_id", sa.Text, primary_key=True),
+        sa.Column("handled_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    )
+
+
+def outbox_table(metadata: sa.MetaData) -> sa.Table:
+    """Messages not yet published."""
+    return sa.Table(
+        "outbox",
+        metadata,
+        sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True),
+        sa.Column("message_id", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("payload", sa.LargeBinary, nullable=False),
+        sa.Column("traceparent", sa.Text, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    )
+
+
+async def is_new(session: AsyncSession, inbox: sa.Table, consumer: str, message_id: str) -> bool:
+    """Marks a message as handled; False when it had been. The mark is the fence: it commits with the state."""
+    statement = (
+        insert(inbox)
+        .values(consumer=consumer, message_id=message_id)
+        .on_conflict_do_nothing()
+        .returning(inbox.c.message_id)
+    )
+    return (await session.execute(statement)).first() is not None
+
+
+async def tell(session: AsyncSession, outbox: sa.Table, events: Sequence[ProtoMessage], *, key: str = "") -> None:
+    """Puts events into the outbox, in order, with the current trace."""
+    if not events:
+        return
+    traceparent = carry().get("traceparent", "")
+    rows = [
+        {
+            "message_id": uuid.uuid4().hex,
+            "subject": subject_of(event, key),
+            "payload": event.SerializeToString(),
+            "traceparent": traceparent,
+        }
+        for event in events
+    ]
+    await session.execute(insert(outbox), rows)
+
+
+class Relay:
+    """Publishes the outbox of one service, in order. `wake` after a commit saves the wait."""
+
+    def __init__(self, db: Database, bus: Bus, outbox: sa.Table) -> None:
+        self._db = db
+        self._bus = bus
+        self._outbox = outbox
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Tells the relay that there is something to publish."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Publishes for ever; what cannot be published now stays and is tried again."""
+        while True:
+            self._woken.clear()
+            try:
+                published = await self._publish_some()
+            except (Unavailable, sa.exc.OperationalError, sa.exc.InterfaceError, OSError) as error:
+                log.warning("outbox.waits", error=type(error).__name__)
+                published = 0
+                await asyncio.sleep(IDLE_S)
+            if published < RELAY_BATCH:
+                await self._idle()
+
+    async def _idle(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), IDLE_S)
+        except TimeoutError:
+            return
+
+    async def _publish_some(self) -> int:
+        box = self._outbox
+        async with self._db.transaction() as session:
+            # One relay per service at a time, or the order of events would be lost.
+            lock = sa.func.pg_try_advisory_xact_lock(sa.func.hashtext(f"{box.fullname}.relay"))
+            if not await session.scalar(sa.select(lock)):
+                return 0
+            rows = (await session.execute(sa.select(box).order_by(box.c.id).limit(RELAY_BATCH))).all()
+            for row in rows:
+                headers = {"traceparent": row.traceparent} if row.traceparent else {}
+                await self._bus.publish(row.subject, row.payload, message_id=row.message_id, headers=headers)
+            if rows:
+                await session.execute(sa.delete(box).where(box.c.id <= rows[-1].id))
+        return len(rows)
+
+
+async def prune_inbox(db: Database, inbox: sa.Table) -> None:
+    """Forgets marks older than 14 days (the log keeps messages for 7), once an hour, for ever."""
+    while True:
+        async with db.transaction() as session:
+            await session.execute(sa.delete(inbox).where(inbox.c.handled_at < sa.func.now() - INBOX_KEPT))
+        await asyncio.sleep(3600)

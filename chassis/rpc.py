@@ -1,0 +1,171 @@
+"""gRPC with deadlines, health, traces and the five errors.
+
+client                                server
+connect(address, Stub)                serve([(add_to_server, servicer)])
+  deadline, traceparent   ──────▶       continues the trace, maps errors to codes
+  raises chassis.errors   ◀──────       error as JSON in trailing metadata
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from opentelemetry.trace import SpanKind
+
+from chassis.errors import KINDS, ChassisError, Conflict, Denied, Invalid, NotFound, Problem, Unavailable
+from chassis.telemetry import carry, span, where
+
+log = structlog.get_logger()
+StubT = TypeVar("StubT")
+
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+DETAIL_KEY = "marketwin-error-bin"
+DEFAULT_DEADLINE_S = 10.0
+GRACE_S = 3.0
+
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.so_reuseport", 0),
+]
+_CODES: dict[type[ChassisError], grpc.StatusCode] = {
+    NotFound: grpc.StatusCode.NOT_FOUND,
+    Invalid: grpc.StatusCode.INVALID_ARGUMENT,
+    Conflict: grpc.StatusCode.FAILED_PRECONDITION,
+    Denied: grpc.StatusCode.PERMISSION_DENIED,
+    Unavailable: grpc.StatusCode.UNAVAILABLE,
+}
+
+
+class _ServerEdge(grpc.aio.ServerInterceptor):
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.unary_unary is None or handler_call_details.method.startswith("/grpc."):
+            return handler
+        method = handler_call_details.method
+        inner = handler.unary_unary
+
+        async def at_the_edge(request: Any, context: Any) -> Any:
+            headers = {str(key): str(value) for key, value in context.invocation_metadata() or ()}
+            try:
+                with span(method, headers=headers, kind=SpanKind.SERVER):
+                    return await inner(request, context)
+            except ChassisError as error:
+                await _abort(context, error)
+            except Exception as error:
+                log.error("rpc.failed", method=method, error=type(error).__name__, where=where(error))
+                await context.abort(grpc.StatusCode.INTERNAL, "the service failed; its log says where")
+
+        return grpc.unary_unary_rpc_method_handler(
+            at_the_edge,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: ChassisError) -> None:
+    code = next(code for kind, code in _CODES.items() if isinstance(error, kind))
+    detail = json.dumps(error.as_dict() | {"type": _kind_name(error)}).encode()
+    await context.abort(code, error.message, ((DETAIL_KEY, detail),))
+
+
+def _kind_name(error: ChassisError) -> str:
+    return next(name for name, kind in KINDS.items() if isinstance(error, kind))
+
+
+@asynccontextmanager
+async def serve(
+    servicers: Sequence[tuple[Callable[[Any, grpc.aio.Server], None], object]], *, host: str, port: int
+) -> AsyncIterator[str]:
+    """Runs a gRPC server with health; yields its `host:port`. Leaving reports not-serving, then stops with grace."""
+    server = grpc.aio.server(interceptors=[_ServerEdge()], options=_OPTIONS)
+    health = health_aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    for add, servicer in servicers:
+        add(servicer, server)
+    bound = server.add_insecure_port(f"{host}:{port}")
+    await server.start()
+    await health.set("", health_pb2.HealthCheckResponse.SERVING)
+    try:
+        yield f"{host}:{bound}"
+    finally:
+        await health.enter_graceful_shutdown()
+        await server.stop(GRACE_S)
+
+
+class _ClientEdge(grpc.aio.UnaryUnaryClientInterceptor):
+    def __init__(self, deadline_s: float) -> None:
+        self._deadline_s = deadline_s
+
+    async def intercept_unary_unary(
+        self,
+        continuation: Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]],
+        client_call_details: grpc.aio.ClientCallDetails,
+        request: Any,
+    ) -> Any:
+        metadata = grpc.aio.Metadata(*(client_call_details.metadata or ()))
+        for key, value in carry().items():
+            metadata.add(key, value)
+        details = grpc.aio.ClientCallDetails(
+            method=client_call_details.method,
+            timeout=client_call_details.timeout or self._deadline_s,
+            metadata=metadata,
+            credentials=client_call_details.credentials,
+            wait_for_ready=client_call_details.wait_for_ready,
+        )
+        call = await continuation(details, request)
+        try:
+            return await call
+        except grpc.aio.AioRpcError as error:
+            raise as_chassis_error(error) from None
+
+
+def as_chassis_error(error: grpc.aio.AioRpcError) -> ChassisError:
+    """The error the service raised; what the network did is `Unavailable`."""
+    for key, value in error.trailing_metadata() or ():
+        if key == DETAIL_KEY:
+            detail = json.loads(value)
+            return KINDS[detail["type"]](
+                detail["message"],
+                code=detail["code"],
+                errors=[Problem(**problem) for problem in detail["errors"]],
+                retry_after_s=detail["retry_after_s"],
+            )
+    if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        return Invalid("the message is too large for one call", code="too_large")
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return Unavailable("the service did not answer in time", code="deadline_exceeded", retry_after_s=1)
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        return Unavailable("the service cannot be reached", retry_after_s=1)
+    return Unavailable("the service failed", code="internal")
+
+
+@asynccontextmanager
+async def connect(
+    address: str, stub: Callable[[grpc.aio.Channel], StubT], *, deadline_s: float = DEFAULT_DEADLINE_S
+) -> AsyncIterator[StubT]:
+    """A stub whose calls have a deadline, carry the trace and raise the errors of `chassis.errors`."""
+    async with grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=[_ClientEdge(deadline_s)]) as channel:
+        yield stub(channel)
+
+
+async def is_serving(address: str, *, timeout_s: float = 1.0) -> bool:
+    """Whether the server at the address answers the health protocol with SERVING."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        try:
+            reply = await stub.Check(health_pb2.HealthCheckRequest(), timeout=timeout_s)
+        except grpc.aio.AioRpcError:
+            return False
+        return bool(reply.status == health_pb2.HealthCheckResponse.SERVING)

@@ -1,0 +1,231 @@
+"""Traces and logs: one trace id across HTTP, gRPC and NATS; logs as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, Sampler, SamplingResult
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.util.types import Attributes
+
+from chassis.settings import CommonSettings
+
+SLOW_NS = 1_000_000_000
+MAX_FILE_BYTES = 32 * 1024 * 1024
+
+_tracer = trace.get_tracer("marketwin")
+
+
+class _KeepSome(Sampler):
+    """Records every span, and marks those as sampled whose trace id falls in the ratio.
+
+    Recording all keeps the choice open until the span ends: errors and slow ones are exported even outside the ratio.
+    """
+
+    def __init__(self, ratio: float) -> None:
+        self._bound = int(ratio * (1 << 64))
+
+    def should_sample(  # noqa: PLR0917  # the interface of OpenTelemetry
+        self,
+        parent_context: Context | None,
+        trace_id: int,
+        name: str,  # noqa: ARG002
+        kind: SpanKind | None = None,  # noqa: ARG002
+        attributes: Attributes = None,
+        links: Sequence[trace.Link] | None = None,  # noqa: ARG002
+        trace_state: trace.TraceState | None = None,
+    ) -> SamplingResult:
+        parent = trace.get_current_span(parent_context).get_span_context()
+        sampled = parent.trace_flags.sampled if parent.is_valid else (trace_id & ((1 << 64) - 1)) < self._bound
+        decision = Decision.RECORD_AND_SAMPLE if sampled else Decision.RECORD_ONLY
+        return SamplingResult(decision, attributes, trace_state)
+
+    def get_description(self) -> str:
+        return "keep a ratio, errors and slow spans"
+
+
+class _Selective(SpanProcessor):
+    """Passes on spans that are sampled, failed or slow."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._queue = BatchSpanProcessor(exporter, schedule_delay_millis=500)
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        self._queue.on_start(span, parent_context)
+
+    def on_end(self, span: ReadableSpan) -> None:
+        context = span.get_span_context()
+        if context is None:
+            return
+        slow = (span.end_time or 0) - (span.start_time or 0) > SLOW_NS
+        failed = span.status.status_code is StatusCode.ERROR
+        if context.trace_flags.sampled:
+            self._queue.on_end(span)
+        elif slow or failed:
+            self._queue.on_end(_as_sampled(span, context))
+
+    def shutdown(self) -> None:
+        self._queue.shutdown()  # type: ignore[no-untyped-call]  # as published
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        return self._queue.force_flush(timeout_millis)
+
+
+def _as_sampled(span: ReadableSpan, context: trace.SpanContext) -> ReadableSpan:
+    kept = trace.SpanContext(
+        context.trace_id, context.span_id, context.is_remote, trace.TraceFlags(trace.TraceFlags.SAMPLED)
+    )
+    return ReadableSpan(
+        name=span.name,
+        context=kept,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=span.attributes,
+        events=span.events,
+        links=span.links,
+        kind=span.kind,
+        status=span.status,
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+
+
+class FileExporter(SpanExporter):
+    """Writes spans as JSON lines into one file per process, two generations of 32 MiB at most."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        lines = "".join(_span_line(span) for span in spans)
+        with self._lock:
+            if self._path.exists() and self._path.stat().st_size > MAX_FILE_BYTES:
+                self._path.replace(self._path.with_suffix(".1.jsonl"))
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(lines)
+        return SpanExportResult.SUCCESS
+
+
+def _span_line(span: ReadableSpan) -> str:
+    context = span.get_span_context()
+    line = {
+        "name": span.name,
+        "service": span.resource.attributes.get("service.name"),
+        "trace_id": trace.format_trace_id(context.trace_id) if context else None,
+        "span_id": trace.format_span_id(context.span_id) if context else None,
+        "parent_id": trace.format_span_id(span.parent.span_id) if span.parent else None,
+        "start_ns": span.start_time,
+        "duration_ns": (span.end_time or 0) - (span.start_time or 0),
+        "status": span.status.status_code.name,
+        "attributes": dict(span.attributes or {}),
+    }
+    return json.dumps(line, ensure_ascii=False) + "\n"
+
+
+@contextmanager
+def telemetry(service: str, common: CommonSettings) -> Iterator[None]:
+    """Sets up logs and traces of this process; flushes them on leaving."""
+    configure_logs(service, common.log_level)
+    provider = TracerProvider(
+        sampler=_KeepSome(common.trace_ratio) if common.trace_ratio < 1 else ALWAYS_ON,
+        resource=Resource.create({"service.name": service, "deployment.environment": common.environment}),
+    )
+    provider.add_span_processor(_Selective(_exporter(service, common)))
+    trace.set_tracer_provider(provider)
+    try:
+        yield
+    finally:
+        provider.shutdown()
+
+
+def _exporter(service: str, common: CommonSettings) -> SpanExporter:
+    if not common.otlp_endpoint:
+        return FileExporter(common.data / "telemetry" / f"{service}.jsonl")
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
+    return OTLPSpanExporter(endpoint=common.otlp_endpoint)
+
+
+def configure_logs(service: str, level: str = "info") -> None:
+    """JSON lines on stdout: `event`, `service`, `level`, `at`, `trace_id`, and the fields chosen by the caller."""
+
+    def add_context(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["service"] = service
+        if current := trace_id():
+            event["trace_id"] = current
+        return event
+
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            add_context,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(name)s %(levelname)s %(message)s")
+
+
+def where(error: BaseException) -> list[str]:
+    """The frames of an error as `file:line function`, without its text, which may quote a record."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames[-12:]]
+
+
+def trace_id() -> str:
+    """The current trace id as 32 hex digits, or an empty string."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else ""
+
+
+def carry() -> dict[str, str]:
+    """The current trace as headers (`traceparent`) for whoever hears next."""
+    headers: dict[str, str] = {}
+    propagate.inject(headers)
+    return headers
+
+
+@contextmanager
+def span(
+    name: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    kind: SpanKind = SpanKind.INTERNAL,
+    **attributes: str | int | float | bool,
+) -> Iterator[trace.Span]:
+    """A span; with `headers` it continues the trace they carry. An exception marks it failed by its type."""
+    parent = propagate.extract(dict(headers)) if headers else None
+    with _tracer.start_as_current_span(
+        name,
+        context=parent,
+        kind=kind,
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as current:
+        try:
+            yield current
+        except Exception as error:
+            # The text of an exception may quote a record; its type cannot.
+            current.set_status(Status(StatusCode.ERROR, type(error).__name__))
+            raise
