@@ -58,15 +58,14 @@ def online_retail(source: Path, places: pl.DataFrame) -> dict[str, pl.DataFrame]
 
 
 def _order_lines(lines: pl.DataFrame) -> pl.DataFrame:
-    """Lines that were ordered, numbered within their order, with `status` cancelled where all of one was undone."""
-    ordered = (
-        lines.filter(pl.col("qty") > 0)
-        .sort("day", "order_id", "sku", "qty", "amount")
+    """All invoice lines, numbered within their invoice; `status` is cancelled for a cancellation and what it undid."""
+    numbered = (
+        lines.sort("day", "order_id", "sku", "qty", "amount")
         .with_columns(line=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("order_id"))
         .with_row_index("place")
     )
-    undone = _undone(ordered, lines.filter(pl.col("qty") < 0))
-    return ordered.select(
+    is_cancelled = (pl.col("qty") < 0) | pl.col("place").is_in(_undone(numbered).implode())
+    return numbered.select(
         "order_id",
         "line",
         "customer",
@@ -76,41 +75,30 @@ def _order_lines(lines: pl.DataFrame) -> pl.DataFrame:
         "qty",
         (pl.col("amount") / pl.col("qty")).round(2).alias("price"),
         "amount",
-        pl.when(pl.col("place").is_in(undone.implode()))
-        .then(pl.lit("cancelled"))
-        .otherwise(pl.lit("invoiced"))
-        .alias("status"),
+        pl.when(is_cancelled).then(pl.lit("cancelled")).otherwise(pl.lit("invoiced")).alias("status"),
     )
 
 
-def _undone(ordered: pl.DataFrame, cancellations: pl.DataFrame) -> pl.Series:
+def _undone(lines: pl.DataFrame) -> pl.Series:
     """Places of the lines undone: for each cancellation the latest line of that customer, item and full quantity.
 
-    The source does not say which invoice a cancellation belongs to. Those of a part of a line undo nothing here.
+    The source does not say which invoice a cancellation belongs to. A cancellation of a part of a line undoes none.
     """
-    matched = (
-        cancellations.select("customer", "sku", "day", qty=-pl.col("qty"))
-        .sort("day")
-        .join_asof(
-            ordered.select("customer", "sku", "day", "qty", "place"),
-            on="day",
-            by=["customer", "sku", "qty"],
-            strategy="backward",
-            check_sortedness=False,
-        )
+    cancellations = lines.filter(pl.col("qty") < 0)
+    matched = cancellations.select("customer", "sku", "day", qty=-pl.col("qty")).join_asof(
+        lines.filter(pl.col("qty") > 0).select("customer", "sku", "day", "qty", "place"),
+        on="day",
+        by=["customer", "sku", "qty"],
+        strategy="backward",
+        check_sortedness=False,
     )
     return matched["place"].drop_nulls().unique().sort()
 
 
 def _customers(lines: pl.DataFrame, places: pl.DataFrame) -> pl.DataFrame:
-    """One row a customer who ordered; one that moved is kept in the country of its latest order."""
+    """One row a customer; one that moved is kept in the country of its latest invoice."""
     countries = places.filter(level="country").select(country="source_name", country_code="adcode")
-    latest = (
-        lines.filter(pl.col("qty") > 0)
-        .sort("day", "order_id", "country")
-        .group_by("customer")
-        .agg(pl.col("country").last())
-    )
+    latest = lines.sort("day", "order_id", "country").group_by("customer").agg(pl.col("country").last())
     code = pl.col("country_code")
     area = pl.when(code.is_in(HOME)).then(pl.lit("GB")).when(code.is_in(OVERSEAS)).then(pl.lit("WW"))
     managers = pl.col("sales_area").replace_strict(MANAGERS_OF_AREA, return_dtype=pl.Int32)
