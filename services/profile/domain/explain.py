@@ -107,11 +107,7 @@ def _growth_words(standing: Standing, window: int) -> tuple[str, str]:
     if standing.growth is None:
         short = standing.growth_reason == "short_history"
         zh = f"不足 {2 * window} 周历史，增长率未知" if short else f"前 {window} 周无采购，增长率未知"
-        en = (
-            f"fewer than {2 * window} weeks of history"
-            if short
-            else f"nothing bought in the {window} weeks before"
-        )
+        en = f"fewer than {2 * window} weeks of history" if short else f"nothing bought in the {window} weeks before"
         return zh, f"growth unknown ({en})"
     return (
         f"近 {window} 周较前 {window} 周 {standing.growth:+.1%}",
@@ -130,9 +126,7 @@ def _gap_words(standing: Standing) -> tuple[str, str]:
 def _key(standing: Standing, rules: KeyRules) -> Explanation:
     override = standing.override
     if override is not None:
-        zh = (
-            f"人工{'标记为' if override.is_key else '取消'}重点客户（{override.set_by}）：{override.reason}。"
-        )
+        zh = f"人工{'标记为' if override.is_key else '取消'}重点客户（{override.set_by}）：{override.reason}。"
         verdict = "a key customer" if override.is_key else "not a key customer"
         en = f"Set by {override.set_by} as {verdict}: {override.reason}."
     else:

@@ -97,9 +97,7 @@ def _rhythm(cycles: pl.DataFrame, rules: FeatureRules) -> pl.DataFrame:
         )
         .with_columns(
             frequency=pl.col("active_cycles") / pl.col("tenure_cycles"),
-            interval_cv=pl.when(pl.col("active_cycles") > 2).then(
-                pl.col("interval_std") / pl.col("interval_mean")
-            ),
+            interval_cv=pl.when(pl.col("active_cycles") > 2).then(pl.col("interval_std") / pl.col("interval_mean")),
         )
         .drop("interval_std")
     )
@@ -131,8 +129,7 @@ def _mix(dated: pl.DataFrame, rules: FeatureRules) -> pl.DataFrame:
     """SKU breadth and price classes by amount over the last window."""
     recent = pl.col("now") - pl.col("cycle") < rules.window_cycles
     by_class = {
-        f"amount_class_{k}": pl.col("amount").filter(recent & (pl.col("price_class") == k)).sum()
-        for k in PRICE_CLASSES
+        f"amount_class_{k}": pl.col("amount").filter(recent & (pl.col("price_class") == k)).sum() for k in PRICE_CLASSES
     }
     return dated.group_by("retailer_code").agg(
         sku_count=pl.col("sku_code").filter(recent).n_unique(),

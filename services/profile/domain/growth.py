@@ -19,9 +19,7 @@ class GrowthRules:
     potential_gap: float = 0.20
 
 
-def tier_ranks(
-    features: pl.DataFrame, recorded: pl.Series, peers: Peers, *, measure: str = "amount"
-) -> pl.DataFrame:
+def tier_ranks(features: pl.DataFrame, recorded: pl.Series, peers: Peers, *, measure: str = "amount") -> pl.DataFrame:
     """Rank 0..1 of each retailer: the recorded one, else the percentile of its trailing purchases in the
     market.
     """
@@ -29,9 +27,7 @@ def tier_ranks(
     percentile = pl.Series("percentile", peers.percentiles(measure, values))
     return pl.DataFrame({"recorded": recorded.cast(pl.Float64), "percentile": percentile}).select(
         tier_rank=pl.coalesce("recorded", "percentile").clip(0.0, 1.0),
-        tier_basis=pl.when(pl.col("recorded").is_not_null())
-        .then(pl.lit("recorded"))
-        .otherwise(pl.lit("percentile")),
+        tier_basis=pl.when(pl.col("recorded").is_not_null()).then(pl.lit("recorded")).otherwise(pl.lit("percentile")),
     )
 
 
@@ -41,7 +37,8 @@ def score_gaps(score: Floats, peer_median: Floats) -> Floats:
     Positive means that similar shops do better: there is something left to win.
     """
     known = ~np.isnan(peer_median) & (peer_median > 0) & ~np.isnan(score)
-    return np.divide(peer_median - score, peer_median, out=np.full(len(score), np.nan), where=known)
+    gap: Floats = np.divide(peer_median - score, peer_median, out=np.full(len(score), np.nan), where=known)
+    return gap
 
 
 def growth_types(frame: pl.DataFrame, rules: GrowthRules) -> pl.DataFrame:
@@ -53,9 +50,7 @@ def growth_types(frame: pl.DataFrame, rules: GrowthRules) -> pl.DataFrame:
     """
     rank, growth, gap = pl.col("tier_rank"), pl.col("growth"), pl.col("score_gap")
     is_mature = (rank >= rules.mature_rank) & (growth.abs() <= rules.mature_growth)
-    is_growing = (
-        (rank >= rules.potential_rank) & (rank < rules.mature_rank) & (growth > rules.potential_growth)
-    )
+    is_growing = (rank >= rules.potential_rank) & (rank < rules.mature_rank) & (growth > rules.potential_growth)
     has_gap = gap > rules.potential_gap
     rule = (
         pl.when(is_mature.fill_null(False))

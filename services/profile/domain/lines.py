@@ -5,21 +5,6 @@ import polars as pl
 from services.profile.domain.cycles import cycle_of_date, cycle_of_text
 
 KEY = ("order_no", "line_no")
-LINES = {
-    "order_no": pl.String,
-    "line_no": pl.Int32,
-    "record_id": pl.String,
-    "retailer_code": pl.String,
-    "sku_code": pl.String,
-    "market": pl.String,
-    "cycle": pl.Int32,
-    "biz_date": pl.Date,
-    "quantity_base": pl.Int64,
-    "demand_base": pl.Int64,
-    "amount": pl.Decimal(14, 2),
-    "currency": pl.String,
-    "is_counted": pl.Boolean,
-}
 NOT_BOUGHT = ("cancelled", "rejected", "refused", "void", "returned")
 
 
@@ -70,7 +55,7 @@ def _text(column: str) -> pl.Expr:
     return pl.when(pl.col(column).str.len_bytes() > 0).then(pl.col(column))
 
 
-_RECORD_COLUMNS = {
+_RECORD_COLUMNS: dict[str, pl.datatypes.DataTypeClass | pl.DataType] = {
     "order_no": pl.String,
     "line_no": pl.Int64,
     "record_id": pl.String,
@@ -91,8 +76,6 @@ _RECORD_COLUMNS = {
 
 def _with_all_columns(records: pl.DataFrame) -> pl.DataFrame:
     absent = [
-        pl.lit(None, dtype=kind).alias(name)
-        for name, kind in _RECORD_COLUMNS.items()
-        if name not in records.columns
+        pl.lit(None, dtype=kind).alias(name) for name, kind in _RECORD_COLUMNS.items() if name not in records.columns
     ]
     return records.with_columns(absent)

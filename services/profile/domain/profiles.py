@@ -20,9 +20,7 @@ class Rules:
     key: KeyRules = field(default_factory=KeyRules)
 
 
-def market_features(
-    lines: pl.DataFrame, skus: pl.DataFrame, clocks: pl.DataFrame, rules: Rules
-) -> pl.DataFrame:
+def market_features(lines: pl.DataFrame, skus: pl.DataFrame, clocks: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Features of the retailers that the lines belong to, as of the clocks of their markets."""
     return retailer_features(bought(lines, skus), clocks, rules.features)
 

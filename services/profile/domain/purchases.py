@@ -5,18 +5,14 @@ import polars as pl
 SUMMARY_CAP = 200
 
 
-def purchase_summary(
-    purchases: pl.DataFrame, clocks: pl.DataFrame, *, cap: int = SUMMARY_CAP
-) -> pl.DataFrame:
+def purchase_summary(purchases: pl.DataFrame, clocks: pl.DataFrame, *, cap: int = SUMMARY_CAP) -> pl.DataFrame:
     """Retailer x SKU: cycles bought, last cycle, quantity per cycle bought, interval, amount.
 
     Only the `cap` products with the greatest amount of each retailer are kept; `sku_total` says how many
     there were. The interval (`interval_mean`, in cycles) is null after a single purchase. Rows are sorted
     by retailer and falling amount.
     """
-    dated = purchases.join(clocks.select("market", now="cycle"), on="market").filter(
-        pl.col("cycle") <= pl.col("now")
-    )
+    dated = purchases.join(clocks.select("market", now="cycle"), on="market").filter(pl.col("cycle") <= pl.col("now"))
     return (
         dated.group_by("retailer_code", "sku_code")
         .agg(
