@@ -14,6 +14,7 @@ from pathlib import Path
 
 LEASH = Path(__file__).with_name("leash.py")
 POLL_SECONDS = 0.02
+LOG_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 class ChildFailed(RuntimeError):
@@ -22,11 +23,12 @@ class ChildFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One running process of ours and the file that holds what it says."""
+    """One running process of ours, the file that holds what it says, and how long that was when it started."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    log_start: int = 0
 
     @property
     def pid(self) -> int:
@@ -36,6 +38,13 @@ class Child:
     def exit_code(self) -> int | None:
         """None while the process runs."""
         return self.process.poll()
+
+    def said(self) -> list[str]:
+        """The lines it has written since it was started; an unfinished last line is left out."""
+        with self.log.open("rb") as file:
+            file.seek(self.log_start)
+            *lines, _ = file.read().decode("utf-8", "replace").split("\n")
+        return lines
 
     def failure(self, what: str) -> ChildFailed:
         """An error that says `what` happened to this child, with the last lines of its log."""
@@ -92,30 +101,39 @@ def spawn(  # noqa: PLR0913 - what a process can be given, all by name
     death_signal: signal.Signals = signal.SIGKILL,
     mapped_uid: int = -1,
     cwd: Path | None = None,
-    stdout: int | None = None,
     hold: int | None = None,
 ) -> Child:
     """Start `command` in its own session; it gets `death_signal` when the calling thread's process dies.
 
-    Both outputs are appended to `log`; with `stdout=subprocess.PIPE` the caller gets the standard output.
+    Both outputs are appended to `log`.
     `hold` is a file descriptor that the child keeps open as long as it lives (see deploy.folder).
     Call it from the main thread: the kernel ties the death signal to the thread that starts the child.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log_start = _ready_for_more(log)
     orders = [str(os.getpid()), str(int(death_signal)), str(mapped_uid)]
     leash = [sys.executable, "-I", "-S", str(LEASH), *orders, "--"]
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*leash, *command],
             stdin=subprocess.DEVNULL,
-            stdout=output if stdout is None else stdout,
+            stdout=output,
             stderr=output,
             env=None if env is None else dict(env),
             cwd=cwd,
             start_new_session=True,
             pass_fds=() if hold is None else (hold,),
         )
-    return Child(name, process, log)
+    return Child(name, process, log, log_start)
+
+
+def _ready_for_more(log: Path) -> int:
+    """Set a log aside that has grown too large; returns how long it is now."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    length = log.stat().st_size if log.exists() else 0
+    if length > LOG_LIMIT_BYTES:
+        log.replace(log.with_suffix(".1.log"))
+        return 0
+    return length
 
 
 def last_lines(log: Path, count: int = 15) -> str:

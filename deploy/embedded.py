@@ -48,16 +48,17 @@ async def on_a_free_port(start: Callable[[int], Awaitable[Running]]) -> Running:
         try:
             return await start(port)
         except ChildFailed:
-            if tries_left == 0 or not _is_taken(port):
+            if tries_left == 0 or is_port_free(port):
                 raise
     raise AssertionError("unreachable")
 
 
-def _is_taken(port: int) -> bool:
+def is_port_free(port: int) -> bool:
+    """Whether a server could listen on the loopback port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            return True
-        return False
+            return False
+        return True

@@ -1,0 +1,114 @@
+"""Waits until what was taken in has reached everybody: book, twins, profiles, forecasts and ranking."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import nats
+from nats.js.manager import JetStreamManager
+
+from deploy.clients import Clients
+from marketwin.forecast.v1.service_pb2 import CountForecastsRequest, GetTrainingRequest, TrainRequest
+from marketwin.ingest.v1.service_pb2 import GetQualityRequest
+from marketwin.recommend.v1.service_pb2 import CountRecommendationsRequest
+
+POLL_SECONDS = 0.3
+# An outbox may rest for a second between two events of one chain.
+QUIET_SECONDS = 1.5
+STUCK_SECONDS = 120.0
+CARDS_SECONDS = 20.0
+
+Report = Callable[[float, float], None]
+
+
+class Stuck(RuntimeError):
+    """A follower makes no progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is still on its way, by name."""
+
+    amounts: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.amounts.values())
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}: {amount}" for name, amount in self.amounts.items() if amount)
+
+
+async def catch_up(nats_url: str, clients: Clients, report: Report) -> None:
+    """Wait until nothing is on its way; raises Stuck when nothing moved for two minutes while something waits."""
+    bus = await nats.connect(nats_url, connect_timeout=5)
+    try:
+        await _until_quiet(bus.jsm(timeout=5), clients, report)
+    finally:
+        await bus.close()
+
+
+async def _until_quiet(manager: JetStreamManager, clients: Clients, report: Report) -> None:
+    most, last = 0, -1
+    moved_at = quiet_since = time.monotonic()
+    while time.monotonic() - quiet_since < QUIET_SECONDS:
+        waiting = await _waiting(manager, clients)
+        now = time.monotonic()
+        most = max(most, waiting.total)
+        report(most - waiting.total, most)
+        if waiting.total != last:
+            last, moved_at = waiting.total, now
+        if waiting.total:
+            quiet_since = now
+        if now - moved_at > STUCK_SECONDS and waiting.total:
+            raise Stuck(f"nothing moved for {STUCK_SECONDS:.0f} s, still waiting: {waiting}")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _waiting(manager: JetStreamManager, clients: Clients) -> Waiting:
+    quality, forecasts, ranking = await asyncio.gather(
+        clients.ingest.GetQuality(GetQualityRequest()),
+        clients.forecast.CountForecasts(CountForecastsRequest()),
+        clients.recommend.CountRecommendations(CountRecommendationsRequest()),
+    )
+    amounts = await _lag(manager)
+    amounts["records not yet in the book"] = sum(each.pending for each in quality.balances)
+    amounts["series not yet forecast"] = forecasts.waiting
+    amounts["retailers not yet ranked"] = ranking.waiting
+    return Waiting(amounts)
+
+
+async def _lag(manager: JetStreamManager) -> dict[str, int]:
+    """Messages that each durable consumer has yet to handle."""
+    amounts = {}
+    for owner in await manager.streams_info():
+        for consumer in await manager.consumers_info(str(owner.config.name)):
+            if consumer.config.durable_name:
+                amounts[f"messages for {consumer.name}"] = (consumer.num_pending or 0) + (consumer.num_ack_pending or 0)
+    return amounts
+
+
+async def train(clients: Clients, report: Report) -> None:
+    """Run one training to its end; raises Stuck with its message when it fails."""
+    training = (await clients.forecast.Train(TrainRequest())).training
+    while training.status in ("queued", "running"):
+        report(training.progress * 100, 100)
+        await asyncio.sleep(POLL_SECONDS)
+        training = (await clients.forecast.GetTraining(GetTrainingRequest(id=training.id))).training
+    if training.status != "done":
+        raise Stuck(f"the training {training.status}: {training.message}")
+    report(100, 100)
+
+
+async def deliver_cards(clients: Clients, report: Report) -> None:
+    """Give the cards some seconds to leave; WeCom's own limits may hold the rest back for longer."""
+    deadline = time.monotonic() + CARDS_SECONDS
+    while time.monotonic() < deadline:
+        cards = (await clients.recommend.CountRecommendations(CountRecommendationsRequest())).cards_by_state
+        report(sum(cards.values()) - cards["queued"], sum(cards.values()))
+        if not cards["queued"]:
+            return
+        await asyncio.sleep(POLL_SECONDS)
