@@ -20,9 +20,7 @@ async def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncItera
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def common(
-    shared_servers: Servers, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[CommonSettings]:
+async def common(shared_servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[CommonSettings]:
     """Settings of a fresh, empty installation: own database, own NATS, emptied Valkey, every trace kept."""
     folder = tmp_path_factory.mktemp("installation")
     given = {

@@ -1,0 +1,66 @@
+"""Wiring of the twin service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from chassis.app import Background, background
+from chassis.bus import bus
+from chassis.db import database
+from chassis.outbox import Relay, prune_inbox
+from chassis.rpc import serve
+from marketwin.twin.v1.service_pb2_grpc import add_TwinServiceServicer_to_server
+from services.twin import usecases
+from services.twin.consumers import hear_records
+from services.twin.domain.feeding import region_sightings
+from services.twin.domain.twins import Origin
+from services.twin.rpc import TwinServicer
+from services.twin.settings import TwinSettings
+from services.twin.store import INBOX, OUTBOX, SCHEMA, PostgresStore
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    address: str
+    background: Background
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def app(settings: TwinSettings) -> AsyncIterator[Running]:
+    """The twin service, for as long as the block runs."""
+    common = settings.common
+    async with (
+        database(common.postgres_url, SCHEMA, pool_size=settings.pool_size) as db,
+        bus(common.nats_url, "twin") as log,
+        background() as tasks,
+    ):
+        await db.migrate(MIGRATIONS)
+        await log.ensure_stream("twin")
+        relay = Relay(db, log, OUTBOX)
+        store = PostgresStore(db, relay)
+        if settings.regions is not None:
+            await _seed_regions(store, settings.regions)
+        servicer = (add_TwinServiceServicer_to_server, TwinServicer(store, utc_now))
+        async with serve([servicer], host=settings.host, port=settings.port) as address:
+            tasks.spawn(relay.run(), name="relay")
+            tasks.spawn(prune_inbox(db, INBOX), name="prune")
+            tasks.spawn(hear_records(log, store, utc_now), name="records")
+            yield Running(address, tasks)
+
+
+async def _seed_regions(store: PostgresStore, path: Path) -> None:
+    regions = pl.read_csv(path, schema_overrides={"adcode": pl.String, "parent": pl.String})
+    now = utc_now()
+    await usecases.seed(store, region_sightings(regions, Origin(now, now, "regions", "")))

@@ -1,0 +1,104 @@
+"""gRPC: message to use case to message."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from chassis.errors import Invalid, Problem
+from chassis.telemetry import trace_id
+from marketwin.twin.v1 import service_pb2 as pb
+from marketwin.twin.v1 import service_pb2_grpc
+from services.twin import usecases
+from services.twin.domain.twins import Json, Origin
+from services.twin.domain.types import types
+from services.twin.usecases import Precondition, Store
+from services.twin.wire import change_message, model_message, twin_message
+
+MAX_PAGE = 1000
+DEFAULT_PAGE = 100
+
+
+class TwinServicer(service_pb2_grpc.TwinServiceServicer):
+    """Answers what each thing is and was."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+
+    async def GetTwin(self, request: pb.GetTwinRequest, context: Any) -> pb.GetTwinResponse:
+        revision = request.revision if request.HasField("revision") else None
+        twin = await usecases.get_twin(self._store, request.id, revision)
+        return pb.GetTwinResponse(twin=twin_message(twin))
+
+    async def ListTwins(self, request: pb.ListTwinsRequest, context: Any) -> pb.ListTwinsResponse:
+        found, cursor = await usecases.find_twins(
+            self._store,
+            model=request.model,
+            ids=list(request.ids),
+            after=request.cursor,
+            limit=_page(request.page_size),
+        )
+        return pb.ListTwinsResponse(twins=[twin_message(twin) for twin in found], next_cursor=cursor)
+
+    async def PutTwin(self, request: pb.PutTwinRequest, context: Any) -> pb.PutTwinResponse:
+        twin, created = await usecases.put_twin(
+            self._store,
+            request.id,
+            _object(request.body_json),
+            _precondition(request.precondition),
+            self._by(request.written_by),
+        )
+        return pb.PutTwinResponse(twin=twin_message(twin), created=created)
+
+    async def PatchTwin(self, request: pb.PatchTwinRequest, context: Any) -> pb.PatchTwinResponse:
+        twin = await usecases.patch_twin(
+            self._store,
+            request.id,
+            _object(request.patch_json),
+            _precondition(request.precondition),
+            self._by(request.written_by),
+        )
+        return pb.PatchTwinResponse(twin=twin_message(twin))
+
+    async def DeleteTwin(self, request: pb.DeleteTwinRequest, context: Any) -> pb.DeleteTwinResponse:
+        revision = await usecases.delete_twin(
+            self._store, request.id, _precondition(request.precondition), self._by(request.written_by)
+        )
+        return pb.DeleteTwinResponse(revision=revision)
+
+    async def ListHistory(self, request: pb.ListHistoryRequest, context: Any) -> pb.ListHistoryResponse:
+        changes, following = await usecases.list_history(
+            self._store, request.id, from_revision=request.from_revision, limit=_page(request.page_size)
+        )
+        return pb.ListHistoryResponse(changes=[change_message(change) for change in changes], next_revision=following)
+
+    async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
+        return pb.ListModelsResponse(models=[model_message(kind) for kind in types().values()])
+
+    async def CountTwins(self, request: pb.CountTwinsRequest, context: Any) -> pb.CountTwinsResponse:
+        return pb.CountTwinsResponse(count_by_model=await self._store.count())
+
+    def _by(self, user: str) -> Origin:
+        now = self._now()
+        return Origin(now, now, f"user:{user}", trace_id())
+
+
+def _page(asked: int) -> int:
+    return min(asked or DEFAULT_PAGE, MAX_PAGE)
+
+
+def _precondition(asked: pb.Precondition) -> Precondition:
+    return Precondition(asked.revision if asked.HasField("revision") else None, asked.must_exist)
+
+
+def _object(text: str) -> Json:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise Invalid("the body is not JSON", errors=[Problem("", "malformed_json", "must be JSON")]) from error
+    if not isinstance(value, dict):
+        raise Invalid("the body is not an object", errors=[Problem("", "wrong_type", "must be a JSON object")])
+    return value

@@ -1,0 +1,18 @@
+"""Settings of the twin service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic_settings import SettingsConfigDict
+
+from chassis.settings import ServiceSettings
+
+
+class TwinSettings(ServiceSettings):
+    """Variables begin with `TWIN_`."""
+
+    model_config = SettingsConfigDict(env_prefix="TWIN_", frozen=True, extra="ignore")
+
+    regions: Path | None = None
+    """CSV of the regions that get a twin (adcode,parent,level,name_zh,name_en,lon,lat)."""

@@ -1,0 +1,247 @@
+"""What the twin service can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+import polars as pl
+
+from chassis.errors import Conflict, Invalid, NotFound, Problem
+from services.twin.domain import twins
+from services.twin.domain.feeding import sightings
+from services.twin.domain.twins import Change, Json, Origin, Sighting, Twin
+from services.twin.domain.types import TwinType, types
+
+WRITABLE = {"properties", "desired", "relations"}
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """What must hold for a write: an exact revision (0: the twin must not exist), or only that it exists."""
+
+    revision: int | None = None
+    must_exist: bool = False
+
+
+class Unit(Protocol):
+    """One transaction."""
+
+    async def is_new(self, consumer: str, message_id: str) -> bool: ...
+    async def lock(self, ids: Sequence[str], origin: Origin) -> dict[str, Twin]: ...
+    async def save(self, changed: Sequence[tuple[Twin, Change]]) -> None: ...
+    async def newest_sales(self, sales: pl.DataFrame) -> pl.DataFrame: ...
+
+
+class Store(Protocol):
+    def write(self) -> AbstractAsyncContextManager[Unit]: ...
+    async def get(self, twin_id: str) -> Twin | None: ...
+    async def find(self, *, model: str, ids: Sequence[str], after: str, limit: int) -> list[Twin]: ...
+    async def changes(
+        self, twin_id: str, *, from_revision: int, to_revision: int | None, limit: int | None
+    ) -> list[Change]: ...
+    async def count(self) -> dict[str, int]: ...
+
+
+async def get_twin(store: Store, twin_id: str, revision: int | None = None) -> Twin:
+    """The twin now, or as it was at a past revision. NotFound when it is not, or was not, there."""
+    if revision is None:
+        twin = await store.get(twin_id)
+    else:
+        changes = await store.changes(twin_id, from_revision=1, to_revision=revision, limit=None)
+        reached = bool(changes) and changes[-1].revision == revision
+        twin = twins.folded(twin_id, changes) if reached else None
+    if twin is None or not twin.exists:
+        at = f" at revision {revision}" if revision is not None else ""
+        raise NotFound(f"there is no twin {twin_id}{at}", code="twin_not_found")
+    return twin
+
+
+async def find_twins(store: Store, *, model: str, ids: Sequence[str], after: str, limit: int) -> tuple[list[Twin], str]:
+    """A page of twins by id, and the cursor of the next page."""
+    found = await store.find(model=model, ids=ids, after=after, limit=limit + 1)
+    return found[:limit], found[limit - 1].id if len(found) > limit else ""
+
+
+async def list_history(store: Store, twin_id: str, *, from_revision: int, limit: int) -> tuple[list[Change], int]:
+    """A page of a twin's changes, oldest first, and the first revision of the next page (0: none)."""
+    changes = await store.changes(twin_id, from_revision=from_revision, to_revision=None, limit=limit + 1)
+    if not changes and from_revision <= 1:
+        raise NotFound(f"there is no twin {twin_id}", code="twin_not_found")
+    return changes[:limit], changes[limit].revision if len(changes) > limit else 0
+
+
+async def put_twin(
+    store: Store, twin_id: str, body: Json, precondition: Precondition, origin: Origin
+) -> tuple[Twin, bool]:
+    """Creates or replaces a twin; True when it is new."""
+    model = body.get("model", "")
+    _refuse_bad_id(twin_id, model)
+    _refuse_unknown(body, WRITABLE | {"model"})
+
+    def replaced(before: Twin) -> Twin:
+        return replace(
+            before,
+            model=model,
+            properties=body.get("properties", {}),
+            desired=body.get("desired", {}),
+            relations=_relations(body.get("relations", [])),
+            times={},
+            deleted=False,
+        )
+
+    before, after = await _write(store, twin_id, precondition, origin, replaced)
+    return after, not before.exists
+
+
+async def patch_twin(store: Store, twin_id: str, patch: Json, precondition: Precondition, origin: Origin) -> Twin:
+    """Changes a twin by an RFC 7396 merge patch over {properties, desired, relations}."""
+    _refuse_unknown(patch, WRITABLE)
+
+    def patched(before: Twin) -> Twin:
+        state = twins.merge_patch(twins.document(before), patch)
+        touched = patch.get("properties") or {}
+        return replace(
+            before,
+            properties=state.get("properties", {}),
+            desired=state.get("desired", {}),
+            relations=_relations(state.get("relations", [])),
+            times={**before.times, **dict.fromkeys(touched, origin.changed_at.isoformat())},
+        )
+
+    _, after = await _write(store, twin_id, replace(precondition, must_exist=True), origin, patched)
+    return after
+
+
+async def delete_twin(store: Store, twin_id: str, precondition: Precondition, origin: Origin) -> int:
+    """Deletes a twin, keeps its journal, and returns the revision of the deletion."""
+
+    def deleted(before: Twin) -> Twin:
+        return replace(before, properties={}, desired={}, relations=(), times={}, deleted=True)
+
+    _, after = await _write(store, twin_id, replace(precondition, must_exist=True), origin, deleted)
+    return after.revision
+
+
+async def _write(
+    store: Store, twin_id: str, precondition: Precondition, origin: Origin, apply: Callable[[Twin], Twin]
+) -> tuple[Twin, Twin]:
+    async with store.write() as unit:
+        before = (await unit.lock([twin_id], origin))[twin_id]
+        _refuse_unmet(before, precondition)
+        wanted = apply(before)
+        _refuse_misfit(wanted)
+        outcome = twins.changed(before, wanted, origin)
+        if outcome is None:
+            return before, before
+        await unit.save([outcome])
+        return before, outcome[0]
+
+
+def _refuse_bad_id(twin_id: str, model: str) -> None:
+    if not twins.ID_PATTERN.match(twin_id):
+        problem = Problem("/id", "bad_id", "an id is kind:code, e.g. retailer:R340100000123")
+        raise Invalid("the twin id is not of the form kind:code", errors=[problem])
+    if model not in types():
+        problem = Problem("/model", "unknown_model", f"must be one of {', '.join(types())}")
+        raise Invalid("the twin has no known model", errors=[problem])
+    if twin_id.split(":", 1)[0] != model:
+        problem = Problem("/model", "model_mismatch", f"the id says {twin_id.split(':', 1)[0]}")
+        raise Invalid("the id belongs to another model", errors=[problem])
+
+
+def _refuse_unknown(body: Json, allowed: set[str]) -> None:
+    problems = [
+        Problem(f"/{name}", "unknown_member", f"only {', '.join(sorted(allowed))} can be written")
+        for name in body
+        if name not in allowed
+    ] + [
+        Problem(f"/{name}", "wrong_type", "must be a JSON object")
+        for name in ("properties", "desired")
+        if not isinstance(body.get(name) or {}, dict)
+    ]
+    if problems:
+        raise Invalid("the twin cannot be written like this", errors=problems)
+
+
+def _relations(listed: Any) -> tuple[twins.Relation, ...]:
+    if not isinstance(listed, list):
+        raise Invalid("relations are a list", errors=[Problem("/relations", "wrong_type", "must be a list")])
+    problems = [
+        Problem(f"/relations/{position}", "wrong_type", 'must be {"name": ..., "target": "kind:code"}')
+        for position, each in enumerate(listed)
+        if not _is_relation(each)
+    ]
+    if problems:
+        raise Invalid("a relation cannot be read", errors=problems)
+    return twins.relations_of(listed)
+
+
+def _is_relation(each: Any) -> bool:
+    return (
+        isinstance(each, dict)
+        and set(each) == {"name", "target"}
+        and isinstance(each["name"], str)
+        and isinstance(each["target"], str)
+        and bool(twins.ID_PATTERN.match(each["target"]))
+    )
+
+
+def _refuse_unmet(twin: Twin, precondition: Precondition) -> None:
+    if precondition.revision == 0 and twin.exists:
+        raise Conflict(f"{twin.id} exists already", code="precondition_failed")
+    if precondition.revision and (not twin.exists or twin.revision != precondition.revision):
+        message = f"{twin.id} is at revision {twin.revision}, not {precondition.revision}; read it again"
+        raise Conflict(message, code="precondition_failed")
+    if precondition.must_exist and not twin.exists:
+        raise NotFound(f"there is no twin {twin.id}", code="twin_not_found")
+
+
+def _refuse_misfit(twin: Twin) -> None:
+    if twin.deleted:
+        return
+    kind: TwinType = types()[twin.model]
+    problems = kind.check(twin.properties) + kind.check(twin.desired, at="/desired")
+    problems += [
+        Problem(f"/relations/{position}/name", "unknown_relation", f"{kind.name} has no relation {relation.name}")
+        for position, relation in enumerate(twin.relations)
+        if relation.name not in kind.relationships
+    ]
+    if problems:
+        raise Invalid(f"this does not fit the model {kind.name}", errors=problems)
+
+
+async def take_in_records(
+    store: Store, *, consumer: str, message_id: str, kind: str, records: pl.DataFrame, known_at: datetime
+) -> int:
+    """Updates twins from a batch of records, once per message; returns how many twins changed."""
+    async with store.write() as unit:
+        if not await unit.is_new(consumer, message_id):
+            return 0
+        if kind == "commercial_sale":
+            records = await unit.newest_sales(records)
+        return await _sight(unit, sightings(kind, records, known_at))
+
+
+async def seed(store: Store, seen: Sequence[Sighting]) -> int:
+    """Updates twins from configuration; returns how many changed."""
+    async with store.write() as unit:
+        return await _sight(unit, seen)
+
+
+async def _sight(unit: Unit, seen: Sequence[Sighting]) -> int:
+    if not seen:
+        return 0
+    current = await unit.lock(sorted({each.id for each in seen}), seen[0].origin)
+    outcomes: dict[str, tuple[Twin, Change]] = {}
+    for sighting in seen:
+        before = current[sighting.id]
+        known = replace(before, model=sighting.model) if not before.exists else before
+        outcome = twins.changed(before, twins.sighted(known, sighting), sighting.origin)
+        if outcome is not None:
+            outcomes[sighting.id] = outcome
+    await unit.save(list(outcomes.values()))
+    return len(outcomes)

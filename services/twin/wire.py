@@ -1,0 +1,53 @@
+"""Twins as protobuf messages, for calls and events alike."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from marketwin.twin.v1 import types_pb2
+from services.twin.domain.twins import Change, Twin
+from services.twin.domain.types import TwinType
+
+
+def twin_message(twin: Twin) -> types_pb2.Twin:
+    return types_pb2.Twin(
+        id=twin.id,
+        model=twin.model,
+        revision=twin.revision,
+        properties_json=_text(twin.properties),
+        desired_json=_text(twin.desired),
+        relations=[types_pb2.Relation(name=each.name, target=each.target) for each in twin.relations],
+        changed_at=_timestamp(twin.origin.changed_at),
+        known_at=_timestamp(twin.origin.known_at),
+        source=twin.origin.source,
+        trace_id=twin.origin.trace_id,
+        deleted=twin.deleted,
+    )
+
+
+def change_message(change: Change) -> types_pb2.Change:
+    return types_pb2.Change(
+        revision=change.revision,
+        patch_json=_text(change.patch),
+        changed_at=_timestamp(change.origin.changed_at),
+        known_at=_timestamp(change.origin.known_at),
+        source=change.origin.source,
+        trace_id=change.origin.trace_id,
+    )
+
+
+def model_message(kind: TwinType) -> types_pb2.Model:
+    return types_pb2.Model(name=kind.name, dtmi=kind.dtmi, dtdl_json=kind.dtdl)
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp

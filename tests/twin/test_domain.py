@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis.errors import Invalid
+from services.twin.domain import twins
+from services.twin.domain.feeding import sightings
+from services.twin.domain.twins import Change, Origin, Relation, Sighting
+from services.twin.domain.types import read_type, types
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+ORIGIN = Origin(NOW, NOW, "test", "")
+
+# Merge patches cannot say null, so states do not hold any.
+SCALARS = st.booleans() | st.integers(-10, 10) | st.text(max_size=3)
+STATES = st.recursive(
+    st.dictionaries(st.text(max_size=2), SCALARS, max_size=3),
+    lambda inner: st.dictionaries(st.text(max_size=2), SCALARS | inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(STATES, STATES)
+def test_the_difference_of_two_states_leads_from_one_to_the_other(before, after):
+    patch = twins.difference(before, after)
+
+    assert twins.merge_patch(before, patch) == after
+
+
+@pytest.mark.parametrize(
+    ("target", "patch", "result"),
+    [  # RFC 7396, appendix A
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        (["a", "b"], ["c", "d"], ["c", "d"]),
+        ({"a": "foo"}, "bar", "bar"),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_merge_patch_follows_the_examples_of_the_rfc(target, patch, result):
+    assert twins.merge_patch(target, patch) == result
+
+
+def _sighting(properties: dict[str, object], at: datetime) -> Sighting:
+    return Sighting("retailer:R1", "retailer", properties, (), Origin(at, NOW, "crm", ""))
+
+
+def test_a_late_sighting_does_not_overwrite_a_newer_property_but_fills_an_unknown_one():
+    twin = twins.empty("retailer:R1", "retailer", ORIGIN)
+    twin = twins.sighted(twin, _sighting({"tier": 12}, NOW))
+
+    twin = twins.sighted(twin, _sighting({"tier": 3, "name": "老王商店"}, NOW - timedelta(days=1)))
+
+    assert twin.properties == {"tier": 12, "name": "老王商店"}
+
+
+def test_a_seen_relation_replaces_those_of_its_name_and_keeps_the_others():
+    twin = twins.empty("retailer:R1", "retailer", ORIGIN)
+    kept = Relation("served_by", "retailer:R9")
+    twin = twins.Twin(twin.id, twin.model, 1, {}, {}, (kept, Relation("located_in", "region:1")), ORIGIN)
+    moved = Sighting("retailer:R1", "retailer", {}, (Relation("located_in", "region:2"),), ORIGIN)
+
+    twin = twins.sighted(twin, moved)
+
+    assert twin.relations == (Relation("located_in", "region:2"), kept)
+
+
+def test_nothing_new_makes_no_revision():
+    before = twins.sighted(twins.empty("retailer:R1", "retailer", ORIGIN), _sighting({"tier": 1}, NOW))
+    first = twins.changed(twins.empty("retailer:R1", "retailer", ORIGIN), before, ORIGIN)
+    assert first is not None
+
+    assert twins.changed(first[0], twins.sighted(first[0], _sighting({"tier": 1}, NOW)), ORIGIN) is None
+
+
+def test_a_journal_folds_to_each_past_state_and_to_nothing_after_a_deletion():
+    changes = [
+        Change(1, {"model": "sku", "properties": {"name_zh": "甲"}, "desired": {}, "relations": []}, ORIGIN),
+        Change(2, {"properties": {"name_zh": "乙"}}, ORIGIN),
+        Change(3, {"model": None, "properties": None, "desired": None, "relations": None}, ORIGIN),
+    ]
+
+    first, second, gone = (twins.folded("sku:1", changes[:end]) for end in (1, 2, 3))
+
+    assert first is not None
+    assert first.properties == {"name_zh": "甲"}
+    assert second is not None
+    assert second.properties == {"name_zh": "乙"}
+    assert gone is None
+
+
+@pytest.mark.parametrize(
+    ("properties", "pointer", "rule"),
+    [
+        ({"tier": "high"}, "/properties/tier", "wrong_type"),
+        ({"tier": True}, "/properties/tier", "wrong_type"),
+        ({"tier": 2**31}, "/properties/tier", "wrong_type"),
+        ({"colour": "red"}, "/properties/colour", "unknown_property"),
+        ({"license_valid_to": "soon"}, "/properties/license_valid_to", "wrong_type"),
+        ({"last_ordered_at": "2026-13-01T00:00:00Z"}, "/properties/last_ordered_at", "wrong_type"),
+    ],
+)
+def test_a_property_that_does_not_fit_its_type_is_named_by_pointer(properties, pointer, rule):
+    (problem,) = types()["retailer"].check(properties)
+
+    assert (problem.pointer, problem.rule) == (pointer, rule)
+
+
+def test_properties_of_the_right_type_fit():
+    fitting = {"tier": 30, "school_zone": False, "lon": 117.2, "license_valid_to": "2030-01-31", "name": "店"}
+
+    assert types()["retailer"].check(fitting) == []
+
+
+def test_dtdl_beyond_what_is_read_is_refused():
+    text = '{"@id": "dtmi:x:y;1", "contents": [{"@type": "Telemetry", "name": "t", "schema": "double"}]}'
+
+    with pytest.raises(Invalid) as refused:
+        read_type(text)
+
+    assert refused.value.errors[0].pointer == "/contents/0"
+
+
+def _orders() -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "retailer_code": ["R1", "R1", "R2"],
+            "order_no": ["O1", "O2", "O3"],
+            "cycle": ["2026-W08", "2026-W09", "2026-W09"],
+            "ordered_at": [NOW - timedelta(days=7), NOW, NOW],
+            "occurred_at": [NOW - timedelta(days=7), NOW, NOW],
+            "source": ["oms"] * 3,
+            "trace_id": ["t1", "t2", None],
+        }
+    )
+
+
+def test_orders_are_seen_as_the_last_order_of_each_retailer():
+    seen = {each.id: each for each in sightings("commercial_order", _orders(), NOW)}
+
+    assert set(seen) == {"retailer:R1", "retailer:R2"}
+    assert seen["retailer:R1"].properties["last_order_no"] == "O2"
+    assert seen["retailer:R1"].origin.trace_id == "t2"
+
+
+def test_a_kind_without_a_rule_says_nothing_about_twins():
+    assert sightings("org", _orders(), NOW) == []
