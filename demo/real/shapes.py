@@ -76,7 +76,8 @@ def polygons(atlas: Atlas, geometry: Mapping[str, Any], smallest_deg2: float) ->
 
 def _ring(atlas: Atlas, arcs: Sequence[int]) -> Line:
     parts = [atlas.arcs[arc] if arc >= 0 else atlas.arcs[~arc][::-1] for arc in arcs]
-    ring = np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
+    # A few arcs of us-atlas end one quantum beside the start of the next, so a ring is closed and not trusted to be.
+    ring = np.concatenate([parts[0], *(part[1:] for part in parts[1:]), parts[0][:1]])
     moved = np.any(np.diff(ring, axis=0) != 0.0, axis=1)
     return np.asarray(ring[np.concatenate([[True], moved])])
 
