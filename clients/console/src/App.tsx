@@ -1,0 +1,50 @@
+import { lazy, Suspense } from "react";
+
+import { LanguageProvider } from "./i18n/language";
+import { LiveProvider } from "./live/LiveProvider";
+import { LiveTicker } from "./live/LiveTicker";
+import { QualityPage } from "./quality/QualityPage";
+import { RecommendationsPage } from "./recommendations/RecommendationsPage";
+import { Loading } from "./shared/States";
+import { Header } from "./shell/Header";
+import { useRoute, type PageName } from "./shell/route";
+import { SessionProvider, useSession } from "./signin/SessionProvider";
+import { SignInPage } from "./signin/SignInPage";
+
+/** The map brings the 3D library; the other pages and signing in do not wait for it. */
+const MapPage = lazy(() => import("./map/MapPage"));
+
+export function App() {
+  return (
+    <LanguageProvider>
+      <SessionProvider>
+        <Door />
+      </SessionProvider>
+    </LanguageProvider>
+  );
+}
+
+function Door() {
+  const { session } = useSession();
+  const { page } = useRoute();
+  if (page === "signin" || !session) return <SignInPage />;
+  return (
+    <LiveProvider>
+      <div className="app">
+        <Header page={page} />
+        <main className="page" key={page}>
+          <Suspense fallback={<Loading />}>
+            <Page page={page} />
+          </Suspense>
+        </main>
+        <LiveTicker />
+      </div>
+    </LiveProvider>
+  );
+}
+
+function Page({ page }: { page: PageName }) {
+  if (page === "recommendations") return <RecommendationsPage />;
+  if (page === "quality") return <QualityPage />;
+  return <MapPage />;
+}

@@ -1,0 +1,137 @@
+/** The shapes of the public REST API that the console reads. Fields may be added by the server, never renamed. */
+import type { FeatureCollection, Geometry } from "geojson";
+
+export interface User {
+  id: string;
+  name: string;
+  roles: string[];
+}
+
+export interface TokenAnswer {
+  access_token: string;
+  token_type: string;
+  expires_in: number;
+  user: User;
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor?: string | null;
+}
+
+/** A half-open range [from, to) of map values; a missing end is open. */
+export interface Band {
+  band: string;
+  from: number | null;
+  to: number | null;
+  label_zh: string;
+  label_en: string;
+  color_key: string | number;
+}
+
+export interface RegionProperties {
+  region: string;
+  name?: string;
+  name_zh?: string;
+  name_en?: string;
+  value: number | null;
+  unit: string;
+  band: string | null;
+  color_key: string | number | null;
+  year: number;
+  measure: string;
+  reliable?: boolean;
+}
+
+export type MapFeed = FeatureCollection<Geometry, RegionProperties> & {
+  bands: Band[];
+  years: number[];
+  levels: string[];
+  attribution?: string | null;
+};
+
+export type RegionFeature = MapFeed["features"][number];
+
+export interface AnnualForecast {
+  region: string;
+  sku?: string | null;
+  year: number;
+  method: string;
+  value: number | null;
+  unit: string;
+  band: string | null;
+  inputs: Record<string, unknown>;
+  correlation: number | null;
+  reliable: boolean;
+  reliable_reason?: string | null;
+  model_version: string;
+  interval?: { low: number; high: number; level: number } | null;
+}
+
+export interface Reason {
+  code: string;
+  text_zh: string;
+  text_en: string;
+  evidence?: Record<string, unknown> | null;
+}
+
+export interface Limit {
+  code: string;
+  text_zh: string;
+  text_en: string;
+  blocks?: boolean;
+}
+
+export interface Recommendation {
+  id: string;
+  retailer: string;
+  retailer_name?: string | null;
+  mode: string;
+  sku?: string | null;
+  sku_name_zh?: string | null;
+  sku_name_en?: string | null;
+  rank: number;
+  score: number;
+  quantity?: number | null;
+  unit?: string | null;
+  reasons: Reason[];
+  limits: Limit[];
+  state: string;
+  model_version: string;
+  created_at: string;
+}
+
+export type FeedbackEvent = "accepted" | "rejected" | "reopened";
+
+export interface QualityBalance {
+  received: number;
+  stored: number;
+  duplicate: number;
+  quarantined: number;
+  rejected: number;
+  pending: number;
+}
+
+export interface QualityItem extends QualityBalance {
+  source: string;
+  kind: string;
+}
+
+export interface Quality {
+  items: QualityItem[];
+  totals: QualityBalance;
+}
+
+export interface Twin {
+  id: string;
+  model: string;
+  revision: number;
+  properties: Record<string, unknown>;
+  changed_at: string;
+}
+
+export interface LiveMessage {
+  type: "snapshot" | "delta";
+  sequence: number;
+  twins: Twin[];
+}

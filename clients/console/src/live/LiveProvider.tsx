@@ -1,0 +1,88 @@
+import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
+
+import { useSession } from "../signin/SessionProvider";
+import { Changes, type Change } from "./changes";
+import { liveAddress, LiveConnection, type LiveState } from "./connection";
+
+export interface LiveValue {
+  state: LiveState;
+  latest: readonly Change[];
+  count: number;
+}
+
+/** Calls back with the ids of changed twins; returns how to stop. */
+export type OnChanged = (listener: (ids: string[]) => void) => () => void;
+
+type Feed = Omit<LiveValue, "state">;
+
+const Context = createContext<LiveValue | null>(null);
+/** Apart from the feed: the map listens without being drawn anew for each change. */
+const Changed = createContext<OnChanged | null>(null);
+/** A busy market changes hundreds of twins a second; eyes need no more than four pictures of that. */
+const pictureMs = 250;
+
+export function LiveProvider({ children }: { children: ReactNode }) {
+  const { session, signOut } = useSession();
+  const [state, setState] = useState<LiveState>("connecting");
+  const [feed, setFeed] = useState<Feed>({ latest: [], count: 0 });
+  const [listeners] = useState(() => new Set<(ids: string[]) => void>());
+  const token = session?.token;
+
+  useEffect(() => {
+    if (!token) return;
+    const changes = new Changes();
+    const changed = new Set<string>();
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const show = () => {
+      timer = null;
+      setFeed({ latest: changes.latest, count: changes.count });
+      const ids = [...changed];
+      changed.clear();
+      if (ids.length > 0) listeners.forEach((listener) => listener(ids));
+    };
+    const connection = new LiveConnection({
+      address: liveAddress(window.location),
+      token,
+      onState: setState,
+      onRefused: () => signOut("signin.ended"),
+      onMessage: (message) => {
+        changes.take(message).forEach((id) => changed.add(id));
+        timer ??= setTimeout(show, pictureMs);
+      },
+    });
+    const retry = () => connection.retryNow();
+    connection.start();
+    window.addEventListener("online", retry);
+    return () => {
+      window.removeEventListener("online", retry);
+      if (timer !== null) clearTimeout(timer);
+      connection.stop();
+    };
+  }, [token, signOut, listeners]);
+
+  const value = useMemo(() => ({ state, ...feed }), [state, feed]);
+  const onChanged = useCallback<OnChanged>(
+    (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    [listeners],
+  );
+  return (
+    <Changed value={onChanged}>
+      <Context value={value}>{children}</Context>
+    </Changed>
+  );
+}
+
+export function useLiveState(): LiveValue {
+  const value = useContext(Context);
+  if (!value) throw new Error("useLiveState needs a LiveProvider above it");
+  return value;
+}
+
+export function useOnChanged(): OnChanged {
+  const value = useContext(Changed);
+  if (!value) throw new Error("useOnChanged needs a LiveProvider above it");
+  return value;
+}

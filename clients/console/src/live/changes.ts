@@ -1,0 +1,68 @@
+import type { LiveMessage, Twin } from "../api/types";
+
+/** One change of one twin, as the ticker shows it. */
+export interface Change {
+  key: string;
+  id: string;
+  model: string;
+  revision: number;
+  changedAt: string;
+  /** Properties that differ from what was known before, with the old value; at most a few. */
+  properties: { name: string; before: unknown; after: unknown }[];
+}
+
+const longestFeed = 60;
+const mostProperties = 3;
+const mostTwins = 20_000;
+
+/** Remembers the last state of each twin, so that a delta, which carries the whole state, can be told as a change. */
+export class Changes {
+  private readonly known = new Map<string, Twin>();
+  private feed: Change[] = [];
+  private told = 0;
+
+  get latest(): readonly Change[] {
+    return this.feed;
+  }
+
+  /** How many changes came since the start; the twins of a snapshot are not changes. */
+  get count(): number {
+    return this.told;
+  }
+
+  /** Takes a message in; returns the ids that changed. */
+  take(message: LiveMessage): string[] {
+    const newest = [...message.twins].sort((a, b) => a.changed_at.localeCompare(b.changed_at));
+    const fresh = newest.slice(message.type === "snapshot" ? -12 : 0).map((twin) => this.changeOf(twin));
+    for (const twin of message.twins) this.remember(twin);
+    if (message.type === "delta") this.told += message.twins.length;
+    this.feed = [...fresh.reverse(), ...(message.type === "snapshot" ? [] : this.feed)].slice(0, longestFeed);
+    return message.type === "delta" ? message.twins.map((twin) => twin.id) : [];
+  }
+
+  private changeOf(twin: Twin): Change {
+    const before = this.known.get(twin.id)?.properties ?? {};
+    const names = Object.keys(twin.properties).filter((name) => isSimple(twin.properties[name]));
+    const changed = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(twin.properties[name]));
+    return {
+      key: `${twin.id}@${twin.revision}`,
+      id: twin.id,
+      model: twin.model,
+      revision: twin.revision,
+      changedAt: twin.changed_at,
+      properties: changed
+        .slice(0, mostProperties)
+        .map((name) => ({ name, before: before[name], after: twin.properties[name] })),
+    };
+  }
+
+  private remember(twin: Twin): void {
+    this.known.delete(twin.id);
+    this.known.set(twin.id, twin);
+    if (this.known.size > mostTwins) this.known.delete(this.known.keys().next().value!);
+  }
+}
+
+function isSimple(value: unknown): boolean {
+  return value === null || typeof value !== "object";
+}

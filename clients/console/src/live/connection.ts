@@ -1,0 +1,126 @@
+import type { LiveMessage } from "../api/types";
+
+export type LiveState = "connecting" | "open" | "waiting" | "closed";
+
+export interface LiveOptions {
+  address: string;
+  token: string;
+  onMessage: (message: LiveMessage) => void;
+  onState: (state: LiveState) => void;
+  /** Told when the server refuses the token. */
+  onRefused?: () => void;
+  open?: (address: string, protocols: string[]) => WebSocket;
+  random?: () => number;
+}
+
+const firstWaitMs = 500;
+const longestWaitMs = 20_000;
+/** Close code that servers of this stream use for a bad or expired token. */
+const refusedCode = 4401;
+
+/**
+ * The live stream: opens, subscribes, and opens again after a growing, jittered wait. A new connection resumes after
+ * the last sequence seen, and what was already seen is not told twice.
+ */
+export class LiveConnection {
+  private readonly options: LiveOptions;
+  private socket: WebSocket | null = null;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private failures = 0;
+  private sequence: number | null = null;
+  private isStopped = true;
+
+  constructor(options: LiveOptions) {
+    this.options = options;
+  }
+
+  start(): void {
+    this.isStopped = false;
+    this.connect();
+  }
+
+  stop(): void {
+    this.isStopped = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    this.socket?.close(1000);
+    this.socket = null;
+    this.options.onState("closed");
+  }
+
+  /** Tries at once instead of waiting out the pause; for the moment the network comes back. */
+  retryNow(): void {
+    if (this.timer === null) return;
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.connect();
+  }
+
+  private connect(): void {
+    const open = this.options.open ?? ((address, protocols) => new WebSocket(address, protocols));
+    this.options.onState("connecting");
+    const socket = open(this.options.address, ["marketwin.v1", `bearer.${this.options.token}`]);
+    this.socket = socket;
+    socket.onopen = () => {
+      this.options.onState("open");
+      socket.send(JSON.stringify(this.subscription()));
+    };
+    socket.onmessage = (event: MessageEvent) => this.socket === socket && this.take(event.data);
+    socket.onclose = (event: CloseEvent) => this.socket === socket && this.closed(event.code);
+  }
+
+  private subscription(): object {
+    return this.sequence === null ? { subscribe: {} } : { subscribe: {}, after: this.sequence };
+  }
+
+  private take(data: unknown): void {
+    const message = messageOf(data);
+    if (!message) return;
+    this.failures = 0;
+    if (message.type === "delta" && this.sequence !== null && message.sequence <= this.sequence) return;
+    // A snapshot may restart the count: the server was restarted and has told the whole state anew.
+    this.sequence = message.sequence;
+    this.options.onMessage(message);
+  }
+
+  private closed(code: number): void {
+    this.socket = null;
+    if (this.isStopped) return;
+    if (code === refusedCode) {
+      this.options.onState("closed");
+      this.options.onRefused?.();
+      return;
+    }
+    const wait = backoffMs(this.failures, this.options.random ?? Math.random);
+    this.failures += 1;
+    this.options.onState("waiting");
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      this.connect();
+    }, wait);
+  }
+}
+
+/** Doubles with each failure up to a ceiling; between half and all of it, so that clients do not come back as one. */
+export function backoffMs(failures: number, random: () => number): number {
+  const ceiling = Math.min(longestWaitMs, firstWaitMs * 2 ** Math.min(failures, 16));
+  return ceiling * (0.5 + 0.5 * random());
+}
+
+/** The live address that belongs to the page's own address. */
+export function liveAddress(page: { href: string }): string {
+  const address = new URL("api/v1/live", page.href.replace(/[?#].*$/, ""));
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  return address.href;
+}
+
+function messageOf(data: unknown): LiveMessage | null {
+  if (typeof data !== "string") return null;
+  try {
+    const message = JSON.parse(data) as LiveMessage;
+    const isKnown = message.type === "snapshot" || message.type === "delta";
+    return isKnown && Array.isArray(message.twins) && typeof message.sequence === "number" ? message : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,21 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+
+import { App } from "./App";
+import "./styles/base.css";
+import "./styles/shell.css";
+import "./styles/map.css";
+import "./styles/tables.css";
+
+declare global {
+  interface Window {
+    /** True once the page's picture is complete; browser tests wait for it. */
+    __ready?: boolean;
+  }
+}
+
+createRoot(document.getElementById("root")!).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

@@ -1,0 +1,147 @@
+import { useFrame, useThree } from "@react-three/fiber";
+import { useEffect, useMemo, type Ref, type RefObject } from "react";
+import { Raycaster, Vector3, type Camera, type Object3D } from "three";
+
+import { useWords } from "../i18n/language";
+import { useOnChanged } from "../live/LiveProvider";
+import { aligned } from "../shared/format";
+import type { PlacedArea } from "./layout";
+import { chooseForms, type Form, type LabelSpot } from "./labelForms";
+import type { RegionRow } from "./rows";
+
+/** Names and values over the columns, as HTML: any language, sharp at any zoom, and no font files. */
+export function LabelLayer({ rows, activeBand, ref }: { rows: RegionRow[]; activeBand: string | null; ref: Ref<HTMLDivElement> }) {
+  const { language } = useWords();
+  return (
+    <div className="labels" ref={ref} aria-hidden="true" data-testid="map-labels">
+      {rows.map((row) => {
+        const isDimmed = activeBand !== null && row.bandKey !== activeBand;
+        return (
+          <div key={row.region} data-region={row.region} className={`label ${isBright(row.color) && !isDimmed ? "on-bright" : ""} ${isDimmed ? "dimmed" : ""}`}>
+            <i className="pulse" />
+            <span className="label-text">
+              <b className="long">{row.name}</b>
+              <b className="short">{row.shortName}</b>
+              {row.value !== null && <small>{aligned(row.value, language, 1)}</small>}
+            </span>
+          </div>
+        );
+      })}
+    </div>
+  );
+}
+
+interface PlacerProps {
+  areas: PlacedArea[];
+  rows: RegionRow[];
+  heights: Map<string, number>;
+  layer: RefObject<HTMLDivElement | null>;
+}
+
+/** Lives in the scene: after each picture it moves the labels to where their columns now are. */
+export function LabelPlacer({ areas, rows, heights, layer }: PlacerProps) {
+  const { language } = useWords();
+  const invalidate = useThree((state) => state.invalidate);
+  const sizes = useMemo(() => textSizes(rows), [rows]);
+  useEffect(() => invalidate(), [rows, language, invalidate]);
+  usePulses(layer);
+  useFrame(({ camera, size, scene }) => {
+    if (!layer.current) return;
+    scene.updateMatrixWorld();
+    camera.updateMatrixWorld();
+    const columns = columnsIn(scene);
+    const spots = areas.map((area) => {
+      const height = heights.get(area.region) ?? 0;
+      const isHidden = isBehind(area, height, camera, columns);
+      return spotOf(area, height, camera, size, isHidden ? undefined : sizes.get(area.region));
+    });
+    const forms = chooseForms(spots);
+    for (const element of layer.current.children as HTMLCollectionOf<HTMLElement>) {
+      const index = areas.findIndex((area) => area.region === element.dataset["region"]);
+      const spot = spots[index];
+      if (spot) move(element, spot, forms[index]!);
+    }
+  });
+  return null;
+}
+
+function move(element: HTMLElement, spot: LabelSpot, form: Form): void {
+  element.style.transform = `translate(${spot.x.toFixed(1)}px, ${spot.y.toFixed(1)}px)`;
+  element.dataset["form"] = form;
+}
+
+type Size = { width: number; height: number };
+
+function spotOf(area: PlacedArea, height: number, camera: Camera, size: Size, text?: { long: number; short: number }): LabelSpot {
+  const { minX, maxX, minY, maxY } = area.box;
+  const [x, y] = area.anchor;
+  const [left, right] = [onScreen(minX, y, height, camera, size), onScreen(maxX, y, height, camera, size)];
+  const [low, high] = [onScreen(x, minY, height, camera, size), onScreen(x, maxY, height, camera, size)];
+  const at = onScreen(x, y, height, camera, size);
+  return {
+    x: at.x,
+    y: at.y,
+    roomX: Math.hypot(right.x - left.x, right.y - left.y),
+    roomY: Math.hypot(high.x - low.x, high.y - low.y),
+    long: text?.long ?? 0,
+    short: text?.short ?? 0,
+  };
+}
+
+const scratch = new Vector3();
+const ray = new Raycaster();
+
+function columnsIn(scene: Object3D): Object3D[] {
+  const columns: Object3D[] = [];
+  scene.traverse((object) => object.userData["region"] && columns.push(object));
+  return columns;
+}
+
+/** Whether another region's column stands between the eye and the middle of a region. */
+function isBehind(area: PlacedArea, height: number, camera: Camera, columns: readonly Object3D[]): boolean {
+  const anchor = new Vector3(area.anchor[0], area.anchor[1], height);
+  ray.set(camera.position, scratch.copy(anchor).sub(camera.position).normalize());
+  ray.far = camera.position.distanceTo(anchor) - 0.02;
+  return columns.some((column) => column.userData["region"] !== area.region && ray.intersectObject(column, false).length > 0);
+}
+
+function onScreen(x: number, y: number, z: number, camera: Camera, size: Size): { x: number; y: number } {
+  scratch.set(x, y, z).project(camera);
+  return { x: ((scratch.x + 1) / 2) * size.width, y: ((1 - scratch.y) / 2) * size.height };
+}
+
+/** Widths of both forms of each name in pixels. */
+function textSizes(rows: readonly RegionRow[]): Map<string, { long: number; short: number }> {
+  const context = document.createElement("canvas").getContext("2d");
+  if (!context) return new Map();
+  context.font = `600 11px ${getComputedStyle(document.body).fontFamily}`;
+  const width = (text: string) => context.measureText(text).width;
+  return new Map(rows.map((row) => [row.region, { long: width(row.name), short: width(row.shortName) }]));
+}
+
+/** A ring spreads over a region whose twin has just changed; the browser draws it, the scene stays still. */
+function usePulses(layer: RefObject<HTMLDivElement | null>): void {
+  const onChanged = useOnChanged();
+  useEffect(
+    () =>
+      onChanged((ids) => {
+        for (const id of ids.slice(0, 40)) {
+          if (!id.startsWith("region:")) continue;
+          const ring = layer.current?.querySelector(`[data-region="${CSS.escape(id.slice(7))}"] .pulse`);
+          ring?.animate(
+            [
+              { opacity: 0.9, transform: "translate(-50%, -50%) scale(0.2)" },
+              { opacity: 0, transform: "translate(-50%, -50%) scale(1)" },
+            ],
+            { duration: 1600, easing: "ease-out" },
+          );
+        }
+      }),
+    [onChanged, layer],
+  );
+}
+
+function isBright(color: string): boolean {
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
+  return 0.3 * red! + 0.59 * green! + 0.11 * blue! > 125;
+}

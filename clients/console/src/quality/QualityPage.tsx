@@ -1,0 +1,133 @@
+import { useCallback } from "react";
+
+import type { Quality, QualityBalance } from "../api/types";
+import { useWords } from "../i18n/language";
+import { count, percent } from "../shared/format";
+import { useReady } from "../shared/ready";
+import { Empty, Loading, ProblemCard } from "../shared/States";
+import { useRemote } from "../shared/useRemote";
+import { useSession } from "../signin/SessionProvider";
+import { fates, shares, unaccounted } from "./balance";
+
+export function QualityPage() {
+  const { t } = useWords();
+  const { api } = useSession();
+  const load = useCallback((signal: AbortSignal) => api.quality(signal), [api]);
+  const { data, problem, isLoading, reload } = useRemote(load);
+  useReady(!isLoading);
+  return (
+    <div className="sheet" data-testid="quality-page">
+      <header className="sheet-head">
+        <div>
+          <h1>{t("quality.title")}</h1>
+          <p className="muted">{t("quality.lead")}</p>
+        </div>
+        <button type="button" className="button" onClick={reload} disabled={isLoading} data-testid="quality-reload">
+          ↻ {t("state.refresh")}
+        </button>
+      </header>
+      {problem && <ProblemCard problem={problem} onRetry={reload} />}
+      {isLoading && !data && <Loading />}
+      {data && data.items.length === 0 && <Empty title={t("quality.empty")}>{t("quality.empty.detail")}</Empty>}
+      {data && data.items.length > 0 && (
+        <>
+          <Totals totals={data.totals} />
+          <BalanceTable quality={data} />
+        </>
+      )}
+    </div>
+  );
+}
+
+function Totals({ totals }: { totals: QualityBalance }) {
+  const { t, language } = useWords();
+  return (
+    <section className="totals" data-testid="quality-totals">
+      <dl className="figures">
+        {(["received", ...fates] as const).map((name) => (
+          <div key={name}>
+            <dt>
+              {name !== "received" && <span className={`swatch fate-${name}`} aria-hidden="true" />}
+              {t(`quality.${name}`)}
+            </dt>
+            <dd data-testid={`total-${name}`}>{count(totals[name], language)}</dd>
+          </div>
+        ))}
+        <div>
+          <dt>{t("quality.balance")}</dt>
+          <dd>
+            <BalanceMark balance={totals} />
+          </dd>
+        </div>
+      </dl>
+      <Bar balance={totals} />
+    </section>
+  );
+}
+
+function BalanceTable({ quality }: { quality: Quality }) {
+  const { t, language } = useWords();
+  return (
+    <div className="table-frame">
+      <table className="wide quality" data-testid="quality-table">
+        <thead>
+          <tr>
+            <th scope="col">{t("quality.source")}</th>
+            <th scope="col">{t("quality.kind")}</th>
+            <th scope="col" className="bar-column">
+              {t("quality.share")}
+            </th>
+            {(["received", ...fates] as const).map((name) => (
+              <th key={name} scope="col" className="number">
+                {t(`quality.${name}`)}
+              </th>
+            ))}
+            <th scope="col">{t("quality.balance")}</th>
+          </tr>
+        </thead>
+        <tbody>
+          {quality.items.map((item) => (
+            <tr key={`${item.source}/${item.kind}`} data-testid="quality-row">
+              <th scope="row">{item.source}</th>
+              <td>
+                <code>{item.kind}</code>
+              </td>
+              <td className="bar-column">
+                <Bar balance={item} />
+              </td>
+              {(["received", ...fates] as const).map((name) => (
+                <td key={name} className={`number ${item[name] === 0 ? "zero" : ""}`} data-label={t(`quality.${name}`)}>
+                  {count(item[name], language)}
+                </td>
+              ))}
+              <td data-label={t("quality.balance")}>
+                <BalanceMark balance={item} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** One bar of all records received; fates too small to see still get a pixel or two. */
+function Bar({ balance }: { balance: QualityBalance }) {
+  const { t, language } = useWords();
+  const parts = shares(balance).filter((part) => part.share > 0);
+  const label = parts.map((part) => `${t(`quality.${part.fate}`)} ${percent(part.share, language)}`).join(", ");
+  return (
+    <span className="bar" role="img" aria-label={label} title={label}>
+      {parts.map((part) => (
+        <span key={part.fate} className={`fate-${part.fate}`} style={{ flexGrow: part.share }} />
+      ))}
+    </span>
+  );
+}
+
+function BalanceMark({ balance }: { balance: QualityBalance }) {
+  const { t, language } = useWords();
+  const missing = unaccounted(balance);
+  if (missing === 0) return <span className="good-text">✓ {t("quality.balanced")}</span>;
+  return <span className="bad-text">{t("quality.off", { count: count(missing, language) })}</span>;
+}
