@@ -5,13 +5,21 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chassis.rpc import connect
-from marketwin.forecast.v1.service_pb2_grpc import ForecastServiceAsyncStub, ForecastServiceStub
-from marketwin.ingest.v1.service_pb2_grpc import IngestServiceAsyncStub, IngestServiceStub
-from marketwin.profile.v1.service_pb2_grpc import ProfileServiceAsyncStub, ProfileServiceStub
-from marketwin.recommend.v1.service_pb2_grpc import RecommendServiceAsyncStub, RecommendServiceStub
-from marketwin.twin.v1.service_pb2_grpc import TwinServiceAsyncStub, TwinServiceStub
+from marketwin.forecast.v1.service_pb2_grpc import ForecastServiceStub
+from marketwin.ingest.v1.service_pb2_grpc import IngestServiceStub
+from marketwin.profile.v1.service_pb2_grpc import ProfileServiceStub
+from marketwin.recommend.v1.service_pb2_grpc import RecommendServiceStub
+from marketwin.twin.v1.service_pb2_grpc import TwinServiceStub
+
+if TYPE_CHECKING:
+    from marketwin.forecast.v1.service_pb2_grpc import ForecastServiceAsyncStub
+    from marketwin.ingest.v1.service_pb2_grpc import IngestServiceAsyncStub
+    from marketwin.profile.v1.service_pb2_grpc import ProfileServiceAsyncStub
+    from marketwin.recommend.v1.service_pb2_grpc import RecommendServiceAsyncStub
+    from marketwin.twin.v1.service_pb2_grpc import TwinServiceAsyncStub
 
 DEADLINE_S = 30.0
 

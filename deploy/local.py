@@ -45,7 +45,7 @@ from deploy.progress import bar
 from deploy.servers import Servers, servers
 from deploy.stack import Stack, Workplace, stack, watched
 from deploy.summary import Doors, look, show
-from deploy.terminal import own_foreground
+from deploy.terminal import own_foreground, silence
 
 EXPECTED = (ChildFailed, AlreadyRunning, Stuck, LoadFailed, ChassisError, OSError, ValueError)
 
@@ -70,15 +70,17 @@ async def _until_signal(story: Callable[[], Coroutine[None, None, None]], consol
     telling = asyncio.create_task(story())
     asked = False
 
-    def stop() -> None:
+    def stop(number: signal.Signals) -> None:
         nonlocal asked
+        if number is signal.SIGHUP:
+            silence()
         if not asked:
-            console.print("stopping")
             telling.cancel()
+            console.print("stopping")
         asked = True
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop)
+        asyncio.get_running_loop().add_signal_handler(number, stop, number)
     try:
         await telling
     except asyncio.CancelledError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterator
 
@@ -35,6 +36,16 @@ def own_foreground() -> Iterator[None]:
             os.setpgid(0, before)
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def silence() -> None:
+    """Send what is printed from now on to nowhere: writing to a terminal that was closed fails."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        # Not isatty: a closed terminal no longer answers that it is one.
+        if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+            os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 def _terminal() -> int | None:
