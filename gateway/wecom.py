@@ -154,7 +154,7 @@ def encrypt(keys: CallbackKeys, message: str, *, random16: bytes) -> str:
 
 
 def answer_echo(keys: CallbackKeys, signed: Signed, echostr: str, *, now_s: float) -> str:
-    """The text with which the address proves that it knows the keys: the whole body of the answer, nothing around it."""
+    """The text with which the address proves that it knows the keys: the whole body of its answer."""
     verify(keys, signed, echostr, now_s=now_s)
     return decrypt(keys, echostr)
 

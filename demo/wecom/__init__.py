@@ -1,1 +1,1 @@
-"""A local stand-in for the WeCom service: what `message/send` would put on an account manager's phone, and the clicks back."""
+"""A local stand-in for the WeCom service: what an account manager's phone would show, and the clicks on it."""

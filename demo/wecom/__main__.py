@@ -18,7 +18,10 @@ from demo.wecom.settings import SettingsWrong, StandInSettings
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it does, and leaves signals to us: uvicorn would raise them again and spoil the exit code."""
+    """Says where it listens once it does.
+
+    Signals are left to us: uvicorn would raise them again after it has stopped and so spoil the exit code.
+    """
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""What the stand-in remembers, all of it in memory: the newest messages, their codes and clicks, and who was sent what."""
+"""What the stand-in remembers, all in memory: the newest messages, their codes and clicks, who was sent what."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PER_MEMBER_HOUR = 1_000
 
 @dataclass(slots=True)
 class Message:
-    """One message as it was sent. `changes` holds what each member's card shows instead: a button text or a whole card."""
+    """One message as it was sent; `changes` holds what a member's card shows instead: a button text or a whole card."""
 
     msgid: str
     sent_at_s: float

@@ -62,8 +62,8 @@ class Callback:
         envelope = self._sealed()
         card = _clickable_card(message, user, key)
         message.clicks[user] = key
-        event = _event(self._settings, card, user, key, selected, self._book)
-        SubElement(event, "ResponseCode").text = self._book.new_code(message)
+        event = self._event(card, user, key, self._book.new_code(message))
+        _add_selected(event, selected)
         sealed = envelope.seal(tostring(event, encoding="unicode"))
         outer = Element("xml")
         for name, text in (("ToUserName", self._settings.corpid), ("AgentID", str(self._settings.agentid))):
@@ -88,6 +88,24 @@ class Callback:
 
     async def _ask(self, method: str, query: dict[str, str], body: bytes, limit_s: float) -> tuple[int, bytes]:
         return await asyncio.to_thread(_request, self._settings.callback_url, method, query, body, limit_s)
+
+    def _event(self, card: Fields, user: str, key: str, code: str) -> Element:
+        texts: dict[str, Json] = {
+            "ToUserName": self._settings.corpid,
+            "FromUserName": user,
+            "CreateTime": int(self._book.now()),
+            "MsgType": "event",
+            "Event": "template_card_event",
+            "EventKey": key,
+            "TaskId": card["task_id"],
+            "CardType": card["card_type"],
+            "ResponseCode": code,
+            "AgentID": self._settings.agentid,
+        }
+        event = Element("xml")
+        for name, text in texts.items():
+            SubElement(event, name).text = str(text)
+        return event
 
     def _apply(self, envelope: Envelope, message: Message, user: str, reply: bytes) -> str:
         """A passive reply changes the card of the member who clicked, and of nobody else."""
@@ -124,23 +142,7 @@ def _clickable_card(message: Message, user: str, key: str) -> Fields:
     return card
 
 
-def _event(
-    settings: StandInSettings, card: Fields, user: str, key: str, selected: dict[str, list[str]], book: Book
-) -> Element:
-    event = Element("xml")
-    texts: dict[str, Json] = {
-        "ToUserName": settings.corpid,
-        "FromUserName": user,
-        "CreateTime": int(book.now()),
-        "MsgType": "event",
-        "Event": "template_card_event",
-        "EventKey": key,
-        "TaskId": card["task_id"],
-        "CardType": card["card_type"],
-        "AgentID": settings.agentid,
-    }
-    for name, text in texts.items():
-        SubElement(event, name).text = str(text)
+def _add_selected(event: Element, selected: dict[str, list[str]]) -> None:
     items = SubElement(event, "SelectedItems")
     for question, options in selected.items():
         item = SubElement(items, "SelectedItem")
@@ -148,7 +150,6 @@ def _event(
         chosen = SubElement(item, "OptionIds")
         for option in options:
             SubElement(chosen, "OptionId").text = option
-    return event
 
 
 def _request(address: str, method: str, query: dict[str, str], body: bytes, limit_s: float) -> tuple[int, bytes]:

@@ -27,7 +27,14 @@ GUARDS = {
 def desk(service: Service, book: Book, callback: Callback) -> APIRouter:
     """The page at `/` and the routes under `/stand-in`."""
     router = APIRouter()
+    _page(router)
+    _views(router, service, book)
+    _clicks(router, book, callback)
+    _levers(router, service)
+    return router
 
+
+def _page(router: APIRouter) -> None:
     @router.get("/")
     async def page() -> FileResponse:
         return FileResponse(PAGE / "index.html", media_type="text/html; charset=utf-8", headers=GUARDS)
@@ -38,19 +45,23 @@ def desk(service: Service, book: Book, callback: Callback) -> APIRouter:
             raise HTTPException(404)
         return FileResponse(PAGE / name, headers=GUARDS)
 
-    @router.get("/stand-in/messages")
+
+def _views(router: APIRouter, service: Service, book: Book) -> None:
+    @router.get("/stand-in/messages", response_model=None)
     async def messages(user: str | None = None, limit: int = 100) -> Fields:
         chosen = book.newest(user=user, limit=max(1, min(limit, KEPT_MESSAGES)))
         members: list[Json] = list(book.members())
         return _standing(book) | {"members": members, "items": [_shown(message) for message in chosen]}
 
-    @router.get("/stand-in/statistics")
+    @router.get("/stand-in/statistics", response_model=None)
     async def statistics() -> Fields:
         calls: Fields = dict(service.calls)
         at_once: Fields = dict(service.most_at_once)
         return _standing(book) | {"calls": calls, "most_at_once": at_once}
 
-    @router.post("/stand-in/click")
+
+def _clicks(router: APIRouter, book: Book, callback: Callback) -> None:
+    @router.post("/stand-in/click", response_model=None)
     async def click(request: Request) -> Fields:
         body = await _json(request)
         message = book.find(text_in(body, "msgid", required=True))
@@ -63,19 +74,16 @@ def desk(service: Service, book: Book, callback: Callback) -> APIRouter:
             raise HTTPException(409, str(reason)) from None
         return outcome.as_fields() | {"message": _shown(message)}
 
-    @router.post("/stand-in/verify")
+    @router.post("/stand-in/verify", response_model=None)
     async def verify() -> Fields:
         try:
             return (await callback.verify()).as_fields()
         except NotClickable as reason:
             raise HTTPException(409, str(reason)) from None
 
-    _levers(router, service)
-    return router
-
 
 def _levers(router: APIRouter, service: Service) -> None:
-    @router.post("/stand-in/faults", status_code=201)
+    @router.post("/stand-in/faults", response_model=None, status_code=201)
     async def faults(request: Request) -> Fields:
         body = await _json(request)
         delay_ms = number_in(body, "delay_ms", range(60_001), default=0)
@@ -84,13 +92,13 @@ def _levers(router: APIRouter, service: Service) -> None:
         service.inject(text_in(body, "api", required=True), fault)
         return body
 
-    @router.post("/stand-in/revoke-tokens")
+    @router.post("/stand-in/revoke-tokens", response_model=None)
     async def revoke(request: Request) -> Fields:
         await _json(request)
         service.revoke_tokens()
         return {}
 
-    @router.put("/stand-in/members/{user}")
+    @router.put("/stand-in/members/{user}", response_model=None)
     async def member(user: str, request: Request) -> Fields:
         state = text_in(await _json(request), "state", required=True)
         if state not in MEMBER_STATES:

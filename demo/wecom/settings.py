@@ -14,8 +14,10 @@ class SettingsWrong(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class StandInSettings:
-    """The corp, app and callback that the stand-in plays. Port 0 takes a free one. Without a callback address there are no
-    cards with buttons, as in the real service."""
+    """The corp, app and callback that the stand-in plays. Port 0 takes a free one.
+
+    Without a callback address there are no cards with buttons, as in the real service.
+    """
 
     corpid: str
     secret: str = field(repr=False)

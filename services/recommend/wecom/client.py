@@ -92,8 +92,8 @@ class WeComClient:
     ) -> Sent:
         """Send a `button_interaction` or `text_notice` card; its texts are cut to size first.
 
-        Raises AudienceRefused (C-01), Invalid for a card or receivers that cannot be sent, the errors of `errcodes`, and
-        Unavailable while Redis is away: limits that cannot be counted cannot be kept.
+        Raises AudienceRefused (C-01), Invalid for a card or receivers that cannot be sent, the errors of `errcodes`,
+        and Unavailable while Redis is away: limits that cannot be counted cannot be kept.
         """
         permit(audience, content_class)
         fit = _fit_card(card)

@@ -1,7 +1,7 @@
 """The app's access token, one for all replicas, kept in Redis.
 
 Two keys: `token` lives as long as WeCom said, `fresh` 300 s less. While `fresh` exists everybody uses the token; then
-the first to take the lock renews it while the others go on with the old one. If Redis forgets, a token is fetched again.
+the first to take the lock renews it while the others go on with the old one. If Redis forgets, it is fetched again.
 """
 
 from __future__ import annotations

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from redis.asyncio import Redis
+
+from demo.wecom.app import create_app
+from deploy.servers import Servers
+from services.recommend.wecom import Alert, WeComClient, WeComSettings
+from tests.wecom.world import AGENT, CORP, SECRET, CallbackAddress, Clock, Settings, StandIn, served
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest_asyncio.fixture
+async def redis(shared_servers: Servers) -> AsyncIterator[Redis]:
+    """The real Valkey, in a database of its own that each test finds empty."""
+    client = Redis.from_url(shared_servers.redis_url.removesuffix("/0") + "/9")
+    await client.flushdb()
+    yield client
+    await client.aclose()
+
+
+@pytest_asyncio.fixture
+async def address(clock: Clock) -> CallbackAddress:
+    return CallbackAddress(clock)
+
+
+@pytest_asyncio.fixture
+async def stand_in(clock: Clock, address: CallbackAddress) -> AsyncIterator[StandIn]:
+    """The stand-in with a working callback address."""
+    async with served(address.app()) as callback:
+        settings = Settings(callback_url=f"{callback}/callback").build()
+        async with (
+            served(create_app(settings, now=clock)) as url,
+            httpx.AsyncClient(base_url=url, trust_env=False) as http,
+        ):
+            yield StandIn(url, clock, http)
+
+
+@pytest.fixture
+def alerts() -> list[Alert]:
+    return []
+
+
+@pytest_asyncio.fixture
+async def new_client(
+    redis: Redis, stand_in: StandIn, clock: Clock, alerts: list[Alert]
+) -> AsyncIterator[Callable[..., WeComClient]]:
+    """Makes clients of the stand-in that share one Valkey, as replicas do."""
+    async with AsyncExitStack() as stack:
+        opened: list[WeComClient] = []
+
+        def make(*, store: Redis = redis, **changes: Any) -> WeComClient:
+            given: dict[str, Any] = {
+                "corp_id": CORP,
+                "secret": SECRET,
+                "agent_id": AGENT,
+                "account_cap": 1000,
+                "base_url": stand_in.url,
+                "first_backoff_s": 0.01,
+            }
+            client = WeComClient(
+                WeComSettings(**(given | changes)), store, alert=alerts.append, now=clock, jitter=lambda: 0.5
+            )
+            opened.append(client)
+            stack.push_async_exit(client)
+            return client
+
+        yield make
+
+
+@pytest.fixture
+def client(new_client: Callable[..., WeComClient]) -> WeComClient:
+    return new_client()
