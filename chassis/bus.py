@@ -54,6 +54,8 @@ class Message:
     message_id: str
     """Stays the same when the message is delivered or published again."""
     attempt: int
+    sequence: int
+    """Place in the stream; grows with every message."""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -192,19 +194,18 @@ class Bus:
             return 0
         return int(found.num_pending or 0) + int(found.num_ack_pending or 0)
 
-    async def listen(self, subjects: Sequence[str], handle: Handler) -> None:
-        """Feeds new messages to `handle` without acknowledging them, for ever: for live copies that start from now."""
-        owner = subjects[0].split(".")[1]
-        await self.ensure_stream(owner)
-        received: asyncio.Queue[Msg] = asyncio.Queue(maxsize=1024)
-        subscriptions = [await self._client.subscribe(subject, cb=received.put) for subject in subjects]
+    async def follow(self, subject: str, handle: Handler) -> None:
+        """Feeds messages published from now on to `handle`, in order and without gaps, for ever, keeping no position."""
+        stream = subject.split(".")[1]
+        await self.ensure_stream(stream)
+        subscription = await self._stream.subscribe(
+            subject, stream=stream.upper(), ordered_consumer=True, deliver_policy=DeliverPolicy.NEW
+        )
         try:
-            while True:
-                raw = await received.get()
-                headers = dict(raw.headers or {})
-                await handle(Message(raw.subject, raw.data, headers.get(MESSAGE_ID, ""), 1, headers))
+            async for raw in subscription.messages:
+                await handle(_message(raw))
         finally:
-            for subscription in subscriptions:
+            if not self._client.is_closed:
                 await subscription.unsubscribe()
 
 
@@ -212,7 +213,14 @@ def _message(raw: Msg) -> Message:
     headers = dict(raw.headers or {})
     metadata = raw.metadata
     fallback = f"{metadata.stream}:{metadata.sequence.stream}"
-    return Message(raw.subject, raw.data, headers.get(MESSAGE_ID, fallback), metadata.num_delivered, headers)
+    return Message(
+        subject=raw.subject,
+        data=raw.data,
+        message_id=headers.get(MESSAGE_ID, fallback),
+        attempt=metadata.num_delivered,
+        sequence=metadata.sequence.stream,
+        headers=headers,
+    )
 
 
 class _Pull:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from marketwin.ingest.v1 import types_pb2 as marketwin_dot_ingest_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!marketwin/ingest/v1/service.proto\x12\x13marketwin.ingest.v1\x1a\x1fmarketwin/ingest/v1/types.proto\"{\n\rTakeInRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c\x12\x0f\n\x07sent_by\x18\x06 \x01(\t\"?\n\x0eTakeInResponse\x12-\n\x07receipt\x18\x01 \x01(\x0b\x32\x1c.marketwin.ingest.v1.Receipt\"\x82\x01\n\x0cRecordFilter\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08retailer\x18\x02 \x01(\t\x12\x0f\n\x07product\x18\x03 \x01(\t\x12\r\n\x05place\x18\x04 \x01(\t\x12\x11\n\tfrom_date\x18\x05 \x01(\t\x12\x0f\n\x07to_date\x18\x06 \x01(\t\x12\x0e\n\x06source\x18\x07 \x01(\t\"\x7f\n\x13QueryRecordsRequest\x12\x31\n\x06\x66ilter\x18\x01 \x01(\x0b\x32!.marketwin.ingest.v1.RecordFilter\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x12\n\nwith_total\x18\x04 \x01(\x08\"\\\n\x14QueryRecordsResponse\x12\x11\n\tarrow_ipc\x18\x01 \x01(\x0c\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x12\n\x05total\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x08\n\x06_total\"-\n\x10GetRecordRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"(\n\x11GetRecordResponse\x12\x13\n\x0brecord_json\x18\x01 \x01(\t\"l\n\x14GetStatisticsRequest\x12\x31\n\x06\x66ilter\x18\x01 \x01(\x0b\x32!.marketwin.ingest.v1.RecordFilter\x12\x10\n\x08group_by\x18\x02 \x03(\t\x12\x0f\n\x07measure\x18\x03 \x01(\t\"8\n\x15GetStatisticsResponse\x12\x11\n\tarrow_ipc\x18\x01 \x01(\x0c\x12\x0c\n\x04unit\x18\x02 \x01(\t\"\x12\n\x10ListKindsRequest\"=\n\x11ListKindsResponse\x12(\n\x05kinds\x18\x01 \x03(\x0b\x32\x19.marketwin.ingest.v1.Kind\"g\n\x15ListQuarantineRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\r\x12\x0e\n\x06\x63ursor\x18\x05 \x01(\t\"a\n\x16ListQuarantineResponse\x12\x32\n\x05items\x18\x01 \x03(\x0b\x32#.marketwin.ingest.v1.QuarantineItem\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x13\n\x11GetQualityRequest\"K\n\x12GetQualityResponse\x12\x35\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32#.marketwin.ingest.v1.QualityBalance\"\x14\n\x12ListSourcesRequest\"C\n\x13ListSourcesResponse\x12,\n\x07sources\x18\x01 \x03(\x0b\x32\x1b.marketwin.ingest.v1.Source2\x93\x06\n\rIngestService\x12Q\n\x06TakeIn\x12\".marketwin.ingest.v1.TakeInRequest\x1a#.marketwin.ingest.v1.TakeInResponse\x12\x63\n\x0cQueryRecords\x12(.marketwin.ingest.v1.QueryRecordsRequest\x1a).marketwin.ingest.v1.QueryRecordsResponse\x12Z\n\tGetRecord\x12%.marketwin.ingest.v1.GetRecordRequest\x1a&.marketwin.ingest.v1.GetRecordResponse\x12\x66\n\rGetStatistics\x12).marketwin.ingest.v1.GetStatisticsRequest\x1a*.marketwin.ingest.v1.GetStatisticsResponse\x12Z\n\tListKinds\x12%.marketwin.ingest.v1.ListKindsRequest\x1a&.marketwin.ingest.v1.ListKindsResponse\x12i\n\x0eListQuarantine\x12*.marketwin.ingest.v1.ListQuarantineRequest\x1a+.marketwin.ingest.v1.ListQuarantineResponse\x12]\n\nGetQuality\x12&.marketwin.ingest.v1.GetQualityRequest\x1a\'.marketwin.ingest.v1.GetQualityResponse\x12`\n\x0bListSources\x12\'.marketwin.ingest.v1.ListSourcesRequest\x1a(.marketwin.ingest.v1.ListSourcesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!marketwin/ingest/v1/service.proto\x12\x13marketwin.ingest.v1\x1a\x1fmarketwin/ingest/v1/types.proto\"{\n\rTakeInRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x17\n\x0fidempotency_key\x18\x04 \x01(\t\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c\x12\x0f\n\x07sent_by\x18\x06 \x01(\t\"?\n\x0eTakeInResponse\x12-\n\x07receipt\x18\x01 \x01(\x0b\x32\x1c.marketwin.ingest.v1.Receipt\"\x94\x01\n\x0cRecordFilter\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08retailer\x18\x02 \x01(\t\x12\x0f\n\x07product\x18\x03 \x01(\t\x12\r\n\x05place\x18\x04 \x01(\t\x12\x11\n\tfrom_date\x18\x05 \x01(\t\x12\x0f\n\x07to_date\x18\x06 \x01(\t\x12\x0e\n\x06source\x18\x07 \x01(\t\x12\x10\n\x08order_no\x18\x08 \x01(\t\"\x7f\n\x13QueryRecordsRequest\x12\x31\n\x06\x66ilter\x18\x01 \x01(\x0b\x32!.marketwin.ingest.v1.RecordFilter\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x12\n\nwith_total\x18\x04 \x01(\x08\"\\\n\x14QueryRecordsResponse\x12\x11\n\tarrow_ipc\x18\x01 \x01(\x0c\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x12\n\x05total\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x08\n\x06_total\"-\n\x10GetRecordRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0b\n\x03key\x18\x02 \x01(\t\"(\n\x11GetRecordResponse\x12\x13\n\x0brecord_json\x18\x01 \x01(\t\"l\n\x14GetStatisticsRequest\x12\x31\n\x06\x66ilter\x18\x01 \x01(\x0b\x32!.marketwin.ingest.v1.RecordFilter\x12\x10\n\x08group_by\x18\x02 \x03(\t\x12\x0f\n\x07measure\x18\x03 \x01(\t\"8\n\x15GetStatisticsResponse\x12\x11\n\tarrow_ipc\x18\x01 \x01(\x0c\x12\x0c\n\x04unit\x18\x02 \x01(\t\"\x12\n\x10ListKindsRequest\"=\n\x11ListKindsResponse\x12(\n\x05kinds\x18\x01 \x03(\x0b\x32\x19.marketwin.ingest.v1.Kind\"g\n\x15ListQuarantineRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\r\x12\x0e\n\x06\x63ursor\x18\x05 \x01(\t\"a\n\x16ListQuarantineResponse\x12\x32\n\x05items\x18\x01 \x03(\x0b\x32#.marketwin.ingest.v1.QuarantineItem\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x13\n\x11GetQualityRequest\"K\n\x12GetQualityResponse\x12\x35\n\x08\x62\x61lances\x18\x01 \x03(\x0b\x32#.marketwin.ingest.v1.QualityBalance\"\x14\n\x12ListSourcesRequest\"C\n\x13ListSourcesResponse\x12,\n\x07sources\x18\x01 \x03(\x0b\x32\x1b.marketwin.ingest.v1.Source2\x93\x06\n\rIngestService\x12Q\n\x06TakeIn\x12\".marketwin.ingest.v1.TakeInRequest\x1a#.marketwin.ingest.v1.TakeInResponse\x12\x63\n\x0cQueryRecords\x12(.marketwin.ingest.v1.QueryRecordsRequest\x1a).marketwin.ingest.v1.QueryRecordsResponse\x12Z\n\tGetRecord\x12%.marketwin.ingest.v1.GetRecordRequest\x1a&.marketwin.ingest.v1.GetRecordResponse\x12\x66\n\rGetStatistics\x12).marketwin.ingest.v1.GetStatisticsRequest\x1a*.marketwin.ingest.v1.GetStatisticsResponse\x12Z\n\tListKinds\x12%.marketwin.ingest.v1.ListKindsRequest\x1a&.marketwin.ingest.v1.ListKindsResponse\x12i\n\x0eListQuarantine\x12*.marketwin.ingest.v1.ListQuarantineRequest\x1a+.marketwin.ingest.v1.ListQuarantineResponse\x12]\n\nGetQuality\x12&.marketwin.ingest.v1.GetQualityRequest\x1a\'.marketwin.ingest.v1.GetQualityResponse\x12`\n\x0bListSources\x12\'.marketwin.ingest.v1.ListSourcesRequest\x1a(.marketwin.ingest.v1.ListSourcesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,35 +37,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TAKEINRESPONSE']._serialized_start=216
   _globals['_TAKEINRESPONSE']._serialized_end=279
   _globals['_RECORDFILTER']._serialized_start=282
-  _globals['_RECORDFILTER']._serialized_end=412
-  _globals['_QUERYRECORDSREQUEST']._serialized_start=414
-  _globals['_QUERYRECORDSREQUEST']._serialized_end=541
-  _globals['_QUERYRECORDSRESPONSE']._serialized_start=543
-  _globals['_QUERYRECORDSRESPONSE']._serialized_end=635
-  _globals['_GETRECORDREQUEST']._serialized_start=637
-  _globals['_GETRECORDREQUEST']._serialized_end=682
-  _globals['_GETRECORDRESPONSE']._serialized_start=684
-  _globals['_GETRECORDRESPONSE']._serialized_end=724
-  _globals['_GETSTATISTICSREQUEST']._serialized_start=726
-  _globals['_GETSTATISTICSREQUEST']._serialized_end=834
-  _globals['_GETSTATISTICSRESPONSE']._serialized_start=836
-  _globals['_GETSTATISTICSRESPONSE']._serialized_end=892
-  _globals['_LISTKINDSREQUEST']._serialized_start=894
-  _globals['_LISTKINDSREQUEST']._serialized_end=912
-  _globals['_LISTKINDSRESPONSE']._serialized_start=914
-  _globals['_LISTKINDSRESPONSE']._serialized_end=975
-  _globals['_LISTQUARANTINEREQUEST']._serialized_start=977
-  _globals['_LISTQUARANTINEREQUEST']._serialized_end=1080
-  _globals['_LISTQUARANTINERESPONSE']._serialized_start=1082
-  _globals['_LISTQUARANTINERESPONSE']._serialized_end=1179
-  _globals['_GETQUALITYREQUEST']._serialized_start=1181
-  _globals['_GETQUALITYREQUEST']._serialized_end=1200
-  _globals['_GETQUALITYRESPONSE']._serialized_start=1202
-  _globals['_GETQUALITYRESPONSE']._serialized_end=1277
-  _globals['_LISTSOURCESREQUEST']._serialized_start=1279
-  _globals['_LISTSOURCESREQUEST']._serialized_end=1299
-  _globals['_LISTSOURCESRESPONSE']._serialized_start=1301
-  _globals['_LISTSOURCESRESPONSE']._serialized_end=1368
-  _globals['_INGESTSERVICE']._serialized_start=1371
-  _globals['_INGESTSERVICE']._serialized_end=2158
+  _globals['_RECORDFILTER']._serialized_end=430
+  _globals['_QUERYRECORDSREQUEST']._serialized_start=432
+  _globals['_QUERYRECORDSREQUEST']._serialized_end=559
+  _globals['_QUERYRECORDSRESPONSE']._serialized_start=561
+  _globals['_QUERYRECORDSRESPONSE']._serialized_end=653
+  _globals['_GETRECORDREQUEST']._serialized_start=655
+  _globals['_GETRECORDREQUEST']._serialized_end=700
+  _globals['_GETRECORDRESPONSE']._serialized_start=702
+  _globals['_GETRECORDRESPONSE']._serialized_end=742
+  _globals['_GETSTATISTICSREQUEST']._serialized_start=744
+  _globals['_GETSTATISTICSREQUEST']._serialized_end=852
+  _globals['_GETSTATISTICSRESPONSE']._serialized_start=854
+  _globals['_GETSTATISTICSRESPONSE']._serialized_end=910
+  _globals['_LISTKINDSREQUEST']._serialized_start=912
+  _globals['_LISTKINDSREQUEST']._serialized_end=930
+  _globals['_LISTKINDSRESPONSE']._serialized_start=932
+  _globals['_LISTKINDSRESPONSE']._serialized_end=993
+  _globals['_LISTQUARANTINEREQUEST']._serialized_start=995
+  _globals['_LISTQUARANTINEREQUEST']._serialized_end=1098
+  _globals['_LISTQUARANTINERESPONSE']._serialized_start=1100
+  _globals['_LISTQUARANTINERESPONSE']._serialized_end=1197
+  _globals['_GETQUALITYREQUEST']._serialized_start=1199
+  _globals['_GETQUALITYREQUEST']._serialized_end=1218
+  _globals['_GETQUALITYRESPONSE']._serialized_start=1220
+  _globals['_GETQUALITYRESPONSE']._serialized_end=1295
+  _globals['_LISTSOURCESREQUEST']._serialized_start=1297
+  _globals['_LISTSOURCESREQUEST']._serialized_end=1317
+  _globals['_LISTSOURCESRESPONSE']._serialized_start=1319
+  _globals['_LISTSOURCESRESPONSE']._serialized_end=1386
+  _globals['_INGESTSERVICE']._serialized_start=1389
+  _globals['_INGESTSERVICE']._serialized_end=2176
 # @@protoc_insertion_point(module_scope)

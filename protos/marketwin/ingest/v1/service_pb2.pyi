@@ -98,6 +98,7 @@ class RecordFilter(_message.Message):
     FROM_DATE_FIELD_NUMBER: _builtins.int
     TO_DATE_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    ORDER_NO_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """Kind of the records, required."""
     retailer: _builtins.str
@@ -112,6 +113,8 @@ class RecordFilter(_message.Message):
     """Last business date, ISO, inclusive."""
     source: _builtins.str
     """Source name."""
+    order_no: _builtins.str
+    """Order number, for kinds that have one."""
     def __init__(
         self,
         *,
@@ -122,10 +125,11 @@ class RecordFilter(_message.Message):
         from_date: _builtins.str = ...,
         to_date: _builtins.str = ...,
         source: _builtins.str = ...,
+        order_no: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "kind", b"kind", "place", b"place", "product", b"product", "retailer", b"retailer", "source", b"source", "to_date", b"to_date"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_date", b"from_date", "kind", b"kind", "order_no", b"order_no", "place", b"place", "product", b"product", "retailer", b"retailer", "source", b"source", "to_date", b"to_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

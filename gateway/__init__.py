@@ -1,0 +1,1 @@
+"""The one HTTP door: REST, live stream, WeCom dialect, console."""

@@ -1,0 +1,145 @@
+"""Wiring of the gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import redis.asyncio
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+
+from chassis.app import Background, background
+from chassis.bus import bus
+from gateway import problems
+from gateway.auth import Tokens
+from gateway.clients import services
+from gateway.console import Console
+from gateway.live import Hub
+from gateway.map import RegionMap
+from gateway.middleware import Traced
+from gateway.openapi import describe
+from gateway.routes import (
+    forecasts,
+    live,
+    operation,
+    profiles,
+    quality,
+    recommendations,
+    records,
+    sign_in,
+    twins,
+    wecom_callback,
+)
+from gateway.settings import GatewaySettings
+from gateway.wecom import CallbackKeys
+
+PREFIX = "/api/v1"
+ROUTERS = (
+    records.router,
+    quality.router,
+    twins.router,
+    profiles.router,
+    forecasts.router,
+    recommendations.router,
+    sign_in.router,
+    wecom_callback.router,
+    operation.router,
+)
+GZIP_MIN_BYTES = 2048
+STOP_GRACE_S = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    address: str
+    background: Background
+
+
+def routes() -> FastAPI:
+    """The paths of the API without anything behind them."""
+    web = FastAPI(title="Marketwin", version="1", docs_url=None, redoc_url=None, openapi_url=f"{PREFIX}/openapi.json")
+    for router in ROUTERS:
+        web.include_router(router, prefix=PREFIX, responses=problems.RESPONSES)
+    web.include_router(live.router, prefix=PREFIX)
+    web.include_router(operation.health)
+    problems.install(web)
+    describe(web)
+    return web
+
+
+@asynccontextmanager
+async def app(settings: GatewaySettings) -> AsyncIterator[Running]:
+    """The gateway, for as long as the block runs."""
+    common = settings.common
+    web = routes()
+    async with (
+        services(settings) as behind,
+        bus(common.nats_url, "gateway") as log,
+        redis.asyncio.from_url(common.redis_url, decode_responses=True) as store,
+        background() as tasks,
+    ):
+        web.state.settings = settings
+        web.state.tokens = Tokens(settings.jwt_key.get_secret_value())
+        web.state.services = behind
+        web.state.redis = store
+        web.state.hub = Hub()
+        web.state.map = RegionMap(settings.map)
+        web.state.wecom_keys = _wecom_keys(settings)
+        if code := settings.one_time_code.get_secret_value():
+            await sign_in.remember_code(store, code, {"id": "admin", "name": "Administrator", "roles": ["admin"]})
+        if settings.console is not None:
+            web.mount("/", Console(settings.console))
+        tasks.spawn(web.state.hub.run(log), name="live")
+        async with _listening(web, settings) as address:
+            yield Running(address, tasks)
+
+
+def _wecom_keys(settings: GatewaySettings) -> CallbackKeys | None:
+    if not settings.wecom_corp_id:
+        return None
+    return CallbackKeys.read(
+        token=settings.wecom_token.get_secret_value(),
+        encoding_aes_key=settings.wecom_aes_key.get_secret_value(),
+        receive_id=settings.wecom_corp_id,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the process, not to the server in it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def _listening(web: FastAPI, settings: GatewaySettings) -> AsyncIterator[str]:
+    """Serves the app; yields its address when it answers."""
+    listener = socket.create_server((settings.host, settings.port), backlog=512)
+    # Or each answer waits 40 ms for an acknowledgement: asyncio does not see that this is TCP.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    config = uvicorn.Config(
+        Traced(GZipMiddleware(web, minimum_size=GZIP_MIN_BYTES)),
+        loop="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_GRACE_S,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve([listener]), name="http")
+    while not server.started and not serving.done():  # noqa: ASYNC110  # uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    try:
+        yield f"{settings.host}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+        listener.close()

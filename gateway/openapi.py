@@ -1,0 +1,81 @@
+"""The OpenAPI 3.1 document; `python -m gateway.openapi` prints the one that is committed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from gateway.problems import MEDIA_TYPE, ProblemDocument
+from gateway.schemas import TwinBody
+
+DESCRIPTION = (
+    "Digital twin of a consumer-goods market. Trade-facing only: nothing here is meant for consumers. "
+    "Errors are RFC 9457 problems; lists are {items, next_cursor}; times are RFC 3339; money is decimal text."
+)
+
+
+def describe(web: FastAPI) -> None:
+    """Gives the app a document with problems instead of the framework's own error shape."""
+
+    def document() -> dict[str, Any]:
+        if web.openapi_schema is None:
+            web.openapi_schema = _document(web)
+        return web.openapi_schema
+
+    web.openapi = document  # type: ignore[method-assign]  # the documented way to extend it
+
+
+def _document(web: FastAPI) -> dict[str, Any]:
+    for route in web.routes:
+        if isinstance(route, APIRoute):
+            route.operation_id = route.name
+    document = get_openapi(
+        title=web.title, version=web.version, description=DESCRIPTION, routes=web.routes, openapi_version="3.1.0"
+    )
+    schemas = document["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for shape in (ProblemDocument, TwinBody):
+        schemas.update(
+            _with_parts(shape.model_json_schema(ref_template="#/components/schemas/{model}"), shape.__name__)
+        )
+    document["components"]["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            _finish(operation)
+    return document
+
+
+def _with_parts(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    parts: dict[str, Any] = schema.pop("$defs", {})
+    return {name: schema, **parts}
+
+
+OPEN = {"exchange_code", "verify_address", "hear_callback", "healthz", "readyz"}
+
+
+def _finish(operation: dict[str, Any]) -> None:
+    responses = operation["responses"]
+    responses.pop("422", None)
+    responses["default"] = {
+        "description": "Problem",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
+    }
+    if operation["operationId"] not in OPEN:
+        operation["security"] = [{"bearer": []}]
+
+
+def main() -> None:
+    """Prints the document."""
+    from gateway.app import routes
+
+    sys.stdout.write(json.dumps(routes().openapi(), indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

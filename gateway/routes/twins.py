@@ -1,0 +1,165 @@
+"""Twins: read, write, past, types."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+
+from chassis.errors import Conflict, Invalid, Problem
+from gateway.auth import ReadsTwins, WritesTwins
+from gateway.bodies import SMALL_BYTES, read_body
+from gateway.clients import Behind
+from gateway.schemas import Change, Json, Listing, Page, Twin, TwinModel
+from gateway.views import change_view, model_view, twin_text
+from marketwin.twin.v1 import service_pb2 as pb
+from marketwin.twin.v1 import types_pb2
+
+router = APIRouter(tags=["twins"])
+
+JSON_TYPE = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+_ETAG = re.compile(r'^(?:W/)?"(\d{1,18})"$')
+
+IfMatch = Annotated[str | None, Header(max_length=64, description='ETag of the revision that is meant, or "*"')]
+IfNoneMatch = Annotated[str | None, Header(max_length=64)]
+PUT_BODY: Json = {
+    "requestBody": {"required": True, "content": {JSON_TYPE: {"schema": {"$ref": "#/components/schemas/TwinBody"}}}}
+}
+PATCH_BODY: Json = {"requestBody": {"required": True, "content": {MERGE_PATCH: {"schema": {"type": "object"}}}}}
+
+
+@router.get("/twins", response_model=Page[Twin])
+async def list_twins(
+    behind: Behind,
+    caller: ReadsTwins,
+    model: Annotated[str, Query(max_length=64)] = "",
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str, Query(max_length=200)] = "",
+) -> Response:
+    """Lists twins by id."""
+    found = await behind.twin.ListTwins(pb.ListTwinsRequest(model=model, page_size=limit, cursor=cursor))
+    texts = ",".join(twin_text(twin) for twin in found.twins)
+    following = json.dumps(found.next_cursor or None)
+    return Response(f'{{"items":[{texts}],"next_cursor":{following}}}', media_type=JSON_TYPE)
+
+
+@router.get("/twins/{twin_id}", response_model=Twin)
+async def get_twin(
+    twin_id: str,
+    behind: Behind,
+    caller: ReadsTwins,
+    revision: Annotated[int | None, Query(ge=1, description="A past revision")] = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """One twin, now or at a past revision."""
+    found = await behind.twin.GetTwin(pb.GetTwinRequest(id=twin_id, revision=revision))
+    if if_none_match == _etag(found.twin):
+        return Response(status_code=304, headers={"ETag": _etag(found.twin)})
+    return _answer(found.twin)
+
+
+@router.put("/twins/{twin_id}", response_model=Twin, openapi_extra=PUT_BODY)
+async def put_twin(
+    twin_id: str,
+    request: Request,
+    behind: Behind,
+    caller: WritesTwins,
+    if_match: IfMatch = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Creates (`If-None-Match: *`) or replaces (`If-Match`) a twin."""
+    written = await behind.twin.PutTwin(
+        pb.PutTwinRequest(
+            id=twin_id,
+            body_json=await _text(request),
+            precondition=_precondition(if_match, if_none_match),
+            written_by=caller.subject,
+        )
+    )
+    return _answer(written.twin, 201 if written.created else 200)
+
+
+@router.patch("/twins/{twin_id}", response_model=Twin, openapi_extra=PATCH_BODY)
+async def patch_twin(
+    twin_id: str, request: Request, behind: Behind, caller: WritesTwins, if_match: IfMatch = None
+) -> Response:
+    """Changes a twin by an RFC 7396 merge patch over {properties, desired, relations}."""
+    written = await behind.twin.PatchTwin(
+        pb.PatchTwinRequest(
+            id=twin_id,
+            patch_json=await _text(request),
+            precondition=_precondition(if_match, None),
+            written_by=caller.subject,
+        )
+    )
+    return _answer(written.twin)
+
+
+@router.delete("/twins/{twin_id}", status_code=204)
+async def delete_twin(twin_id: str, behind: Behind, caller: WritesTwins, if_match: IfMatch = None) -> None:
+    """Deletes a twin; its history stays."""
+    await behind.twin.DeleteTwin(
+        pb.DeleteTwinRequest(id=twin_id, precondition=_precondition(if_match, None), written_by=caller.subject)
+    )
+
+
+@router.get("/twins/{twin_id}/history", response_model=Page[Change])
+async def list_history(
+    twin_id: str,
+    behind: Behind,
+    caller: ReadsTwins,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: Annotated[str, Query(pattern=r"^\d{0,18}$", description="Revision to begin with")] = "",
+) -> dict[str, Any]:
+    """A twin's changes, oldest first."""
+    found = await behind.twin.ListHistory(
+        pb.ListHistoryRequest(id=twin_id, from_revision=int(cursor or 0), page_size=limit)
+    )
+    following = str(found.next_revision) if found.next_revision else None
+    return {"items": [change_view(change) for change in found.changes], "next_cursor": following}
+
+
+@router.get("/models", response_model=Listing[TwinModel])
+async def list_models(behind: Behind, caller: ReadsTwins) -> dict[str, Any]:
+    """The twin types, as DTDL v3 interfaces."""
+    found = await behind.twin.ListModels(pb.ListModelsRequest())
+    return {"items": [model_view(model) for model in found.models]}
+
+
+def _etag(twin: types_pb2.Twin) -> str:
+    return f'"{twin.revision}"'
+
+
+def _answer(twin: types_pb2.Twin, status: int = 200) -> Response:
+    return Response(twin_text(twin), status, {"ETag": _etag(twin)}, JSON_TYPE)
+
+
+async def _text(request: Request) -> str:
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media not in (JSON_TYPE, MERGE_PATCH):
+        problem = Problem("/header/content-type", "unsupported_type", f"send {JSON_TYPE} or {MERGE_PATCH}")
+        raise Invalid("the content type is not JSON", code="unsupported_type", errors=[problem])
+    body = await read_body(request, SMALL_BYTES)
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        problem = Problem("", "malformed_json", "must be UTF-8")
+        raise Invalid("the body is not UTF-8", errors=[problem]) from None
+
+
+def _precondition(if_match: str | None, if_none_match: str | None) -> pb.Precondition:
+    if if_none_match == "*":
+        return pb.Precondition(revision=0)
+    if if_match is None:
+        problem = Problem("/header/if-match", "required", 'send the ETag you read, or "*" for any')
+        raise Conflict("a write must say which revision it means", code="precondition_required", errors=[problem])
+    if if_match.strip() == "*":
+        return pb.Precondition(must_exist=True)
+    etag = _ETAG.match(if_match.strip())
+    if etag is None:
+        problem = Problem("/header/if-match", "bad_etag", 'an ETag is a revision in quotes, e.g. "7"')
+        raise Invalid("the If-Match header cannot be read", errors=[problem])
+    return pb.Precondition(revision=int(etag.group(1)) or 1)

@@ -1,0 +1,387 @@
+"""Shapes of the REST API. Fields may be added, never renamed."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ItemT = TypeVar("ItemT")
+Json = dict[str, Any]
+
+
+class Shape(BaseModel):
+    """Base of all shapes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(Shape, Generic[ItemT]):
+    """A page of a list."""
+
+    items: list[ItemT]
+    next_cursor: str | None = Field(description="Pass as `cursor` to get the next page; null: this is the last")
+
+
+class PageWithTotal(Page[ItemT], Generic[ItemT]):
+    total: int | None = Field(default=None, description="Number of matching items, where asked for")
+
+
+class Listing(Shape, Generic[ItemT]):
+    """A list that always fits one answer."""
+
+    items: list[ItemT]
+
+
+class Reason(Shape):
+    pointer: str = Field(description="JSON pointer of the first place it fired")
+    rule: str
+    count: int
+    message: str
+    severity: str = Field(description="reject, quarantine, repair or warn")
+
+
+class Receipt(Shape):
+    """sent = accepted + quarantined + rejected + duplicates; repaired counts those of the accepted that were mended."""
+
+    batch_id: str
+    accepted: int
+    repaired: int
+    quarantined: int
+    rejected: int
+    duplicates: int
+    reasons: list[Reason]
+
+
+class RecordStatistics(Shape):
+    items: list[Json] = Field(description="One per group: the group's fields, `records`, `value`")
+    measure: str
+    unit: str = Field(description="Unit of `value`: record, a currency, or a base unit")
+    total: float = Field(description="Sum of all groups")
+    records: int = Field(description="Records behind it")
+
+
+class Kind(Shape):
+    name: str
+    schema_version: int
+    doc: str
+    key_fields: list[str]
+    json_schema: Json
+
+
+class QuarantineItem(Shape):
+    id: str
+    kind: str
+    source: str
+    batch_id: str
+    line: int
+    state: str
+    trace_id: str
+    record: Json
+    reasons: list[Reason]
+    quarantined_at: str
+
+
+class Balance(Shape):
+    """received = stored + duplicate + quarantined + rejected + pending; repaired counts those of the stored."""
+
+    received: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    rejected: int
+    pending: int
+    repaired: int
+
+
+class SourceBalance(Balance):
+    source: str
+    kind: str
+
+
+class Quality(Shape):
+    items: list[SourceBalance]
+    totals: Balance
+
+
+class Source(Shape):
+    name: str
+    received: int
+    mapped_kinds: list[str]
+    newest_biz_date: str | None
+    last_seen_at: str | None
+
+
+class Relation(Shape):
+    name: str
+    target: str
+
+
+class TwinBody(Shape):
+    """What a PUT takes."""
+
+    model: str
+    properties: Json = Field(default_factory=dict)
+    desired: Json = Field(default_factory=dict)
+    relations: list[Relation] = Field(default_factory=list)
+
+
+class Twin(Shape):
+    id: str
+    model: str
+    revision: int
+    properties: Json
+    desired: Json
+    relations: list[Relation]
+    changed_at: str = Field(description="When the change was true in the world")
+    known_at: str = Field(description="When the twin learnt of it")
+    source: str
+    trace_id: str
+
+
+class Change(Shape):
+    revision: int
+    patch: Json = Field(description="RFC 7396 merge patch over {model, properties, desired, relations}")
+    changed_at: str
+    known_at: str
+    source: str
+    trace_id: str
+
+
+class TwinModel(Shape):
+    name: str
+    dtmi: str
+    dtdl: Json
+
+
+class KeyScore(Shape):
+    """Parts 0 to 1; null: no data, its weight is shared by the others."""
+
+    quantity: float | None
+    cycle: float | None
+    structure: float | None
+    amount: float | None
+    competitor: float | None
+    total: float
+    threshold: float
+
+
+class Feature(Shape):
+    name: str
+    value: float | None
+    unit: str
+    reason: str = Field(description="Why the value is null")
+
+
+class Purchase(Shape):
+    sku: str
+    cycles: int
+    first_cycle: str
+    last_cycle: str
+    mean_quantity_base: float
+    mean_interval_weeks: float
+    amount: float
+
+
+class Profile(Shape):
+    retailer: str
+    name: str
+    revision: int
+    cycle: str
+    market: str
+    adcode: str
+    account_manager: str
+    license_status: str
+    license_valid_to: str
+    school_zone: bool
+    store_format: str
+    market_type: str
+    currency: str
+    tier_rank: float | None
+    tier_basis: str = Field(description="recorded or percentile")
+    growth_type: str | None = Field(description="potential, mature, ordinary; null: too little history")
+    key_score: KeyScore
+    is_key: bool
+    key_overridden: bool
+    key_override_reason: str
+    features: list[Feature]
+    purchases: list[Purchase]
+    model_version: str
+    occurred_at: str
+    trace_id: str
+
+
+class Explanation(Shape):
+    subject: str
+    text_zh: str
+    text_en: str
+    evidence: Json
+
+
+class LabelChange(Shape):
+    cycle: str
+    growth_type: str | None
+
+
+class ProfileExplanation(Shape):
+    explanations: list[Explanation]
+    labels: list[LabelChange]
+    model_version: str
+
+
+class KeyFlag(Shape):
+    is_key: bool | None = Field(description="null: back to the score")
+    reason: str = ""
+
+
+class Interval(Shape):
+    low: float
+    high: float
+    level: float
+    measured_coverage: float | None
+
+
+class AnnualInputs(Shape):
+    last_year: float | None
+    year_before: float | None
+    inner: float | None
+    price_coefficient: float
+    price_source: str
+    weights: list[float]
+
+
+class AnnualForecast(Shape):
+    region: str
+    sku: str
+    year: int
+    method: str
+    value: float | None
+    unit: str
+    band: str
+    inputs: AnnualInputs
+    correlation: float | None
+    reliable: bool
+    reliable_reason: str
+    flags: list[str]
+    interval: Interval | None
+    model_version: str
+    revision: int
+    trace_id: str
+    made_at: str
+
+
+class DemandForecast(Shape):
+    region: str
+    sku: str
+    period: str
+    horizon: int
+    value: float
+    unit: str
+    quantiles: dict[str, float]
+    method: str
+    model_version: str
+    revision: int
+    recent_mean: float
+    trace_id: str
+    made_at: str
+
+
+class Backtest(Shape):
+    target: str
+    model_version: str
+    level: str
+    horizon: int
+    method: str
+    metric: str
+    value: float
+    observations: int
+    period_from: str
+    period_to: str
+
+
+class Training(Shape):
+    id: str
+    status: str
+    message: str
+    progress: float
+    model_versions: list[str]
+
+
+class RecommendationReason(Shape):
+    code: str
+    text_zh: str
+    text_en: str
+    evidence: Json
+
+
+class Limit(Shape):
+    code: str
+    text_zh: str
+    text_en: str
+    blocks: bool
+
+
+class Recommendation(Shape):
+    id: str
+    retailer: str
+    retailer_name: str
+    mode: str
+    sku: str
+    sku_name_zh: str
+    sku_name_en: str
+    rank: int
+    score: float
+    quantity: int | None
+    unit: str
+    reasons: list[RecommendationReason]
+    limits: list[Limit]
+    state: str
+    account_manager: str
+    cycle: str
+    model_version: str
+    revision: int
+    created_at: str
+    changed_at: str
+    trace_id: str
+
+
+class Feedback(Shape):
+    event: str = Field(description="shown, accepted, rejected, done or reopened")
+    reason: str = ""
+
+
+class User(Shape):
+    id: str
+    name: str
+    roles: list[str]
+
+
+class Token(Shape):
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105  # a token type, not a token
+    expires_in: int = Field(description="Seconds")
+    user: User
+
+
+class Invitation(Shape):
+    user_id: str = Field(min_length=1, max_length=64)
+    name: str = Field(default="", max_length=64)
+    roles: list[str] = Field(min_length=1)
+
+
+class OneTimeCode(Shape):
+    code: str
+    expires_in: int = Field(description="Seconds")
+
+
+class Summary(Shape):
+    twins: dict[str, int]
+    profiles: int
+    forecasts: dict[str, int]
+    recommendations: dict[str, int]
+    cards: dict[str, int]
+
+
+class Health(Shape):
+    status: str
+    services: dict[str, bool] = Field(default_factory=dict)

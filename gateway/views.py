@@ -1,0 +1,237 @@
+"""Protobuf messages as the JSON that clients see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from marketwin.forecast.v1 import types_pb2 as forecast_pb
+from marketwin.ingest.v1 import types_pb2 as ingest_pb
+from marketwin.profile.v1 import types_pb2 as profile_pb
+from marketwin.recommend.v1 import types_pb2 as recommend_pb
+from marketwin.twin.v1 import types_pb2 as twin_pb
+
+Json = dict[str, Any]
+
+
+def time_text(stamp: Timestamp) -> str:
+    """RFC 3339 in UTC."""
+    return stamp.ToJsonString()
+
+
+def fields(message: Message, *names: str) -> Json:
+    """The named fields; an optional one that is absent becomes null."""
+    presence = {field.name for field in message.DESCRIPTOR.fields if field.has_presence}
+    return {name: getattr(message, name) if name not in presence or message.HasField(name) else None for name in names}
+
+
+def twin_text(twin: twin_pb.Twin) -> str:
+    """A twin as JSON text; its free-form parts pass through as they are."""
+    head = json.dumps({"id": twin.id, "model": twin.model, "revision": twin.revision}, ensure_ascii=False)
+    relations = [{"name": each.name, "target": each.target} for each in twin.relations]
+    tail = json.dumps(
+        {
+            "relations": relations,
+            "changed_at": time_text(twin.changed_at),
+            "known_at": time_text(twin.known_at),
+            "source": twin.source,
+            "trace_id": twin.trace_id,
+            **({"deleted": True} if twin.deleted else {}),
+        },
+        ensure_ascii=False,
+    )
+    return f'{head[:-1]}, "properties": {twin.properties_json}, "desired": {twin.desired_json}, {tail[1:]}'
+
+
+def change_view(change: twin_pb.Change) -> Json:
+    return {
+        **fields(change, "revision", "source", "trace_id"),
+        "patch": json.loads(change.patch_json),
+        "changed_at": time_text(change.changed_at),
+        "known_at": time_text(change.known_at),
+    }
+
+
+def model_view(model: twin_pb.Model) -> Json:
+    return {"name": model.name, "dtmi": model.dtmi, "dtdl": json.loads(model.dtdl_json)}
+
+
+def receipt_view(receipt: ingest_pb.Receipt) -> Json:
+    numbers = fields(receipt, "batch_id", "accepted", "repaired", "quarantined", "rejected", "duplicates")
+    return {**numbers, "reasons": reasons_view(receipt.reasons)}
+
+
+def reasons_view(reasons: Iterable[ingest_pb.Reason]) -> list[Json]:
+    return [fields(reason, "pointer", "rule", "count", "message", "severity") for reason in reasons]
+
+
+def kind_view(kind: ingest_pb.Kind) -> Json:
+    return {
+        **fields(kind, "name", "schema_version", "doc"),
+        "key_fields": list(kind.key_fields),
+        "json_schema": json.loads(kind.json_schema),
+    }
+
+
+def quarantine_view(item: ingest_pb.QuarantineItem) -> Json:
+    return {
+        **fields(item, "id", "kind", "source", "batch_id", "line", "state", "trace_id"),
+        "record": json.loads(item.record_json),
+        "reasons": reasons_view(item.reasons),
+        "quarantined_at": time_text(item.quarantined_at),
+    }
+
+
+BALANCE = ("received", "stored", "duplicate", "quarantined", "rejected", "pending", "repaired")
+
+
+def balance_view(balance: ingest_pb.QualityBalance) -> Json:
+    return fields(balance, "source", "kind", *BALANCE)
+
+
+def source_view(source: ingest_pb.Source) -> Json:
+    return {
+        **fields(source, "name", "received"),
+        "mapped_kinds": list(source.mapped_kinds),
+        "newest_biz_date": source.newest_biz_date or None,
+        "last_seen_at": time_text(source.last_seen_at) if source.HasField("last_seen_at") else None,
+    }
+
+
+GROWTH = {
+    profile_pb.GROWTH_TYPE_POTENTIAL: "potential",
+    profile_pb.GROWTH_TYPE_MATURE: "mature",
+    profile_pb.GROWTH_TYPE_ORDINARY: "ordinary",
+}
+GROWTH_BY_NAME = {name: number for number, name in GROWTH.items()}
+
+_PROFILE = (
+    "retailer",
+    "name",
+    "revision",
+    "cycle",
+    "market",
+    "adcode",
+    "account_manager",
+    "license_status",
+    "license_valid_to",
+    "school_zone",
+    "store_format",
+    "market_type",
+    "currency",
+    "tier_rank",
+    "tier_basis",
+    "is_key",
+    "key_overridden",
+    "key_override_reason",
+    "model_version",
+    "trace_id",
+)
+
+
+def profile_view(profile: profile_pb.Profile) -> Json:
+    score = profile.key_score
+    return {
+        **fields(profile, *_PROFILE),
+        "growth_type": GROWTH.get(profile.growth_type),
+        "key_score": fields(score, "quantity", "cycle", "structure", "amount", "competitor", "total", "threshold"),
+        "features": [fields(each, "name", "value", "unit", "reason") for each in profile.features],
+        "purchases": [
+            fields(
+                each,
+                "sku",
+                "cycles",
+                "first_cycle",
+                "last_cycle",
+                "mean_quantity_base",
+                "mean_interval_weeks",
+                "amount",
+            )
+            for each in profile.purchases
+        ],
+        "occurred_at": time_text(profile.occurred_at),
+    }
+
+
+def interval_view(interval: forecast_pb.Interval) -> Json:
+    return fields(interval, "low", "high", "level", "measured_coverage")
+
+
+def annual_view(forecast: forecast_pb.AnnualForecast) -> Json:
+    return {
+        **fields(forecast, "region", "sku", "year", "method", "value", "unit", "band", "correlation", "reliable"),
+        "inputs": {
+            **fields(forecast, "last_year", "year_before", "inner", "price_coefficient", "price_source"),
+            "weights": list(forecast.weights),
+        },
+        **fields(forecast, "reliable_reason", "model_version", "revision", "trace_id"),
+        "flags": list(forecast.flags),
+        "interval": interval_view(forecast.interval) if forecast.HasField("interval") else None,
+        "made_at": time_text(forecast.made_at),
+    }
+
+
+def demand_view(forecast: forecast_pb.DemandForecast) -> Json:
+    return {
+        **fields(
+            forecast, "region", "sku", "period", "horizon", "value", "unit", "method", "model_version", "revision"
+        ),
+        "quantiles": {f"{each.probability:g}": each.value for each in forecast.quantiles},
+        "recent_mean": forecast.recent_mean,
+        "trace_id": forecast.trace_id,
+        "made_at": time_text(forecast.made_at),
+    }
+
+
+def band_view(band: forecast_pb.Band) -> Json:
+    return fields(band, "band", "from", "to", "label_zh", "label_en", "color_key")
+
+
+def backtest_view(backtest: forecast_pb.Backtest) -> Json:
+    named = ("target", "model_version", "level", "horizon", "method", "metric", "value", "observations")
+    return fields(backtest, *named, "period_from", "period_to")
+
+
+def training_view(training: forecast_pb.Training) -> Json:
+    return {
+        **fields(training, "id", "status", "message", "progress"),
+        "model_versions": list(training.model_versions),
+    }
+
+
+_RECOMMENDATION = (
+    "id",
+    "retailer",
+    "retailer_name",
+    "mode",
+    "sku",
+    "sku_name_zh",
+    "sku_name_en",
+    "rank",
+    "score",
+    "unit",
+    "state",
+    "account_manager",
+    "cycle",
+    "model_version",
+    "revision",
+    "trace_id",
+)
+
+
+def recommendation_view(recommendation: recommend_pb.Recommendation) -> Json:
+    return {
+        **fields(recommendation, *_RECOMMENDATION),
+        "quantity": recommendation.quantity_base or None,
+        "reasons": [
+            {**fields(each, "code", "text_zh", "text_en"), "evidence": json.loads(each.evidence_json or "{}")}
+            for each in recommendation.reasons
+        ],
+        "limits": [fields(each, "code", "text_zh", "text_en", "blocks") for each in recommendation.limits],
+        "created_at": time_text(recommendation.created_at),
+        "changed_at": time_text(recommendation.changed_at),
+    }
