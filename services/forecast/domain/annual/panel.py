@@ -1,0 +1,144 @@
+"""Years and months of every unit: a region with one product, or with all products of one base unit."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from services.forecast.domain.market_calendar import Days, Floats
+
+Ints = npt.NDArray[np.int64]
+
+_TOLERANCE = np.timedelta64(3, "D")
+"""A month is covered when at most so many days at its end (or its start) are not: weeks do not end with months."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnnualPanel:
+    """Sales in base units.
+
+    `units`: unit_id, region, sku_code (empty: all), base_unit, top (row of the country's unit), pools_spring.
+    `first_year` is the year of column 0; the last column is the newest forecast year. `years` (units, years) is NaN
+    where a year is not fully known; `months` (units, years, 12) where a month is not. `column` is the forecast year
+    of each unit as a column, `elapsed` its complete months so far. `coefficient` (units, years) is what k would have
+    been in each year, NaN where there is no price.
+    """
+
+    units: pl.DataFrame
+    first_year: int
+    years: Floats
+    months: Floats
+    column: Ints
+    elapsed: Ints
+    top: Ints
+    coefficient: Floats
+
+    def before(self, column: int) -> Self:
+        """What was known when the year of `column` began: that year and later ones are forgotten."""
+        years, months = self.years.copy(), self.months.copy()
+        years[:, column:], months[:, column:] = np.nan, np.nan
+        coefficient = self.coefficient.copy()
+        coefficient[:, column + 1 :] = np.nan
+        return type(self)(
+            self.units,
+            self.first_year,
+            years,
+            months,
+            np.full_like(self.column, column),
+            np.zeros_like(self.elapsed),
+            self.top,
+            coefficient,
+        )
+
+    def year_at(self, back: int) -> Floats:
+        """Each unit's sales `back` years before its forecast year, NaN when unknown."""
+        return _at(self.years, self.column - back)
+
+    def months_at(self, back: int) -> Floats:
+        """Each unit's 12 months `back` years before its forecast year."""
+        return _at(self.months, self.column - back)
+
+
+def build_annual_panel(units: pl.DataFrame, cells: pl.DataFrame, coefficients: pl.DataFrame) -> AnnualPanel:
+    """Lays units out by year and month.
+
+    `units`: unit_id, region, sku_code, base_unit, top_id, pools_spring, covered_from, covered_through (days between
+    which records of its markets exist). `cells`: unit_id, grain (month, year), reported (day, week, month, year),
+    starts_on, quantity. Where a unit is reported in several grains, the coarsest report of a year or month counts, so
+    that one sale told twice is counted once. `coefficients`: unit_id, year, coefficient.
+    """
+    units = units.sort("unit_id").with_row_index("row")
+    through = units["covered_through"].to_numpy().astype("datetime64[D]")
+    year, elapsed = _forecast_year(through)
+    first = min([int(year.min(initial=9999)) - 3, *cells.select(pl.col("starts_on").dt.year().min()).to_series()])
+    width = int(year.max(initial=first)) - first + 1
+    placed = cells.join(units.select("unit_id", "row"), on="unit_id")
+    months = _months(placed, units, first, width)
+    reported = _years(placed.filter(pl.col("grain") == "year"), units.height, first, width)
+    summed = months.sum(axis=2)
+    years = np.where(np.isfinite(reported), reported, summed)
+    years[years <= 0] = np.nan
+    position = dict(zip(units["unit_id"].to_list(), range(units.height), strict=True))
+    top = np.array([position.get(top, row) for row, top in enumerate(units["top_id"])], dtype=np.int64)
+    rates = coefficients.join(units.select("unit_id", "row"), on="unit_id")
+    coefficient = np.full((units.height, width), np.nan)
+    inside = rates.filter(pl.col("year").is_between(first, first + width - 1))
+    coefficient[inside["row"].to_numpy(), inside["year"].to_numpy() - first] = inside["coefficient"].to_numpy()
+    facts = units.select("unit_id", "region", "sku_code", "base_unit", "pools_spring")
+    return AnnualPanel(facts, first, years, months, year - first, elapsed, top, coefficient)
+
+
+def _forecast_year(through: npt.NDArray[np.datetime64]) -> tuple[Ints, Ints]:
+    """The year after the last complete one, and how many of its months are complete."""
+    month = (through + _TOLERANCE + np.timedelta64(1, "D")).astype("datetime64[M]").astype(np.int64)
+    return month // 12 + 1970, month % 12
+
+
+def _months(placed: pl.DataFrame, units: pl.DataFrame, first: int, width: int) -> Floats:
+    """Monthly values; a month without a cell is zero when the unit's markets cover it, else unknown."""
+    cells = placed.filter(pl.col("grain") == "month")
+    out = np.full((units.height, width * 12), np.nan)
+    slack = _TOLERANCE + np.timedelta64(1, "D")
+    covered_from: Days = units["covered_from"].to_numpy().astype("datetime64[D]")
+    covered_through: Days = units["covered_through"].to_numpy().astype("datetime64[D]")
+    start, end = _month_number(covered_from - slack), _month_number(covered_through + slack)
+    number = np.arange(width * 12) + (first - 1970) * 12
+    has = np.zeros(units.height, dtype=bool)
+    has[cells["row"].to_numpy()] = True
+    covered = has[:, None] & (number[None, :] > start[:, None]) & (number[None, :] < end[:, None])
+    out[covered] = 0.0
+    coarsest = _coarsest(cells)
+    column = _month_number(coarsest["starts_on"].to_numpy()) - (first - 1970) * 12
+    row, inside = coarsest["row"].to_numpy().astype(np.int64), (column >= 0) & (column < width * 12)
+    row, column, quantity = row[inside], column[inside], coarsest["quantity"].to_numpy()[inside]
+    known = covered[row, column]
+    out[row[known], column[known]] = quantity[known]
+    return out.reshape(units.height, width, 12)
+
+
+def _years(cells: pl.DataFrame, height: int, first: int, width: int) -> Floats:
+    out = np.full((height, width), np.nan)
+    column = cells["starts_on"].dt.year().to_numpy() - first
+    inside = (column >= 0) & (column < width)
+    out[cells["row"].to_numpy()[inside], column[inside]] = cells["quantity"].to_numpy()[inside]
+    return out
+
+
+def _coarsest(cells: pl.DataFrame) -> pl.DataFrame:
+    rank = pl.col("reported").replace_strict({"day": 0, "week": 1, "month": 2}, default=3, return_dtype=pl.Int8)
+    ordered = cells.with_columns(rank=rank).sort("rank")
+    return ordered.group_by("row", "starts_on", maintain_order=True).last()
+
+
+def _month_number(days: Days) -> Ints:
+    return days.astype("datetime64[M]").astype(np.int64)
+
+
+def _at(values: Floats, column: Ints) -> Floats:
+    inside = (column >= 0) & (column < values.shape[1])
+    rows = np.arange(len(column))
+    taken = values[rows, np.clip(column, 0, values.shape[1] - 1)]
+    keep = inside if taken.ndim == 1 else inside[:, None]
+    return np.where(keep, taken, np.nan)
