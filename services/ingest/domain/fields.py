@@ -1,0 +1,145 @@
+"""What a record kind is made of: fields with a type, a data class and a place in the business key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import polars as pl
+
+
+class DataClass(StrEnum):
+    """Protection class of a field (C-18)."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    IMPORTANT = "important"
+    PERSONAL = "personal"
+    SENSITIVE = "sensitive"
+
+
+class FieldType(StrEnum):
+    """How the text of a source becomes a value, and how the value is kept."""
+
+    CODE = "code"
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    MONEY = "money"
+    MEASURE = "measure"
+    QUANTITY = "quantity"
+    TIME = "time"
+    DATE = "date"
+    FLAG = "flag"
+    CHOICE = "choice"
+    UNIT = "unit"
+    CONSUMER = "consumer"
+    PHONE = "phone"
+    PERSON_NAME = "person_name"
+
+
+MONEY = pl.Decimal(14, 2)
+MEASURE = pl.Decimal(18, 3)
+UTC_TIME = pl.Datetime("us", "UTC")
+
+POLARS_TYPES: dict[FieldType, pl.DataType] = {
+    FieldType.CODE: pl.String(),
+    FieldType.TEXT: pl.String(),
+    FieldType.INTEGER: pl.Int64(),
+    FieldType.NUMBER: pl.Float64(),
+    FieldType.MONEY: MONEY,
+    FieldType.MEASURE: MEASURE,
+    FieldType.QUANTITY: pl.Int64(),
+    FieldType.TIME: UTC_TIME,
+    FieldType.DATE: pl.Date(),
+    FieldType.FLAG: pl.Boolean(),
+    FieldType.CHOICE: pl.String(),
+    FieldType.UNIT: pl.String(),
+    FieldType.CONSUMER: pl.String(),
+    FieldType.PHONE: pl.String(),
+    FieldType.PERSON_NAME: pl.String(),
+}
+
+
+ENRICHED = ("adcode", "city_org", "account_manager_user_id")
+"""Fields that the door adds from the record of the shop or company."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of a kind.
+
+    `given` fields may come from a source; the others are filled at the door. Fields that are not `stored` are read at
+    the door and never leave it (a consumer id becomes a token, a licence number becomes a retailer code).
+    """
+
+    name: str
+    type: FieldType
+    doc: str
+    required: bool = False
+    key: bool = False
+    data_class: DataClass = DataClass.INTERNAL
+    values: tuple[str, ...] = ()
+    default: str | int | bool | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    given: bool = True
+    stored: bool = True
+
+    @property
+    def polars_type(self) -> pl.DataType:
+        return POLARS_TYPES[self.type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A record kind: its fields, and which of them say when it happened and what it is about."""
+
+    name: str
+    schema_version: int
+    doc: str
+    fields: tuple[Field, ...]
+    occurred: str = ""
+    """Field with the time of the fact; empty: master data without one, the time of arrival counts."""
+    one_of: tuple[str, ...] = ()
+    """At least one of these must be present."""
+    is_master: bool = False
+    """Master data describe things; they are never late and other records refer to them."""
+    quantity: str = ""
+    """Field that holds the quantity as it was received, for kinds that measure in a unit of their own."""
+
+    def __post_init__(self) -> None:
+        names = [field.name for field in self.fields]
+        if len(set(names)) != len(names):
+            raise ValueError(f"kind {self.name} names a field twice")
+
+    def field(self, name: str) -> Field | None:
+        return next((field for field in self.fields if field.name == name), None)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields if field.key)
+
+    @property
+    def stored(self) -> tuple[Field, ...]:
+        return tuple(field for field in self.fields if field.stored)
+
+    @property
+    def given(self) -> tuple[Field, ...]:
+        return tuple(field for field in self.fields if field.given)
+
+    def of_type(self, *types: FieldType) -> tuple[Field, ...]:
+        return tuple(field for field in self.fields if field.type in types)
+
+
+def fields(*own: Field) -> tuple[Field, ...]:
+    """The fields of a kind: its own, then the envelope fields that a source may give."""
+    names = {field.name for field in own}
+    return own + tuple(field for field in _COMMON if field.name not in names)
+
+
+_COMMON = (
+    Field(name="org_code", type=FieldType.CODE, doc="Company the record belongs to."),
+    Field(name="grant_id", type=FieldType.CODE, doc="Data-sharing grant under which the record came (C-20)."),
+    Field(name="source_id", type=FieldType.CODE, doc="Id of the record in its source; the business key where absent."),
+)

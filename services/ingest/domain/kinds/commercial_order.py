@@ -1,0 +1,75 @@
+"""A line of a retailer's order with the city company."""
+
+from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+
+KIND = Kind(
+    name="commercial_order",
+    schema_version=1,
+    doc="A line of a retailer's weekly order: what was wanted, what was allowed, what was ordered.",
+    occurred="ordered_at",
+    fields=fields(
+        Field(name="order_no", type=FieldType.CODE, key=True, required=True, doc="Number of the order."),
+        Field(
+            name="line_no",
+            type=FieldType.INTEGER,
+            key=True,
+            required=True,
+            minimum=0,
+            maximum=2**31 - 1,
+            doc="Line of the order.",
+        ),
+        Field(name="retailer_code", type=FieldType.CODE, required=True, doc="Shop that ordered."),
+        Field(name="license_no", type=FieldType.CODE, stored=False, doc="Its licence, where the code is not known."),
+        Field(name="sku_code", type=FieldType.CODE, required=True, doc="Product ordered."),
+        Field(name="cycle", type=FieldType.CODE, doc="ISO week of the order, 2025-W03; from ordered_at where absent."),
+        Field(
+            name="qty_demand_base",
+            type=FieldType.QUANTITY,
+            doc="Quantity wanted, base units; the ordered quantity where the source has no demand.",
+            data_class=DataClass.IMPORTANT,
+        ),
+        Field(name="qty_cap_base", type=FieldType.QUANTITY, doc="Quantity allowed by allocation, base units."),
+        Field(
+            name="qty_order_base",
+            type=FieldType.QUANTITY,
+            required=True,
+            doc="Quantity ordered, base units.",
+            data_class=DataClass.IMPORTANT,
+        ),
+        Field(
+            name="demand_is_order",
+            type=FieldType.FLAG,
+            given=False,
+            doc="The demand was not given and repeats the order.",
+        ),
+        Field(name="qty_raw", type=FieldType.MEASURE, given=False, doc="Ordered quantity as received."),
+        Field(name="unit_raw", type=FieldType.CODE, given=False, doc="Unit in which it was received."),
+        Field(
+            name="price_wholesale",
+            type=FieldType.MONEY,
+            minimum=0,
+            doc="Wholesale price per carton.",
+            data_class=DataClass.IMPORTANT,
+        ),
+        Field(
+            name="amount",
+            type=FieldType.MONEY,
+            doc="Amount of the line; price times ordered quantity where absent.",
+            data_class=DataClass.IMPORTANT,
+        ),
+        Field(name="amount_check", type=FieldType.FLAG, given=False, doc="The amount is up to 5 % off (DQ-20)."),
+        Field(name="currency", type=FieldType.CODE, default="CNY", doc="ISO 4217 code."),
+        Field(name="ordered_at", type=FieldType.TIME, required=True, doc="When it was ordered."),
+        Field(name="delivered_at", type=FieldType.TIME, doc="When it was delivered."),
+        Field(
+            name="state",
+            type=FieldType.CHOICE,
+            values=("new", "confirmed", "delivering", "delivered", "settled", "cancelled", "returned"),
+            default="confirmed",
+            doc="State of the line; cancelled and returned lines may have negative quantities.",
+        ),
+        Field(name="adcode", type=FieldType.CODE, given=False, doc="Region of the shop."),
+        Field(name="city_org", type=FieldType.CODE, given=False, doc="Commercial company of the shop."),
+        Field(name="account_manager_user_id", type=FieldType.CODE, given=False, doc="Account manager of the shop."),
+    ),
+)

@@ -1,0 +1,28 @@
+"""DQ-04: an exact repetition of a record of the same batch is dropped and counted."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.identity import same_as_before
+from services.ingest.domain.rule import Rule
+
+
+def check(batch: Batch) -> None:
+    keys = batch.columns["record_key"]
+    if keys.n_unique() == batch.size:
+        return
+    usable = ~batch.refused()
+    # A refused record is no first copy of anything: only accepted ones have repetitions.
+    again = same_as_before(keys, batch.columns["payload_hash"], pl.Series(usable)) & usable
+    batch.repeated |= again
+
+
+RULE = Rule(
+    id="DQ-04",
+    severity=Severity.WARN,
+    order=92,
+    doc="Exact repetitions are dropped and counted as duplicates.",
+    check=check,
+)

@@ -1,0 +1,56 @@
+"""DQ-06: what comes more than 35 days late is set aside."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from services.ingest.domain.batch import Batch, Severity, filled
+from services.ingest.domain.rule import Rule
+from services.ingest.domain.times import business_days
+
+PERIODS = {"day": "0d", "week": "6d", "month": "1mo", "year": "1y"}
+
+
+def check(batch: Batch) -> None:
+    reference = _reference(batch)
+    if batch.kind.is_master or reference is None:
+        return
+    days = last_days(batch)
+    if days is None:
+        return
+    limit = np.datetime64(reference - timedelta(days=batch.door.late_days))
+    late = filled(days) & (days.to_numpy() < limit)
+    clock = "the newest of its source" if batch.door.on_data_clock else "today"
+    message = f"more than {batch.door.late_days} days older than {clock}"
+    batch.find("DQ-06", Severity.QUARANTINE, batch.kind.occurred, late, message)
+
+
+def _reference(batch: Batch) -> date | None:
+    door = batch.door
+    return door.newest if door.on_data_clock else door.now.astimezone(door.zone).date()
+
+
+def last_days(batch: Batch) -> pl.Series | None:
+    """The last business day that each record speaks of."""
+    occurred = batch.get(batch.kind.occurred)
+    if occurred is None:
+        return None
+    if occurred.dtype != pl.Date:
+        return business_days(occurred, batch.door.zone)
+    periods = batch.get("period")
+    if periods is None:
+        return occurred
+    offsets = pl.Series("offset", [PERIODS.get(period or "", "0d") for period in periods.to_list()])
+    return occurred.to_frame("day").select(pl.col("day").dt.offset_by(offsets)).to_series()
+
+
+RULE = Rule(
+    id="DQ-06",
+    severity=Severity.QUARANTINE,
+    order=60,
+    doc="Late records are taken for 35 days, counted from now or from the newest date of the source.",
+    check=check,
+)

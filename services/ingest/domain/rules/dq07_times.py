@@ -1,0 +1,83 @@
+"""DQ-07: a time has a zone, is not in the future and not before the source began."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+
+from services.ingest.domain import text
+from services.ingest.domain.batch import Batch, Severity, filled
+from services.ingest.domain.fields import Field, FieldType
+from services.ingest.domain.rule import Rule
+from services.ingest.domain.times import parse_times
+
+
+def check(batch: Batch) -> None:
+    for field in batch.kind.of_type(FieldType.TIME):
+        values = batch.get(field.name)
+        if values is not None:
+            batch.put(field.name, _read(batch, field, values))
+            _check_time(batch, field.name)
+    occurred = batch.kind.field(batch.kind.occurred)
+    if occurred is not None and occurred.type is FieldType.DATE:
+        _check_day(batch, occurred.name)
+
+
+def _read(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
+    door = batch.door
+    format = door.time_formats.get(field.name, "")  # noqa: A001  # the word of the mapping
+    times = parse_times(values, door.zone, format)
+    if times.utc.null_count() > values.null_count():
+        tidied = text.tidy(values, widths=True)
+        again = parse_times(tidied, door.zone, format)
+        mended = filled(again.utc) & ~filled(times.utc)
+        batch.mend("DQ-02", field.name, mended, values, "blanks or full-width forms were removed")
+        wrong = filled(tidied) & ~filled(again.utc)
+        batch.find("DQ-02", Severity.REJECT, field.name, wrong, f"{field.name} must be a time such as RFC 3339")
+        times = again
+    if not door.zone_is_declared:
+        batch.mend("DQ-07", field.name, times.assumed, values, f"no time zone was given; {door.zone} was assumed")
+    return times.utc
+
+
+def _check_time(batch: Batch, name: str) -> None:
+    door = batch.door
+    micros = _micros(batch.columns[name])
+    latest = _as_micros(door.now + door.future)
+    first = datetime(door.earliest.year, door.earliest.month, door.earliest.day, tzinfo=door.zone)
+    known = batch.present(name)
+    batch.find("DQ-07", Severity.QUARANTINE, name, known & (micros > latest), "the time lies in the future")
+    too_old = known & (micros < _as_micros(first))
+    batch.find("DQ-07", Severity.QUARANTINE, name, too_old, f"the time lies before {door.earliest}")
+
+
+def _check_day(batch: Batch, name: str) -> None:
+    door = batch.door
+    days = batch.columns.get(name)
+    if days is None:
+        return
+    today = np.datetime64(door.now.astimezone(door.zone).date())
+    values = days.to_numpy()
+    known = filled(days)
+    batch.find("DQ-07", Severity.QUARANTINE, name, known & (values > today), "the date lies in the future")
+    too_old = known & (values < np.datetime64(door.earliest))
+    batch.find("DQ-07", Severity.QUARANTINE, name, too_old, f"the date lies before {door.earliest}")
+
+
+def _micros(times: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return times.to_physical().fill_null(0).to_numpy() if times.null_count() else times.to_physical().to_numpy()
+
+
+def _as_micros(time: datetime) -> int:
+    return int((time - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+
+
+RULE = Rule(
+    id="DQ-07",
+    severity=Severity.QUARANTINE,
+    order=12,
+    doc="Times in the future or before the earliest date are set aside; a missing zone is assumed.",
+    check=check,
+)

@@ -1,0 +1,54 @@
+"""DQ-08: a quantity has a unit that its product has, and that its source declared."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from services.ingest.domain.batch import Batch, Mask, Severity, Unit, filled
+from services.ingest.domain.fields import FieldType
+from services.ingest.domain.rule import Rule
+from services.ingest.domain.units import base_units, base_units_of
+
+
+def check(batch: Batch) -> None:
+    if batch.sku is None:
+        return
+    known_sku = filled(batch.sku.get_column("sku_code"))
+    for field in batch.kind.of_type(FieldType.UNIT):
+        units = batch.get(field.name)
+        if units is not None:
+            unknown = known_sku & filled(units) & np.isnan(base_units_of(batch.sku, units))
+            batch.find("DQ-08", Severity.QUARANTINE, field.name, unknown, "the product does not have this unit")
+    for name, unit in batch.units.items():
+        if batch.kind.field(name) is not None and batch.get(name) is not None:
+            _check_declared(batch, name, unit, known_sku & batch.present(name))
+
+
+def _check_declared(batch: Batch, name: str, unit: Unit, measured: Mask) -> None:
+    assert batch.sku is not None
+    if unit.column is not None:
+        factors = base_units_of(batch.sku, unit.column)
+        if unit.fixed is not None:
+            differs = (unit.column != unit.fixed).fill_null(value=False).to_numpy()
+            message = f"the mapping declares {unit.fixed}, the record says another unit"
+            batch.find("DQ-08", Severity.QUARANTINE, name, differs & measured, message)
+    else:
+        factors = base_units(batch.sku, unit.fixed or "stick")
+    batch.find("DQ-08", Severity.QUARANTINE, name, measured & np.isnan(factors), "the product does not have this unit")
+
+
+def unit_column(batch: Batch, unit: Unit) -> pl.Series:
+    """The unit of each record of a mapped quantity."""
+    if unit.column is not None:
+        return unit.column
+    return pl.Series("unit", [unit.fixed], dtype=pl.String).new_from_index(0, batch.size)
+
+
+RULE = Rule(
+    id="DQ-08",
+    severity=Severity.QUARANTINE,
+    order=40,
+    doc="The unit is one the product has and does not differ from the mapping.",
+    check=check,
+)

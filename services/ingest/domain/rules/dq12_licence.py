@@ -1,0 +1,45 @@
+"""DQ-12: a licence number has its form, names a county that exists, and has not expired."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from services.ingest.domain.batch import Batch, Severity, filled
+from services.ingest.domain.rule import Rule
+
+LICENCE = r"^[1-6]\d{5}[12]\d{5}$"
+
+
+def check(batch: Batch) -> None:
+    if batch.kind.name != "retailer":
+        return
+    licences = batch.get("license_no")
+    if licences is not None:
+        _check_number(batch, licences)
+    ends = batch.get("license_valid_to")
+    if ends is not None:
+        today = np.datetime64(batch.door.now.astimezone(batch.door.zone).date())
+        expired = filled(ends) & (ends.to_numpy() < today)
+        batch.find("DQ-12", Severity.WARN, "license_valid_to", expired, "the licence has expired")
+
+
+def _check_number(batch: Batch, licences: pl.Series) -> None:
+    well_formed = licences.str.contains(LICENCE).fill_null(value=False).to_numpy()
+    wrong = filled(licences) & ~well_formed
+    batch.find("DQ-12", Severity.WARN, "license_no", wrong, "a licence number has 12 digits: county, form, serial")
+    prefixes = {code[:6] for code in licences.to_list() if code}
+    regions = batch.door.regions
+    unknown = {prefix for prefix in prefixes if not regions.knows(prefix)}
+    if unknown:
+        hit = np.array([code is not None and code[:6] in unknown for code in licences.to_list()], dtype=np.bool_)
+        batch.find("DQ-12", Severity.WARN, "license_no", hit & well_formed, "the county of the licence is not known")
+
+
+RULE = Rule(
+    id="DQ-12",
+    severity=Severity.WARN,
+    order=70,
+    doc="Form, county and end of a licence; a miss is a mark, no refusal.",
+    check=check,
+)

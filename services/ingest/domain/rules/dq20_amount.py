@@ -1,0 +1,65 @@
+"""DQ-20: amount = quantity x price, within 0.05 or 0.5 %; up to 5 % it is marked, beyond it the record is set aside."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from services.ingest.domain.batch import Batch, Severity, choose
+from services.ingest.domain.fields import MONEY
+from services.ingest.domain.rule import Rule
+from services.ingest.domain.units import CARTON, Floats, base_units
+
+EXACT = 0.05
+CLOSE_SHARE = 0.005
+NEAR_SHARE = 0.05
+ROUNDING = 1e-9
+
+
+def check(batch: Batch) -> None:
+    expected = _expected(batch)
+    if expected is None:
+        return
+    _fill(batch, expected)
+    amounts = batch.numbers("amount")
+    if amounts is None:
+        return
+    with np.errstate(invalid="ignore"):
+        size = np.abs(expected)
+        off = np.abs(amounts - expected)
+        wrong = off > np.maximum(EXACT, NEAR_SHARE * size) + ROUNDING
+        near = (off > np.maximum(EXACT, CLOSE_SHARE * size) + ROUNDING) & ~wrong
+    batch.put("amount_check", pl.Series(near))
+    batch.find("DQ-20", Severity.QUARANTINE, "amount", wrong, "the amount is not quantity times price")
+    message = "the amount is up to 5 % off quantity times price; it was kept and marked"
+    batch.mend("DQ-20", "amount", near, batch.columns["amount"], message)
+
+
+def _expected(batch: Batch) -> Floats | None:
+    if batch.kind.field("amount_check") is None:
+        return None
+    if batch.kind.quantity:
+        quantities, prices = batch.numbers(batch.kind.quantity), batch.numbers("unit_price")
+        return None if quantities is None or prices is None else quantities * prices
+    quantities, prices = batch.numbers("qty_order_base"), batch.numbers("price_wholesale")
+    if quantities is None or prices is None or batch.sku is None:
+        return None
+    return quantities / base_units(batch.sku, CARTON) * prices
+
+
+def _fill(batch: Batch, expected: Floats) -> None:
+    missing = ~batch.present("amount") & np.isfinite(expected)
+    if missing.any():
+        computed = pl.Series("amount", np.round(expected, 2)).fill_nan(None).cast(MONEY, strict=False)
+        given = batch.get("amount")
+        batch.put("amount", computed if given is None else choose(missing, computed, given))
+        batch.mend("DQ-20", "amount", missing, None, "no amount was given; quantity times price was filled in")
+
+
+RULE = Rule(
+    id="DQ-20",
+    severity=Severity.QUARANTINE,
+    order=50,
+    doc="The amount agrees with quantity and price.",
+    check=check,
+)

@@ -1,0 +1,64 @@
+"""DQ-22: quantities are positive unless the record takes something back, and an order keeps to demand and cap."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from services.ingest.domain.batch import Batch, Mask, Severity
+from services.ingest.domain.rule import Rule
+
+TAKEN_BACK = ("cancelled", "returned")
+POSITIVE = {"pos_sale": "qty", "commercial_sale": "qty_base", "commercial_order": "qty_demand_base"}
+
+
+def check(batch: Batch) -> None:
+    name = POSITIVE.get(batch.kind.name)
+    if name is None:
+        return
+    excused = _taken_back(batch)
+    quantities = batch.numbers(name)
+    if quantities is not None:
+        with np.errstate(invalid="ignore"):
+            wrong = (quantities <= 0) & ~excused
+        batch.find("DQ-22", Severity.QUARANTINE, name, wrong, "the quantity must be positive")
+    if batch.kind.name == "commercial_order":
+        _check_order(batch, excused)
+
+
+def _check_order(batch: Batch, excused: Mask) -> None:
+    orders = batch.numbers("qty_order_base")
+    if orders is None:
+        return
+    demands, caps = batch.numbers("qty_demand_base"), batch.numbers("qty_cap_base")
+    # A line that was wanted and not delivered is a fact: zero is right when there is a demand.
+    unwanted = np.isnan(demands) if demands is not None else ~batch.nowhere()
+    with np.errstate(invalid="ignore"):
+        wrong = ((orders < 0) | ((orders == 0) & unwanted)) & ~excused
+        batch.find("DQ-22", Severity.QUARANTINE, "qty_order_base", wrong, "the quantity must be positive")
+        for name, limits in (("demand", demands), ("cap", caps)):
+            if limits is not None:
+                above = (orders > limits) & ~excused
+                message = f"the ordered quantity exceeds the {name}"
+                batch.find("DQ-22", Severity.QUARANTINE, "qty_order_base", above, message)
+
+
+def _taken_back(batch: Batch) -> Mask:
+    voids = batch.get("void")
+    if voids is not None:
+        return voids.fill_null(value=False).to_numpy()
+    states = batch.get("state")
+    if states is None:
+        return batch.nowhere()
+    names = set(states.to_list())
+    if names.isdisjoint(TAKEN_BACK):
+        return batch.nowhere()
+    return np.array([state in TAKEN_BACK for state in states.to_list()], dtype=np.bool_)
+
+
+RULE = Rule(
+    id="DQ-22",
+    severity=Severity.QUARANTINE,
+    order=52,
+    doc="Quantities are positive unless void, cancelled or returned; ordered <= demanded, ordered <= cap.",
+    check=check,
+)

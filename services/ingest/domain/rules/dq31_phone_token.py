@@ -1,0 +1,34 @@
+"""DQ-31: a phone number becomes a keyed token; the number goes no further."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.fields import FieldType
+from services.ingest.domain.rule import Rule
+
+
+def check(batch: Batch) -> None:
+    for field in batch.kind.of_type(FieldType.PHONE):
+        numbers = batch.pop(field.name)
+        if numbers is None:
+            continue
+        token_name = f"{field.name}_token" if batch.kind.field(f"{field.name}_token") else "phone_token"
+        batch.put(token_name, batch.door.tokens.tokens(numbers))
+        if batch.kind.field(f"{field.name}_masked"):
+            batch.put(f"{field.name}_masked", _masked(numbers))
+
+
+def _masked(numbers: pl.Series) -> pl.Series:
+    column = pl.col(numbers.name)
+    return numbers.to_frame().select(column.str.slice(0, 3) + "****" + column.str.slice(7, 4)).to_series()
+
+
+RULE = Rule(
+    id="DQ-31",
+    severity=Severity.REPAIR,
+    order=2,
+    doc="A phone number becomes a keyed token and, for retailers, a masked form; the number is discarded.",
+    check=check,
+)

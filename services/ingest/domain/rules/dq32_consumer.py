@@ -1,0 +1,66 @@
+"""DQ-32: a consumer id becomes a keyed token, and without consent no token of a consumer is kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from services.ingest.domain.batch import Batch, Severity, choose, empty, filled
+from services.ingest.domain.fields import FieldType
+from services.ingest.domain.rule import Rule
+
+TOKENS = ("consumer_key", "phone_token")
+
+
+def check(batch: Batch) -> None:
+    for field in batch.kind.of_type(FieldType.CONSUMER):
+        ids = batch.pop(field.name)
+        if ids is not None:
+            batch.put("consumer_key", batch.door.tokens.tokens(_trimmed(ids)))
+    for field in batch.kind.of_type(FieldType.PERSON_NAME):
+        names = batch.pop(field.name)
+        if names is not None:
+            batch.put(f"{field.name}_masked", _masked(names))
+    if batch.kind.field("consent_ref"):
+        _drop_without_consent(batch)
+
+
+def _drop_without_consent(batch: Batch) -> None:
+    consent = batch.get("consent_ref")
+    given = batch.nowhere() if consent is None else filled(consent) & _not_blank(consent)
+    if given.all():
+        return
+    dropped = batch.nowhere()
+    for name in TOKENS:
+        tokens = batch.get(name)
+        if tokens is not None:
+            dropped |= filled(tokens) & ~given
+            batch.put(name, choose(given, tokens, empty(pl.String(), batch.size)))
+    batch.mend("DQ-32", "consent_ref", dropped, None, "no consent was given; the link to the consumer was dropped")
+
+
+def _not_blank(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    texts = values.to_list()
+    if "" not in texts and not any(text.isspace() for text in set(texts) if text):
+        return np.ones(len(values), dtype=np.bool_)
+    return (values.str.strip_chars() != "").fill_null(value=False).to_numpy()
+
+
+def _trimmed(values: pl.Series) -> pl.Series:
+    stripped = pl.col(values.name).str.strip_chars()
+    return values.to_frame().select(pl.when(stripped != "").then(stripped)).to_series()
+
+
+def _masked(names: pl.Series) -> pl.Series:
+    column = pl.col(names.name).str.strip_chars()
+    masked = pl.when(column != "").then(column.str.slice(0, 1) + "**")
+    return names.to_frame().select(masked).to_series()
+
+
+RULE = Rule(
+    id="DQ-32",
+    severity=Severity.REPAIR,
+    order=3,
+    doc="A consumer id becomes a keyed token; without consent_ref the sale stays and both tokens go.",
+    check=check,
+)

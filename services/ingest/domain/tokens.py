@@ -1,0 +1,57 @@
+"""Tokens for what must not be kept: keyed digests of phone numbers and consumer ids (DQ-31, DQ-32).
+
+An unkeyed digest of a phone number is undone in half an hour by trying all numbers, so the digest is an HMAC whose key
+lives outside the store. The version before the colon tells which key made a token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+import polars as pl
+
+TOKEN = re.compile(r"k\d+:[0-9a-f]{64}")
+MIN_KEY_BYTES = 32
+_BLOCK = 64
+
+
+class TokenKey:
+    """A secret of at least 32 bytes and its version, e.g. `k1`."""
+
+    def __init__(self, version: str, secret: bytes) -> None:
+        if not re.fullmatch(r"k\d+", version):
+            raise ValueError("a key version looks like k1")
+        if len(secret) < MIN_KEY_BYTES:
+            raise ValueError("a token key has at least 32 bytes")
+        self.version = version
+        # RFC 2104, with both pads hashed once: half the time of hmac.digest per value.
+        block = (hashlib.sha256(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def __repr__(self) -> str:
+        return f"TokenKey({self.version})"
+
+    def token(self, value: str) -> str:
+        """`k1:` and the HMAC-SHA-256 of the value as 64 hex digits."""
+        inner = self._inner.copy()
+        inner.update(value.encode())
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return f"{self.version}:{outer.hexdigest()}"
+
+    def _token_once(self, value: str) -> str:
+        """What is a token already, say in a record that comes back from quarantine, stays as it is."""
+        return value if value.startswith("k") and TOKEN.fullmatch(value) else self.token(value)
+
+    def tokens(self, values: pl.Series) -> pl.Series:
+        """Tokens of a column, each distinct value digested once; null and tokens stay as they are."""
+        known: dict[str | None, str | None] = {value: self._token_once(value) for value in _distinct(values)}
+        known[None] = None
+        return pl.Series(values.name, list(map(known.__getitem__, values.to_list())), dtype=pl.String)
+
+
+def _distinct(values: pl.Series) -> Iterable[str]:
+    return {value for value in values.to_list() if value is not None}
