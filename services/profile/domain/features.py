@@ -25,16 +25,16 @@ def bought(lines: pl.DataFrame, skus: pl.DataFrame) -> pl.DataFrame:
     """
     counted = lines.filter("is_counted").with_columns(pl.col("amount").cast(pl.Float64))
     main = (
-        counted.group_by("market", "currency")
+        counted.group_by("retailer_code", "currency")
         .len()
-        .sort("market", "len", "currency", descending=[False, True, False])
-        .unique("market", keep="first", maintain_order=True)
-        .select("market", main_currency="currency")
+        .sort("retailer_code", "len", "currency", descending=[False, True, False])
+        .unique("retailer_code", keep="first", maintain_order=True)
+        .select("retailer_code", main_currency="currency")
     )
     known = skus.select("sku_code", "price_class", "is_own").unique("sku_code", keep="last")
     return (
         counted.join(known, on="sku_code", how="left", maintain_order="left")
-        .join(main, on="market", how="left", maintain_order="left")
+        .join(main, on="retailer_code", how="left", maintain_order="left")
         .with_columns(
             pl.col("is_own").fill_null(True),
             amount=pl.when(pl.col("currency") == pl.col("main_currency")).then("amount"),
@@ -132,6 +132,7 @@ def _mix(dated: pl.DataFrame, rules: FeatureRules) -> pl.DataFrame:
         f"amount_class_{k}": pl.col("amount").filter(recent & (pl.col("price_class") == k)).sum() for k in PRICE_CLASSES
     }
     return dated.group_by("retailer_code").agg(
+        currency=pl.col("main_currency").last(),
         sku_count=pl.col("sku_code").filter(recent).n_unique(),
         sku_count_ever=pl.col("sku_code").n_unique(),
         **by_class,

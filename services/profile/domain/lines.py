@@ -3,8 +3,26 @@
 import polars as pl
 
 from services.profile.domain.cycles import cycle_of_date, cycle_of_text
+from services.profile.domain.masters import with_columns
 
 KEY = ("order_no", "line_no")
+RECORD_COLUMNS: dict[str, pl.datatypes.DataTypeClass | pl.DataType] = {
+    "order_no": pl.String,
+    "line_no": pl.Int64,
+    "record_id": pl.String,
+    "retailer_code": pl.String,
+    "sku_code": pl.String,
+    "city_org": pl.String,
+    "org_code": pl.String,
+    "cycle": pl.String,
+    "biz_date": pl.Date,
+    "qty_order_base": pl.Int64,
+    "qty_demand_base": pl.Int64,
+    "amount": pl.Decimal(14, 2),
+    "currency": pl.String,
+    "state": pl.String,
+    "op": pl.String,
+}
 NOT_BOUGHT = ("cancelled", "rejected", "refused", "void", "returned")
 
 
@@ -16,7 +34,7 @@ def order_lines(records: pl.DataFrame) -> pl.DataFrame:
     or deleted line is kept with `is_counted` false, so that a late copy of its older content cannot bring
     it back.
     """
-    present = _with_all_columns(records)
+    present = with_columns(records, RECORD_COLUMNS)
     lines = present.select(
         "order_no",
         pl.col("line_no").cast(pl.Int32),
@@ -53,29 +71,3 @@ def _is_bought() -> pl.Expr:
 
 def _text(column: str) -> pl.Expr:
     return pl.when(pl.col(column).str.len_bytes() > 0).then(pl.col(column))
-
-
-_RECORD_COLUMNS: dict[str, pl.datatypes.DataTypeClass | pl.DataType] = {
-    "order_no": pl.String,
-    "line_no": pl.Int64,
-    "record_id": pl.String,
-    "retailer_code": pl.String,
-    "sku_code": pl.String,
-    "city_org": pl.String,
-    "org_code": pl.String,
-    "cycle": pl.String,
-    "biz_date": pl.Date,
-    "qty_order_base": pl.Int64,
-    "qty_demand_base": pl.Int64,
-    "amount": pl.Decimal(14, 2),
-    "currency": pl.String,
-    "state": pl.String,
-    "op": pl.String,
-}
-
-
-def _with_all_columns(records: pl.DataFrame) -> pl.DataFrame:
-    absent = [
-        pl.lit(None, dtype=kind).alias(name) for name, kind in _RECORD_COLUMNS.items() if name not in records.columns
-    ]
-    return records.with_columns(absent)

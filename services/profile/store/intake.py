@@ -1,0 +1,92 @@
+"""Writing down what records say: order lines, retailer cards, SKU facts, clocks, and who must be profiled anew."""
+
+from __future__ import annotations
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from chassis.db import copy_frame, stage_frame, upsert_frame
+from chassis.outbox import is_new
+from services.profile.store.tables import INBOX, MARKET, ORDER_LINE, RETAILER, SCHEMA, SKU
+
+_CLOCKS = f"""
+INSERT INTO {MARKET.fullname} AS market (market, cycle, biz_date, changes)
+SELECT r.market, max(l.cycle), max(l.biz_date), 1 FROM lines_in l JOIN {RETAILER.fullname} r USING (retailer_code)
+WHERE l.is_counted GROUP BY r.market ORDER BY r.market
+ON CONFLICT (market) DO UPDATE SET
+    changes = market.changes + (excluded.cycle > market.cycle)::int,
+    cycle = greatest(market.cycle, excluded.cycle), biz_date = greatest(market.biz_date, excluded.biz_date)
+"""
+_MOVED = f"""
+SELECT DISTINCT old.retailer_code FROM {ORDER_LINE.fullname} old JOIN lines_in l USING (order_no, line_no)
+WHERE old.retailer_code <> l.retailer_code AND l.record_id > old.record_id
+"""
+
+
+class Intake:
+    """One transaction that takes in one message."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+        self.changed = False
+
+    async def is_new(self, consumer: str, message_id: str) -> bool:
+        return await is_new(self._session, INBOX, consumer, message_id)
+
+    async def take_lines(self, lines: pl.DataFrame, cards: pl.DataFrame, causes: pl.DataFrame) -> None:
+        """Keeps the newest content per line; a retailer that a corrected line has left is profiled anew too."""
+        if lines.is_empty():
+            return
+        await upsert_frame(
+            self._session,
+            RETAILER,
+            cards.sort("retailer_code"),
+            key=["retailer_code"],
+            where="retailer.record_id = '' AND (retailer.market, retailer.adcode, retailer.account_manager) "
+            "IS DISTINCT FROM (excluded.market, excluded.adcode, excluded.account_manager)",
+        )
+        await stage_frame(self._session, ORDER_LINE, lines, name="lines_in")
+        moved = (await self._session.execute(sa.text(_MOVED))).scalars().all()
+        await upsert_frame(
+            self._session,
+            ORDER_LINE,
+            lines.sort("order_no", "line_no"),
+            key=["order_no", "line_no"],
+            where="excluded.record_id > order_line.record_id",
+        )
+        await self._session.execute(sa.text(_CLOCKS))
+        left = (
+            causes.head(1)
+            .drop("retailer_code")
+            .join(pl.DataFrame({"retailer_code": list(moved)}, schema={"retailer_code": pl.String}), how="cross")
+        )
+        await self._mark_stale(pl.concat([causes, left.select(causes.columns)]))
+
+    async def take_cards(self, cards: pl.DataFrame, causes: pl.DataFrame) -> None:
+        written = await upsert_frame(
+            self._session,
+            RETAILER,
+            cards.sort("retailer_code"),
+            key=["retailer_code"],
+            where="excluded.record_id > retailer.record_id",
+        )
+        if written.inserted + written.updated:
+            await self._mark_stale(causes)
+
+    async def take_skus(self, facts: pl.DataFrame) -> None:
+        """A changed price class or owner moves the yardstick of every market."""
+        written = await upsert_frame(
+            self._session,
+            SKU,
+            facts.sort("sku_code"),
+            key=["sku_code"],
+            where="excluded.record_id > sku.record_id",
+        )
+        if written.inserted + written.updated:
+            await self._session.execute(sa.update(MARKET).values(changes=MARKET.c.changes + 1))
+            self.changed = True
+
+    async def _mark_stale(self, causes: pl.DataFrame) -> None:
+        await copy_frame(self._session, "stale", causes, schema=SCHEMA)
+        self.changed = True
