@@ -52,7 +52,8 @@ async def serve(settings: StandInSettings) -> None:
 
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop)
-    with socket.socket() as listener:
+    # asyncio turns off the delay of small packets (40 ms an answer) only for sockets that name the protocol.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((settings.host, settings.port))
         await server.serve(sockets=[listener])

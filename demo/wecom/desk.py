@@ -56,8 +56,9 @@ def _views(router: APIRouter, service: Service, book: Book) -> None:
     @router.get("/stand-in/statistics", response_model=None)
     async def statistics() -> Fields:
         calls: Fields = dict(service.calls)
+        answered: Fields = dict(service.answered)
         at_once: Fields = dict(service.most_at_once)
-        return _standing(book) | {"calls": calls, "most_at_once": at_once}
+        return _standing(book) | {"calls": calls, "answered": answered, "most_at_once": at_once}
 
 
 def _clicks(router: APIRouter, book: Book, callback: Callback) -> None:

@@ -34,6 +34,7 @@ class Service:
     def __init__(self, settings: StandInSettings, now: Callable[[], float]) -> None:
         self.settings = settings
         self.calls: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
         self.most_at_once: Counter[str] = Counter()
         self.members: dict[str, str] = {}
         self._now = now
@@ -56,6 +57,7 @@ class Service:
             yield
         finally:
             self._running[api] -= 1
+            self.answered[api] += 1
 
     async def _meet_fault(self, api: str) -> None:
         waiting = self._faults.get(api)

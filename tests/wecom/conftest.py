@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from demo.wecom.app import create_app
 from deploy.servers import Servers
 from services.recommend.wecom import Alert, WeComClient, WeComSettings
-from tests.wecom.world import AGENT, CORP, SECRET, CallbackAddress, Clock, Settings, StandIn, served
+from tests.wecom.world import AGENT, CORP, SECRET, CallbackAddress, Clock, Settings, Stage, StandIn, stage
 
 
 @pytest.fixture
@@ -34,16 +34,21 @@ async def address(clock: Clock) -> CallbackAddress:
     return CallbackAddress(clock)
 
 
+@pytest_asyncio.fixture(scope="session")
+async def stages() -> AsyncIterator[tuple[Stage, Stage]]:
+    """Where the stand-in and its callback address are served."""
+    async with stage() as service, stage() as callback:
+        yield service, callback
+
+
 @pytest_asyncio.fixture
-async def stand_in(clock: Clock, address: CallbackAddress) -> AsyncIterator[StandIn]:
-    """The stand-in with a working callback address."""
-    async with served(address.app()) as callback:
-        settings = Settings(callback_url=f"{callback}/callback").build()
-        async with (
-            served(create_app(settings, now=clock)) as url,
-            httpx.AsyncClient(base_url=url, trust_env=False) as http,
-        ):
-            yield StandIn(url, clock, http)
+async def stand_in(stages: tuple[Stage, Stage], clock: Clock, address: CallbackAddress) -> AsyncIterator[StandIn]:
+    """A new stand-in with a working callback address."""
+    service, callback = stages
+    callback.app = address.app()
+    service.app = create_app(Settings(callback_url=f"{callback.url}/callback").build(), now=clock)
+    async with httpx.AsyncClient(base_url=service.url, trust_env=False) as http:
+        yield StandIn(service.url, clock, http)
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from collections.abc import Callable
 import pytest
 import structlog
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from chassis.errors import Invalid, Unavailable
 from deploy.embedded import free_port
@@ -200,7 +202,7 @@ async def test_a_forgotten_store_costs_a_token_and_loses_no_message(
 async def test_without_the_store_nothing_is_sent_and_the_caller_may_try_again(
     new_client: NewClient, stand_in: StandIn
 ) -> None:
-    away = Redis(host="127.0.0.1", port=free_port())
+    away = Redis(host="127.0.0.1", port=free_port(), retry=Retry(NoBackoff(), 0))
     client = new_client(store=away)
 
     with pytest.raises(Unavailable, match="later"):

@@ -62,10 +62,30 @@ class Settings:
         )
 
 
+@dataclass
+class Stage:
+    """A served place where each test puts an app of its own: starting a server for every test would take longer."""
+
+    url: str
+    app: FastAPI = field(default_factory=FastAPI)
+
+
 @contextlib.asynccontextmanager
-async def served(app: FastAPI) -> AsyncIterator[str]:
-    """The app on a free port; yields its address."""
-    listener = socket.socket()
+async def stage() -> AsyncIterator[Stage]:
+    """An empty stage on a free port."""
+    standing = Stage(url="")
+
+    async def play(scope: Any, receive: Any, send: Any) -> None:
+        await standing.app(scope, receive, send)
+
+    async with served(play) as standing.url:
+        yield standing
+
+
+@contextlib.asynccontextmanager
+async def served(app: Any) -> AsyncIterator[str]:
+    """The ASGI app on a free port; yields its address."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=2))
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
