@@ -13,6 +13,7 @@ from gateway.clients import Behind
 from gateway.schemas import KeyFlag, PageWithTotal, Profile, ProfileExplanation
 from gateway.views import GROWTH, GROWTH_BY_NAME, profile_view
 from marketwin.profile.v1 import service_pb2 as pb
+from marketwin.profile.v1 import types_pb2 as profile_pb
 
 router = APIRouter(tags=["profiles"])
 
@@ -33,7 +34,7 @@ async def list_profiles(
     """Lists profiles by retailer code; purchases come with the single profile."""
     found = await behind.profile.ListProfiles(
         pb.ListProfilesRequest(
-            growth_type=GROWTH_BY_NAME.get(growth_type),
+            growth_type=GROWTH_BY_NAME.get(growth_type, profile_pb.GROWTH_TYPE_UNSPECIFIED),
             is_key=is_key,
             account_manager=own(caller, account_manager),
             adcode=region,

@@ -89,8 +89,8 @@ class SaleRow(Base, table=True):
 INBOX = inbox_table(Base.metadata)
 OUTBOX = outbox_table(Base.metadata)
 TWIN = TwinRow.__table__  # type: ignore[attr-defined]  # set by SQLModel
-JOURNAL = JournalRow.__table__  # type: ignore[attr-defined]
-SALE = SaleRow.__table__  # type: ignore[attr-defined]
+JOURNAL = JournalRow.__table__  # type: ignore[attr-defined]  # as above
+SALE = SaleRow.__table__  # type: ignore[attr-defined]  # as above
 
 
 class PostgresStore:
