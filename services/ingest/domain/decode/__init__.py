@@ -1,0 +1,12 @@
+"""Bodies of the five content types, decoded into text columns.
+
+body ─▶ charset ─▶ JSON | NDJSON | CSV ─┐
+body ──────────▶ Arrow stream ──────────┴▶ Decoded: one text column a field, one place a record
+"""
+
+from __future__ import annotations
+
+from services.ingest.domain.decode.body import Decoded, Limits, Malformed
+from services.ingest.domain.decode.choose import decode
+
+__all__ = ["Decoded", "Limits", "Malformed", "decode"]
