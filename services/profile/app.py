@@ -28,7 +28,7 @@ from services.profile.wire import ProfileWriter
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 IDLE_S = 0.5
-BULK_PAUSE = 2.0  # a bulk round may take a third of the time
+BULK_PAUSE = 3.0  # a bulk round may take a quarter of the time
 MOST_PAUSE_S = 10.0
 log = structlog.get_logger()
 

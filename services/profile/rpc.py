@@ -53,9 +53,7 @@ class ProfileServicer(service_pb2_grpc.ProfileServiceServicer):
             profiles=[self._writer.message(row) for row in rows], next_cursor=cursor, total=total
         )
 
-    async def ExplainProfile(
-        self, request: pb.ExplainProfileRequest, context: Any
-    ) -> pb.ExplainProfileResponse:
+    async def ExplainProfile(self, request: pb.ExplainProfileRequest, context: Any) -> pb.ExplainProfileResponse:
         reasons, version, labels = await usecases.explain_profile(self._store, request.retailer, self._renewer.rules)
         return pb.ExplainProfileResponse(
             explanations=[explanation_message(reason) for reason in reasons],

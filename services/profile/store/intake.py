@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import copy_frame, stage_frame, upsert_frame
 from chassis.outbox import is_new
+from services.profile.domain.lines import KEY
 from services.profile.store.tables import INBOX, MARKET, ORDER_LINE, RETAILER, SCHEMA, SKU
 
 _CLOCKS = f"""
@@ -46,15 +49,9 @@ class Intake:
             where="retailer.record_id = '' AND (retailer.market, retailer.adcode, retailer.account_manager) "
             "IS DISTINCT FROM (excluded.market, excluded.adcode, excluded.account_manager)",
         )
-        await stage_frame(self._session, ORDER_LINE, lines, name="lines_in")
+        await stage_frame(self._session, ORDER_LINE, lines.sort("order_no", "line_no"), name="lines_in")
         moved = (await self._session.execute(sa.text(_MOVED))).scalars().all()
-        await upsert_frame(
-            self._session,
-            ORDER_LINE,
-            lines.sort("order_no", "line_no"),
-            key=["order_no", "line_no"],
-            where="excluded.record_id > order_line.record_id",
-        )
+        await self._session.execute(sa.text(_keep(lines.columns)))
         await self._session.execute(sa.text(_CLOCKS))
         left = (
             causes.head(1)
@@ -90,3 +87,13 @@ class Intake:
     async def _mark_stale(self, causes: pl.DataFrame) -> None:
         await copy_frame(self._session, "stale", causes, schema=SCHEMA)
         self.changed = True
+
+
+def _keep(columns: Sequence[str]) -> str:
+    """Inserts the staged lines, or replaces the content of those that are kept in an older form."""
+    names = ", ".join(columns)
+    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in KEY)
+    return (
+        f"INSERT INTO {ORDER_LINE.fullname} AS kept ({names}) SELECT {names} FROM lines_in "
+        f"ON CONFLICT ({', '.join(KEY)}) DO UPDATE SET {changes} WHERE excluded.record_id > kept.record_id"
+    )
