@@ -5,6 +5,7 @@ import { LiveProvider } from "./live/LiveProvider";
 import { LiveTicker } from "./live/LiveTicker";
 import { QualityPage } from "./quality/QualityPage";
 import { RecommendationsPage } from "./recommendations/RecommendationsPage";
+import { Boundary } from "./shared/Boundary";
 import { Loading } from "./shared/States";
 import { Header } from "./shell/Header";
 import { useRoute, type PageName } from "./shell/route";
@@ -33,9 +34,11 @@ function Door() {
       <div className="app">
         <Header page={page} />
         <main className="page" key={page}>
-          <Suspense fallback={<Loading />}>
-            <Page page={page} />
-          </Suspense>
+          <Boundary>
+            <Suspense fallback={<Loading />}>
+              <Page page={page} />
+            </Suspense>
+          </Boundary>
         </main>
         <LiveTicker />
       </div>

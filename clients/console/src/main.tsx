@@ -3,9 +3,16 @@ import { createRoot } from "react-dom/client";
 
 import { App } from "./App";
 import "./styles/base.css";
+import "./styles/controls.css";
 import "./styles/shell.css";
+import "./styles/live.css";
+import "./styles/signin.css";
 import "./styles/map.css";
+import "./styles/maplayers.css";
+import "./styles/mapside.css";
 import "./styles/tables.css";
+import "./styles/recommendations.css";
+import "./styles/quality.css";
 
 declare global {
   interface Window {

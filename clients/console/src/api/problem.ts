@@ -8,6 +8,9 @@ export interface ProblemDetails {
   errors?: { pointer?: string; rule?: string; message: string }[];
 }
 
+/** No status of HTTP: a fault of the page itself. */
+export const brokenPage = -1;
+
 /** An answer that is not a success. Status 0 means that no answer came at all. */
 export class Problem extends Error {
   readonly status: number;

@@ -7,7 +7,7 @@ export interface Change {
   model: string;
   revision: number;
   changedAt: string;
-  /** Properties that differ from what was known before, with the old value; at most a few. */
+  /** Properties that differ from what was known before, with the old value; figures first, at most a few. */
   properties: { name: string; before: unknown; after: unknown }[];
 }
 
@@ -43,7 +43,9 @@ export class Changes {
   private changeOf(twin: Twin): Change {
     const before = this.known.get(twin.id)?.properties ?? {};
     const names = Object.keys(twin.properties).filter((name) => isSimple(twin.properties[name]));
-    const changed = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(twin.properties[name]));
+    const changed = names
+      .filter((name) => JSON.stringify(before[name]) !== JSON.stringify(twin.properties[name]))
+      .sort((a, b) => Number(isNumber(twin.properties[b])) - Number(isNumber(twin.properties[a])));
     return {
       key: `${twin.id}@${twin.revision}`,
       id: twin.id,
@@ -62,6 +64,8 @@ export class Changes {
     if (this.known.size > mostTwins) this.known.delete(this.known.keys().next().value!);
   }
 }
+
+const isNumber = (value: unknown): boolean => typeof value === "number";
 
 function isSimple(value: unknown): boolean {
   return value === null || typeof value !== "object";

@@ -1,6 +1,6 @@
 import { useFrame, useThree } from "@react-three/fiber";
 import { useEffect, useMemo, type Ref, type RefObject } from "react";
-import { Raycaster, Vector3, type Camera, type Object3D } from "three";
+import { Raycaster, Vector2, Vector3, type Camera, type Object3D } from "three";
 
 import { useWords } from "../i18n/language";
 import { useOnChanged } from "../live/LiveProvider";
@@ -49,12 +49,10 @@ export function LabelPlacer({ areas, rows, heights, layer }: PlacerProps) {
     if (!layer.current) return;
     scene.updateMatrixWorld();
     camera.updateMatrixWorld();
-    const columns = columnsIn(scene);
-    const spots = areas.map((area) => {
-      const height = heights.get(area.region) ?? 0;
-      const isHidden = isBehind(area, height, camera, columns);
-      return spotOf(area, height, camera, size, isHidden ? undefined : sizes.get(area.region));
-    });
+    const covers = coversIn(scene, camera, size);
+    const spots = areas.map((area) =>
+      spotOf({ area, height: heights.get(area.region) ?? 0, text: sizes.get(area.region), camera, size, covers }),
+    );
     const forms = chooseForms(spots);
     for (const element of layer.current.children as HTMLCollectionOf<HTMLElement>) {
       const index = areas.findIndex((area) => area.region === element.dataset["region"]);
@@ -71,13 +69,24 @@ function move(element: HTMLElement, spot: LabelSpot, form: Form): void {
 }
 
 type Size = { width: number; height: number };
+/** Whether a column higher than `height`, other than the region's own, is seen at a place on the screen. */
+type Covers = (region: string, height: number, x: number, y: number) => boolean;
 
-function spotOf(area: PlacedArea, height: number, camera: Camera, size: Size, text?: { long: number; short: number }): LabelSpot {
+interface SpotOptions {
+  area: PlacedArea;
+  height: number;
+  text: { long: number; short: number } | undefined;
+  camera: Camera;
+  size: Size;
+  covers: Covers;
+}
+
+function spotOf({ area, height, text, camera, size, covers }: SpotOptions): LabelSpot {
   const { minX, maxX, minY, maxY } = area.box;
-  const [x, y] = area.anchor;
-  const [left, right] = [onScreen(minX, y, height, camera, size), onScreen(maxX, y, height, camera, size)];
-  const [low, high] = [onScreen(x, minY, height, camera, size), onScreen(x, maxY, height, camera, size)];
-  const at = onScreen(x, y, height, camera, size);
+  const screen = (atX: number, atY: number) => onScreen(atX, atY, height, camera, size);
+  const places = area.anchors.map(([x, y]) => ({ x, y, at: screen(x, y) }));
+  const { x, y, at } = places.find((place) => !covers(area.region, height, place.at.x, place.at.y + 8)) ?? places[0]!;
+  const [left, right, low, high] = [screen(minX, y), screen(maxX, y), screen(x, minY), screen(x, maxY)];
   return {
     x: at.x,
     y: at.y,
@@ -85,29 +94,27 @@ function spotOf(area: PlacedArea, height: number, camera: Camera, size: Size, te
     roomY: Math.hypot(high.x - low.x, high.y - low.y),
     long: text?.long ?? 0,
     short: text?.short ?? 0,
+    isCovered: covers(area.region, height, at.x, at.y + 3),
+    isCoveredBelow: covers(area.region, height, at.x, at.y + 12),
   };
 }
 
 const scratch = new Vector3();
 const ray = new Raycaster();
 
-function columnsIn(scene: Object3D): Object3D[] {
-  const columns: Object3D[] = [];
-  scene.traverse((object) => object.userData["region"] && columns.push(object));
-  return columns;
-}
-
-/** Whether another region's column stands between the eye and the middle of a region. */
-function isBehind(area: PlacedArea, height: number, camera: Camera, columns: readonly Object3D[]): boolean {
-  const anchor = new Vector3(area.anchor[0], area.anchor[1], height);
-  ray.set(camera.position, scratch.copy(anchor).sub(camera.position).normalize());
-  ray.far = camera.position.distanceTo(anchor) - 0.02;
-  return columns.some((column) => column.userData["region"] !== area.region && ray.intersectObject(column, false).length > 0);
-}
-
 function onScreen(x: number, y: number, z: number, camera: Camera, size: Size): { x: number; y: number } {
   scratch.set(x, y, z).project(camera);
   return { x: ((scratch.x + 1) / 2) * size.width, y: ((1 - scratch.y) / 2) * size.height };
+}
+
+function coversIn(scene: Object3D, camera: Camera, size: Size): Covers {
+  const columns: Object3D[] = [];
+  scene.traverse((object) => object.userData["region"] && columns.push(object));
+  return (region, height, x, y) => {
+    ray.setFromCamera(new Vector2((x / size.width) * 2 - 1, 1 - (y / size.height) * 2), camera);
+    const first = ray.intersectObjects(columns, false)[0];
+    return first !== undefined && first.object.userData["region"] !== region && first.object.scale.z > height + 0.05;
+  };
 }
 
 /** Widths of both forms of each name in pixels. */

@@ -7,7 +7,7 @@ import { Ground } from "./Ground";
 import { LabelLayer, LabelPlacer } from "./Labels";
 import { layOut } from "./layout";
 import { Orbit } from "./Orbit";
-import { heightsOf, Regions, tallest } from "./Regions";
+import { heightsOf, Regions } from "./Regions";
 import { RegionTooltip, type Pointed } from "./RegionTooltip";
 import type { RegionRow } from "./rows";
 
@@ -47,7 +47,7 @@ export function MapStage({ feed, rows, year, selected, activeBand, onSelect, onD
         camera={{ fov: 30, up: [0, 0, 1], position: [0, -10, 14], near: 0.5, far: 120 }}
         onPointerMissed={() => onSelect(null)}
       >
-        <Orbit box={shapes.box} tallest={tallest} framing={framing} />
+        <Orbit areas={shapes.areas} heights={heights} framing={framing} />
         <Ground layout={shapes} />
         <Regions
           areas={shapes.areas}

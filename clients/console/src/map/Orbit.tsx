@@ -1,20 +1,20 @@
 import { useThree } from "@react-three/fiber";
-import { useEffect, useMemo } from "react";
+import { useEffect, useMemo, useRef } from "react";
 import { MOUSE, type PerspectiveCamera } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 
-import { framed } from "./framing";
-import type { Box } from "./layout";
+import { cornersOf, framed } from "./framing";
+import type { PlacedArea } from "./layout";
 
 interface Props {
-  box: Box;
-  tallest: number;
+  areas: PlacedArea[];
+  heights: Map<string, number>;
   /** Counts the wishes to see the whole map again. */
   framing: number;
 }
 
 /** Turning, zooming and moving; each step asks for one picture, and nothing is drawn in between. */
-export function Orbit({ box, tallest, framing }: Props) {
+export function Orbit({ areas, heights, framing }: Props) {
   const camera = useThree((state) => state.camera) as PerspectiveCamera;
   const canvas = useThree((state) => state.gl.domElement);
   const invalidate = useThree((state) => state.invalidate);
@@ -37,9 +37,12 @@ export function Orbit({ box, tallest, framing }: Props) {
     };
   }, [controls, invalidate]);
 
+  // Another year changes the heights but must not move the eye.
+  const latestHeights = useRef(heights);
+  latestHeights.current = heights;
   useEffect(() => {
     camera.aspect = size.width / Math.max(1, size.height);
-    const view = framed(box, tallest, camera);
+    const view = framed(cornersOf(areas, latestHeights.current), camera);
     camera.position.copy(view.position);
     camera.updateProjectionMatrix();
     controls.target.copy(view.target);
@@ -47,6 +50,6 @@ export function Orbit({ box, tallest, framing }: Props) {
     controls.maxDistance = view.distance * 1.8;
     controls.update();
     invalidate();
-  }, [box, tallest, framing, size, camera, controls, invalidate]);
+  }, [areas, framing, size, camera, controls, invalidate]);
   return null;
 }

@@ -1,3 +1,5 @@
+import { useEffect, useRef } from "react";
+
 import { useWords } from "../i18n/language";
 import { amount, unitName } from "../shared/format";
 import { Loading, ProblemCard } from "../shared/States";
@@ -14,10 +16,14 @@ interface Props {
 export function RegionDetail({ row, year, onClose }: Props) {
   const { t, language } = useWords();
   const { data: forecasts, problem, reload } = useForecasts(row.region, year);
+  const section = useRef<HTMLElement>(null);
+  useEffect(() => {
+    section.current?.scrollIntoView({ block: "nearest" });
+  }, [row.region, forecasts]);
   const main = forecasts?.[0];
   const products = forecasts?.filter((forecast) => forecast.sku && forecast !== main) ?? [];
   return (
-    <section className="detail" aria-label={t("detail.label")} data-testid="region-detail" data-region={row.region}>
+    <section ref={section} className="detail" aria-label={t("detail.label")} data-testid="region-detail" data-region={row.region}>
       <header>
         <span className="swatch" style={{ background: row.color }} aria-hidden="true" />
         <h2>{row.name}</h2>

@@ -9,6 +9,9 @@ export interface LabelSpot {
   roomY: number;
   long: number;
   short: number;
+  /** Whether a taller column in front covers the middle, or the line below it. */
+  isCovered: boolean;
+  isCoveredBelow: boolean;
 }
 
 const lineHeight = 13;
@@ -44,6 +47,7 @@ function sizeOf(spot: LabelSpot, form: Exclude<Form, "none">): { width: number; 
 }
 
 function fits(spot: LabelSpot, form: Exclude<Form, "none">): boolean {
+  if (spot.isCovered || (form === "full" && spot.isCoveredBelow)) return false;
   const { width, height } = sizeOf(spot, form);
   const slack = form === "short" ? 1.25 : 0.9;
   return width > 0 && width <= spot.roomX * slack && height <= spot.roomY * slack;

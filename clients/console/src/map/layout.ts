@@ -4,7 +4,9 @@
  */
 import type { Geometry, Position } from "geojson";
 
-import { equalArea, extentOf, wrapped, type Extent, type Point, type Project } from "./projection";
+import { anchorsOf, signedArea } from "./anchor";
+import { groupsOf } from "./neighbours";
+import { equalArea, extentOf, type Extent, type Point, type Project } from "./projection";
 
 export interface Area {
   region: string;
@@ -25,15 +27,13 @@ export interface PlacedArea {
   region: string;
   polygons: Rings[];
   box: Box;
-  /** Middle of the largest polygon. */
-  anchor: Point;
+  /** Points well inside the largest polygon for the name, the best one first. */
+  anchors: Point[];
 }
 
 export interface Layout {
   areas: PlacedArea[];
   insets: Box[];
-  /** Everything, insets included. */
-  box: Box;
   /** The main map's own projection in stage units, and what it covers. */
   project: Project;
   extent: Extent;
@@ -41,6 +41,7 @@ export interface Layout {
 
 /** The bulk of the map is this wide or high, whichever is larger. */
 export const stageSize = 10;
+const mostInsets = 6;
 
 export function layOut(areas: readonly Area[]): Layout {
   const spots = areas.map((area) => ({ area, points: pointsOf(area.geometry) })).filter((spot) => spot.points.length > 0);
@@ -48,12 +49,10 @@ export function layOut(areas: readonly Area[]): Layout {
   const extent = extentOf(bulk.flatMap((spot) => spot.points));
   const main = scaled(equalArea(extent), bulk, (box) => stageSize / Math.max(width(box), height(box)));
   const placed = bulk.map((spot) => place(spot.area, main.project));
-  const insets = outliers.length === 0 ? [] : placeInsets(clusters(outliers), placed, main);
-  const all = [...placed, ...insets.flatMap((inset) => inset.areas)];
+  const insets = outliers.length === 0 ? [] : placeInsets(outliers, placed, main);
   return {
-    areas: all,
+    areas: [...placed, ...insets.flatMap((inset) => inset.areas)],
     insets: insets.map((inset) => inset.frame),
-    box: union([...all.map((area) => area.box), ...insets.map((inset) => inset.frame)]),
     project: main.project,
     extent,
   };
@@ -69,31 +68,10 @@ interface Inset {
   frame: Box;
 }
 
-/**
- * A region is an outlier when it is more than four times as far from the middle of the map as regions usually are.
- * With medians, a few far regions cannot move the middle towards themselves.
- */
-function split(spots: Spot[]): { bulk: Spot[]; outliers: Spot[] } {
-  if (spots.length < 5) return { bulk: spots, outliers: [] };
-  const centres = spots.map((spot) => centreOf(spot));
-  const middle: Point = [median(centres.map((c) => c[0])), median(centres.map((c) => c[1]))];
-  const far = centres.map((centre) => distance(centre, middle));
-  const limit = 4 * median(far);
-  return {
-    bulk: spots.filter((_, index) => far[index]! <= limit),
-    outliers: spots.filter((_, index) => far[index]! > limit),
-  };
-}
-
-/** Outliers that lie near one another (the counties of Alaska, say) share an inset. */
-function clusters(spots: Spot[]): Spot[][] {
-  const groups: Spot[][] = [];
-  for (const spot of spots) {
-    const near = groups.find((group) => group.some((other) => distance(centreOf(other), centreOf(spot)) < 12));
-    if (near) near.push(spot);
-    else groups.push([spot]);
-  }
-  return groups;
+/** Everything that hangs together with the most regions is the bulk. A scattered map (the world) has no insets. */
+function split(spots: Spot[]): { bulk: Spot[]; outliers: Spot[][] } {
+  const [bulk = [], ...outliers] = groupsOf(spots);
+  return outliers.length > mostInsets ? { bulk: spots, outliers: [] } : { bulk, outliers };
 }
 
 function placeInsets(groups: Spot[][], bulk: readonly PlacedArea[], main: { scale: number }): Inset[] {
@@ -145,7 +123,8 @@ function place(area: Area, project: Project): PlacedArea {
     rings.map((ring) => ring.map((at) => project(at[0]!, at[1]!))),
   );
   const largest = polygons.reduce((a, b) => (Math.abs(signedArea(b[0]!)) > Math.abs(signedArea(a[0]!)) ? b : a));
-  return { region: area.region, polygons, box: boxOf(polygons.flatMap((rings) => rings[0]!)), anchor: centroid(largest[0]!) };
+  const box = boxOf(polygons.flatMap((rings) => rings[0]!));
+  return { region: area.region, polygons, box, anchors: anchorsOf(largest) };
 }
 
 function polygonsOf(geometry: Geometry): Position[][][] {
@@ -157,40 +136,6 @@ function polygonsOf(geometry: Geometry): Position[][][] {
 
 function pointsOf(geometry: Geometry): Point[] {
   return polygonsOf(geometry).flatMap((rings) => (rings[0] ?? []).map((at): Point => [at[0]!, at[1]!]));
-}
-
-function centreOf(spot: Spot): Point {
-  const extent = extentOf(spot.points);
-  return [(extent.west + extent.east) / 2, (extent.south + extent.north) / 2];
-}
-
-/** Degrees, with longitudes shortened as they are at that latitude. */
-function distance(a: Point, b: Point): number {
-  const shortened = Math.cos((((a[1] + b[1]) / 2) * Math.PI) / 180);
-  return Math.hypot(wrapped(a[0] - b[0]) * shortened, a[1] - b[1]);
-}
-
-/** Centroid of a ring; of a ring without area, its first point. */
-export function centroid(ring: readonly Point[]): Point {
-  const doubled = signedArea(ring) * 2;
-  if (doubled === 0) return ring[0] ?? [0, 0];
-  let x = 0;
-  let y = 0;
-  ring.forEach(([ax, ay], index) => {
-    const [bx, by] = ring[(index + 1) % ring.length]!;
-    x += (ax + bx) * (ax * by - bx * ay);
-    y += (ay + by) * (ax * by - bx * ay);
-  });
-  return [x / (3 * doubled), y / (3 * doubled)];
-}
-
-function signedArea(ring: readonly Point[]): number {
-  return (
-    ring.reduce((sum, [ax, ay], index) => {
-      const [bx, by] = ring[(index + 1) % ring.length]!;
-      return sum + ax * by - bx * ay;
-    }, 0) / 2
-  );
 }
 
 function boxOf(points: readonly Point[]): Box {
@@ -221,8 +166,3 @@ const moved = (project: Project, by: Point): Project => (longitude, latitude) =>
 
 const width = (box: Box): number => box.maxX - box.minX;
 const height = (box: Box): number => box.maxY - box.minY;
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
-}

@@ -44,7 +44,7 @@ export function Answer({ item, onChanged }: Props) {
       {problem && (
         <p className="fine bad-text" role="alert" data-testid="answer-problem">
           {problem.status === 0 ? t("problem.unreachable") : [problem.details.title, problem.details.detail].filter(Boolean).join(": ")}
-          {problem.details.trace_id && <code>{problem.details.trace_id}</code>}
+          {problem.details.trace_id && <code className="trace">{problem.details.trace_id}</code>}
         </p>
       )}
     </div>

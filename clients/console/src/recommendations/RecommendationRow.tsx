@@ -55,7 +55,7 @@ function Suggestion({ item }: { item: Recommendation }) {
     <>
       <span className="strong">{pick(item.sku_name_zh, item.sku_name_en) || item.sku || known(`mode.${item.mode}`, item.mode)}</span>
       <span className="fine muted">
-        {known(`mode.${item.mode}`, item.mode)} · {t("recommendations.rank")} {item.rank} · <code title={item.model_version}>{item.sku}</code>
+        {known(`mode.${item.mode}`, item.mode)} · {t("recommendations.rank")} {item.rank} · <code>{item.sku}</code>
       </span>
     </>
   );
@@ -74,14 +74,12 @@ function Score({ score }: { score: number }) {
 }
 
 function Why({ item }: { item: Recommendation }) {
-  const { t, pick, language } = useWords();
+  const { t, pick } = useWords();
   return (
     <>
       <ul className="reasons" data-testid="recommendation-reasons">
         {item.reasons.map((reason) => (
-          <li key={reason.code} title={evidenceOf(reason.evidence, t("recommendations.evidence"), language)}>
-            {pick(reason.text_zh, reason.text_en) || reason.code}
-          </li>
+          <li key={reason.code}>{pick(reason.text_zh, reason.text_en) || reason.code}</li>
         ))}
       </ul>
       {item.limits.length > 0 && (
@@ -94,11 +92,35 @@ function Why({ item }: { item: Recommendation }) {
           ))}
         </ul>
       )}
+      <Evidence item={item} />
     </>
   );
 }
 
-function evidenceOf(evidence: Record<string, unknown> | null | undefined, title: string, language: "zh" | "en"): string | undefined {
-  const figures = Object.entries(evidence ?? {}).map(([name, value]) => `${name}: ${shortly(value, language)}`);
-  return figures.length === 0 ? undefined : `${title}\n${figures.join("\n")}`;
+/** The figures behind each reason and the model that chose them, folded away until somebody asks. */
+function Evidence({ item }: { item: Recommendation }) {
+  const { t, language } = useWords();
+  return (
+    <details className="evidence" data-testid="recommendation-evidence">
+      <summary>{t("recommendations.evidence")}</summary>
+      <dl className="facts">
+        {item.reasons.flatMap((reason) =>
+          Object.entries(reason.evidence ?? {}).map(([name, value]) => (
+            <div key={`${reason.code}/${name}`}>
+              <dt>
+                {reason.code} · {name}
+              </dt>
+              <dd>{shortly(value, language)}</dd>
+            </div>
+          )),
+        )}
+        <div>
+          <dt>{t("detail.model")}</dt>
+          <dd>
+            <code>{item.model_version}</code>
+          </dd>
+        </div>
+      </dl>
+    </details>
+  );
 }

@@ -37,7 +37,7 @@ export function ProblemCard({ problem, onRetry }: { problem: Problem; onRetry?: 
         </p>
       ))}
       <dl className="facts">
-        {!isUnreachable && (
+        {problem.status > 0 && (
           <div>
             <dt>{t("problem.status")}</dt>
             <dd>{problem.status}</dd>

@@ -48,10 +48,15 @@ export function day(time: string, language: Language): string {
   return Number.isNaN(at.getTime()) ? time : at.toLocaleDateString(locales[language]);
 }
 
+/** Without a separator up to four digits: it may be a year. */
+function integer(value: number, language: Language): string {
+  return value.toLocaleString(locales[language], { useGrouping: Math.abs(value) >= 10_000 });
+}
+
 /** Any JSON value as one short line. */
 export function shortly(value: unknown, language: Language): string {
   if (value === null || value === undefined) return "–";
-  if (typeof value === "number") return amount(value, language);
+  if (typeof value === "number") return Number.isInteger(value) ? integer(value, language) : amount(value, language);
   if (typeof value === "string") return value;
   if (Array.isArray(value)) return value.length === 0 ? "–" : value.map((item) => shortly(item, language)).join(" · ");
   return JSON.stringify(value);

@@ -1,0 +1,139 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import type { LiveMessage, Twin } from "../src/api/types";
+import { Changes } from "../src/live/changes";
+import { backoffMs, liveAddress, LiveConnection, type LiveState } from "../src/live/connection";
+
+class Socket {
+  readonly sent: unknown[] = [];
+  onopen: (() => void) | null = null;
+  onmessage: ((event: { data: string }) => void) | null = null;
+  onclose: ((event: { code: number }) => void) | null = null;
+  constructor(readonly protocols: string[]) {}
+  send(text: string) {
+    this.sent.push(JSON.parse(text));
+  }
+  close() {}
+  tell(message: LiveMessage) {
+    this.onmessage?.({ data: JSON.stringify(message) });
+  }
+}
+
+function connect() {
+  const sockets: Socket[] = [];
+  const states: LiveState[] = [];
+  const messages: LiveMessage[] = [];
+  const onRefused = vi.fn();
+  const connection = new LiveConnection({
+    address: "ws://localhost/api/v1/live",
+    token: "abc",
+    onMessage: (message) => messages.push(message),
+    onState: (state) => states.push(state),
+    onRefused,
+    random: () => 1,
+    open: (_, protocols) => {
+      sockets.push(new Socket(protocols));
+      return sockets.at(-1) as unknown as WebSocket;
+    },
+  });
+  return { connection, sockets, states, messages, onRefused };
+}
+
+function twin(id: string, revision: number, properties: Record<string, unknown>): Twin {
+  return { id, model: "region", revision, properties, changed_at: `2024-01-01T00:00:${String(revision).padStart(2, "0")}Z` };
+}
+
+describe("the live connection", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("offers the token as a subprotocol and subscribes", () => {
+    const { connection, sockets } = connect();
+
+    connection.start();
+    sockets[0]!.onopen?.();
+
+    expect(sockets[0]!.protocols).toEqual(["marketwin.v1", "bearer.abc"]);
+    expect(sockets[0]!.sent).toEqual([{ subscribe: {} }]);
+  });
+
+  it("comes back after a growing wait and resumes after the last sequence", () => {
+    const { connection, sockets, states } = connect();
+    connection.start();
+    sockets[0]!.onopen?.();
+    sockets[0]!.tell({ type: "snapshot", sequence: 7, twins: [] });
+    sockets[0]!.tell({ type: "delta", sequence: 8, twins: [] });
+
+    sockets[0]!.onclose?.({ code: 1006 });
+    vi.advanceTimersByTime(499);
+    const early = sockets.length;
+    vi.advanceTimersByTime(1);
+    sockets[1]!.onopen?.();
+    sockets[1]!.onclose?.({ code: 1006 });
+    vi.advanceTimersByTime(500);
+    const stillWaiting = sockets.length;
+    vi.advanceTimersByTime(500);
+
+    expect([early, stillWaiting, sockets.length]).toEqual([1, 2, 3]);
+    expect(sockets[1]!.sent).toEqual([{ subscribe: {}, after: 8 }]);
+    expect(states).toContain("waiting");
+  });
+
+  it("does not tell again what it has told, and starts over with a snapshot", () => {
+    const { connection, sockets, messages } = connect();
+    connection.start();
+    sockets[0]!.tell({ type: "snapshot", sequence: 5, twins: [] });
+    sockets[0]!.tell({ type: "delta", sequence: 5, twins: [] });
+    sockets[0]!.tell({ type: "delta", sequence: 6, twins: [] });
+    sockets[0]!.tell({ type: "snapshot", sequence: 1, twins: [] });
+    sockets[0]!.onmessage?.({ data: "not json" });
+
+    expect(messages.map((message) => message.sequence)).toEqual([5, 6, 1]);
+  });
+
+  it("stops trying when the token is refused, and when it is told to stop", () => {
+    const refused = connect();
+    refused.connection.start();
+    refused.sockets[0]!.onclose?.({ code: 4401 });
+    const stopped = connect();
+    stopped.connection.start();
+    stopped.connection.stop();
+    stopped.sockets[0]!.onclose?.({ code: 1000 });
+    vi.advanceTimersByTime(60_000);
+
+    expect(refused.onRefused).toHaveBeenCalledOnce();
+    expect([refused.sockets.length, stopped.sockets.length]).toEqual([1, 1]);
+  });
+
+  it("waits between half and all of a ceiling that doubles up to 20 seconds", () => {
+    expect([0, 1, 2].map((n) => backoffMs(n, () => 1))).toEqual([500, 1000, 2000]);
+    expect(backoffMs(0, () => 0)).toBe(250);
+    expect(backoffMs(1000, () => 1)).toBe(20_000);
+  });
+
+  it("finds the stream beside the page, also below a path and over TLS", () => {
+    expect(liveAddress({ href: "http://h:8080/#/map" })).toBe("ws://h:8080/api/v1/live");
+    expect(liveAddress({ href: "https://h/console/?a=1#/map" })).toBe("wss://h/console/api/v1/live");
+  });
+});
+
+describe("the ticker", () => {
+  it("tells what changed against the last known state, newest first", () => {
+    const changes = new Changes();
+    changes.take({ type: "snapshot", sequence: 1, twins: [twin("region:A", 1, { sales: 5, name: "A" })] });
+
+    const ids = changes.take({ type: "delta", sequence: 2, twins: [twin("region:A", 2, { sales: 6, name: "A" })] });
+
+    expect(ids).toEqual(["region:A"]);
+    expect(changes.latest[0]).toMatchObject({ id: "region:A", properties: [{ name: "sales", before: 5, after: 6 }] });
+    expect(changes.count).toBe(1);
+  });
+
+  it("keeps a bounded list however much changes", () => {
+    const changes = new Changes();
+    for (let i = 1; i <= 500; i += 1) changes.take({ type: "delta", sequence: i, twins: [twin(`region:${i}`, i, { i })] });
+
+    expect(changes.latest.length).toBe(60);
+    expect(changes.latest[0]!.id).toBe("region:500");
+  });
+});
