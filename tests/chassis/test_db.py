@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import polars as pl
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from chassis.db import Database, Upserted, database, pull_frame, read_frame, upsert_frame
+from chassis.settings import CommonSettings
+
+METADATA = sa.MetaData(schema="goods")
+THING = sa.Table(
+    "thing",
+    METADATA,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger),
+    sa.Column("money", sa.Numeric(14, 2)),
+    sa.Column("at", sa.DateTime(timezone=True)),
+    sa.Column("on_day", sa.Date),
+    sa.Column("claim", sa.Boolean),
+    sa.Column("body", JSONB),
+)
+SCHEMA = {
+    "key": pl.String,
+    "number": pl.Int64,
+    "money": pl.Decimal(14, 2),
+    "at": pl.Datetime("us", "UTC"),
+    "on_day": pl.Date,
+    "claim": pl.Boolean,
+    "body": pl.String,
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def db(common: CommonSettings) -> AsyncIterator[Database]:
+    async with database(common.postgres_url, "goods") as opened:
+        async with opened.engine.begin() as connection:
+            await connection.execute(sa.schema.CreateSchema("goods"))
+            await connection.run_sync(METADATA.create_all)
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def empty(db: Database) -> Database:
+    async with db.transaction() as session:
+        await session.execute(sa.delete(THING))
+    return db
+
+
+def _frame(rows: int = 1, **columns: object) -> pl.DataFrame:
+    row = {
+        "key": "键\"1',\n",
+        "number": None,
+        "money": Decimal("-0.10"),
+        "at": datetime(2026, 2, 28, 23, 59, 59, 123456, tzinfo=UTC),
+        "on_day": date(2026, 2, 28),
+        "claim": False,
+        "body": '{"文字": "a,\\"b\\""}',
+    }
+    frame = pl.DataFrame([{**row, **columns}] * rows, schema=SCHEMA)
+    return frame if rows == 1 else frame.with_columns(key=pl.int_range(rows).cast(pl.String))
+
+
+async def _all(db: Database) -> pl.DataFrame:
+    async with db.transaction() as session:
+        return await pull_frame(session, f"SELECT {', '.join(SCHEMA)} FROM goods.thing ORDER BY key", SCHEMA)
+
+
+async def test_what_was_copied_in_is_what_is_pulled_out(empty: Database):
+    frame = _frame()
+
+    async with empty.transaction() as session:
+        written = await upsert_frame(session, THING, frame, key=["key"])
+
+    assert written == Upserted(1, 0)
+    assert (await _all(empty)).equals(frame)
+
+
+async def test_empty_text_and_null_stay_apart(empty: Database):
+    frame = pl.concat([_frame(key=""), _frame(key="x", body=None, at=None, claim=None, on_day=None)])
+
+    async with empty.transaction() as session:
+        await upsert_frame(session, THING, frame, key=["key"])
+
+    assert (await _all(empty)).equals(frame)
+
+
+async def test_an_upsert_counts_new_and_changed_rows_and_leaves_out_what_the_condition_refuses(empty: Database):
+    async with empty.transaction() as session:
+        await upsert_frame(session, THING, _frame(3, number=5), key=["key"])
+
+    mixed = _frame(4).with_columns(number=pl.Series([9, 1, None, 7], dtype=pl.Int64))
+    async with empty.transaction() as session:
+        written = await upsert_frame(session, THING, mixed, key=["key"], where="excluded.number > thing.number")
+
+    assert written == Upserted(inserted=1, updated=1)
+    assert (await _all(empty))["number"].to_list() == [9, 5, 5, 7]
+
+
+async def test_a_transaction_that_fails_leaves_nothing_of_a_copy(empty: Database):
+    async def fail() -> None:
+        async with empty.transaction() as session:
+            await upsert_frame(session, THING, _frame(10), key=["key"])
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError, match="killed"):
+        await fail()
+
+    assert (await _all(empty)).is_empty()
+
+
+async def test_nothing_pulled_still_has_its_columns(empty: Database):
+    assert dict((await _all(empty)).schema) == SCHEMA
+
+
+async def test_a_small_select_comes_as_a_frame(empty: Database):
+    async with empty.transaction() as session:
+        found = await read_frame(session, "SELECT 1 AS one, :text AS text", {"text": "二"})
+
+    assert found.to_dicts() == [{"one": 1, "text": "二"}]

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import pytest_asyncio
+import sqlalchemy as sa
+from google.protobuf.wrappers_pb2 import StringValue
+
+from chassis.bus import Bus, Message, bus
+from chassis.db import Database, database
+from chassis.outbox import Relay, inbox_table, is_new, outbox_table, tell
+from chassis.settings import CommonSettings
+from chassis.telemetry import span, trace_id
+from chassis.testing import eventually
+from marketwin.twin.v1 import events_pb2
+
+METADATA = sa.MetaData(schema="boxes")
+INBOX = inbox_table(METADATA)
+OUTBOX = outbox_table(METADATA)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def db(common: CommonSettings) -> AsyncIterator[Database]:
+    async with database(common.postgres_url, "boxes") as opened:
+        async with opened.engine.begin() as connection:
+            await connection.execute(sa.schema.CreateSchema("boxes"))
+            await connection.run_sync(METADATA.create_all)
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def log(common: CommonSettings) -> AsyncIterator[Bus]:
+    async with bus(common.nats_url, "test") as connected:
+        await connected.ensure_stream("twin")
+        yield connected
+
+
+async def test_a_message_is_new_once_per_consumer(db: Database):
+    async def mark(consumer: str) -> bool:
+        async with db.transaction() as session:
+            return await is_new(session, INBOX, consumer, "m1")
+
+    assert [await mark("a"), await mark("a"), await mark("b")] == [True, False, True]
+
+
+async def test_a_mark_that_did_not_commit_does_not_count(db: Database):
+    async def mark_and_fail() -> None:
+        async with db.transaction() as session:
+            assert await is_new(session, INBOX, "c", "m2")
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        await mark_and_fail()
+
+    async with db.transaction() as session:
+        assert await is_new(session, INBOX, "c", "m2")
+
+
+@asynccontextmanager
+async def _relaying(db: Database, log: Bus) -> AsyncIterator[Relay]:
+    relay = Relay(db, log, OUTBOX)
+    task = asyncio.create_task(relay.run())
+    try:
+        yield relay
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_is_told_is_published_once_in_order_and_in_its_trace(db: Database, log: Bus):
+    key, heard = uuid.uuid4().hex, []
+
+    async def handle(message: Message) -> None:
+        heard.append((events_pb2.TwinChanged.FromString(message.data).twins[0].id, trace_id()))
+
+    hearing = asyncio.create_task(
+        log.consume(durable=key, subjects=[f"marketwin.twin.v1.TwinChanged.{key}"], handle=handle)
+    )
+    events = [events_pb2.TwinChanged() for _ in range(150)]
+    for number, event in enumerate(events):
+        event.twins.add(id=str(number))
+
+    async with _relaying(db, log) as relay:
+        with span("telling"):
+            told_in = trace_id()
+            async with db.transaction() as session:
+                await tell(session, OUTBOX, events, key=key)
+        relay.wake()
+
+        async def all_heard():
+            return len(heard) >= 150
+
+        await eventually(all_heard)
+    hearing.cancel()
+    await asyncio.gather(hearing, return_exceptions=True)
+
+    assert heard == [(str(number), told_in) for number in range(150)]
+    async with db.transaction() as session:
+        assert await session.scalar(sa.select(sa.func.count()).select_from(OUTBOX)) == 0
+
+
+async def test_what_is_told_in_a_transaction_that_fails_is_never_published(db: Database):
+    async def tell_and_fail() -> None:
+        async with db.transaction() as session:
+            await tell(session, OUTBOX, [StringValue(value="x")])
+            raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        await tell_and_fail()
+
+    async with db.transaction() as session:
+        assert await session.scalar(sa.select(sa.func.count()).select_from(OUTBOX)) == 0
