@@ -17,7 +17,8 @@ from demo.wecom.service import Fault, Service
 PAGE = Path(__file__).parent / "page"
 MEMBER_STATES = ("member", "gone", "unlicensed")
 GUARDS = {
-    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
     "x-robots-tag": "noindex, nofollow",
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
@@ -56,9 +57,8 @@ def _views(router: APIRouter, service: Service, book: Book) -> None:
     @router.get("/stand-in/statistics", response_model=None)
     async def statistics() -> Fields:
         calls: Fields = dict(service.calls)
-        answered: Fields = dict(service.answered)
         at_once: Fields = dict(service.most_at_once)
-        return _standing(book) | {"calls": calls, "answered": answered, "most_at_once": at_once}
+        return _standing(book) | {"calls": calls, "most_at_once": at_once}
 
 
 def _clicks(router: APIRouter, book: Book, callback: Callback) -> None:
@@ -87,9 +87,12 @@ def _levers(router: APIRouter, service: Service) -> None:
     @router.post("/stand-in/faults", response_model=None, status_code=201)
     async def faults(request: Request) -> Fields:
         body = await _json(request)
-        delay_ms = number_in(body, "delay_ms", range(60_001), default=0)
-        errcode = number_in(body, "errcode", range(-1, 10_000_000), default=0)
-        fault = Fault(errcode, number_in(body, "times", range(1, 100_001), default=1), delay_ms / 1000)
+        fault = Fault(
+            errcode=number_in(body, "errcode", range(-1, 10_000_000), default=0),
+            times=number_in(body, "times", range(1, 100_001), default=1),
+            delay_s=number_in(body, "delay_ms", range(60_001), default=0) / 1000,
+            answer_delay_s=number_in(body, "answer_delay_ms", range(60_001), default=0) / 1000,
+        )
         service.inject(text_in(body, "api", required=True), fault)
         return body
 

@@ -21,11 +21,15 @@ PERSON_TIMES_PER_ACCOUNT = 200
 
 @dataclass(slots=True)
 class Fault:
-    """The next `times` calls answer `errcode` (0: as usual), each after `delay_s` seconds."""
+    """The next `times` calls answer `errcode` (0: as usual).
+
+    Each begins after `delay_s` seconds; one that went well is answered only `answer_delay_s` seconds after it was done.
+    """
 
     errcode: int
     times: int
     delay_s: float = 0.0
+    answer_delay_s: float = 0.0
 
 
 class Service:
@@ -34,7 +38,6 @@ class Service:
     def __init__(self, settings: StandInSettings, now: Callable[[], float]) -> None:
         self.settings = settings
         self.calls: Counter[str] = Counter()
-        self.answered: Counter[str] = Counter()
         self.most_at_once: Counter[str] = Counter()
         self.members: dict[str, str] = {}
         self._now = now
@@ -53,16 +56,17 @@ class Service:
         self._running[api] += 1
         self.most_at_once[api] = max(self.most_at_once[api], self._running[api])
         try:
-            await self._meet_fault(api)
+            answer_delay_s = await self._meet_fault(api)
             yield
+            await asyncio.sleep(answer_delay_s)
         finally:
             self._running[api] -= 1
-            self.answered[api] += 1
 
-    async def _meet_fault(self, api: str) -> None:
+    async def _meet_fault(self, api: str) -> float:
+        """Seconds to hold the answer back; raises Refused."""
         waiting = self._faults.get(api)
         if not waiting:
-            return
+            return 0.0
         fault = waiting[0]
         fault.times -= 1
         if fault.times == 0:
@@ -70,6 +74,7 @@ class Service:
         await asyncio.sleep(fault.delay_s)
         if fault.errcode:
             raise Refused(fault.errcode, "injected")
+        return fault.answer_delay_s
 
     def give_token(self, corpid: str, secret: str) -> Fields:
         """The current token with the rest of its life, or a new one shortly before its end."""

@@ -39,7 +39,11 @@ class StandInSettings:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> StandInSettings:
-        """From `WECOM_STANDIN_CORPID`, `_SECRET`, `_AGENTID`, `_CALLBACK_URL`, `_TOKEN`, ...; raises SettingsWrong."""
+        """From the environment; raises SettingsWrong.
+
+        `WECOM_STANDIN_` with CORPID, SECRET, AGENTID (needed); CALLBACK_URL, TOKEN, ENCODING_AES_KEY (for buttons);
+        WEBHOOK_KEY (for group messages); ACCOUNT_CAP (1000), TOKEN_LIFE_S (7200), HOST (127.0.0.1), PORT (0).
+        """
         return cls(
             corpid=environ.get(f"{PREFIX}CORPID", ""),
             secret=environ.get(f"{PREFIX}SECRET", ""),

@@ -109,8 +109,8 @@ class StandIn:
     clock: Clock
     http: httpx.AsyncClient
 
-    async def fault(self, api: str, errcode: int, *, times: int = 1, delay_ms: int = 0) -> None:
-        body = {"api": api, "errcode": errcode, "times": times, "delay_ms": delay_ms}
+    async def fault(self, api: str, errcode: int, **more: int) -> None:
+        body = {"api": api, "errcode": errcode, **more}
         (await self.http.post("/stand-in/faults", json=body)).raise_for_status()
 
     async def messages(self, user: str | None = None) -> list[dict[str, Any]]:

@@ -102,7 +102,10 @@ class WeComClient:
     async def send_text(
         self, users: Sequence[str], text: str, *, audience: Audience | str, content_class: ContentClass | str
     ) -> Sent:
-        """Send a text, cut to 2048 bytes. Raises like send_template_card."""
+        """Send a text, cut to 2048 bytes. Raises like send_template_card.
+
+        WeCom shows the same text to the same receivers only once in 30 minutes, so that a retry cannot double it.
+        """
         permit(audience, content_class)
         content = cut(text, MAX_TEXT_BYTES)
         if not content.strip():
