@@ -7,10 +7,15 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 import redis.asyncio
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
 
 from chassis.settings import CommonSettings
 from chassis.testing import fresh_database
 from deploy.servers import Servers, servers
+
+# Without a provider every trace id is empty, and tests that compare trace ids could not fail.
+trace.set_tracer_provider(TracerProvider())
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

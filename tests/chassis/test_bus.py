@@ -175,6 +175,7 @@ async def test_the_trace_of_the_publisher_goes_on_in_the_handler(log: Bus):
     async with _hearing(log, subject, handle):
         await eventually(lambda: _is(heard))
 
+    assert published
     assert heard == [published]
 
 

@@ -98,6 +98,7 @@ async def test_what_is_told_is_published_once_in_order_and_in_its_trace(db: Data
     hearing.cancel()
     await asyncio.gather(hearing, return_exceptions=True)
 
+    assert told_in
     assert heard == [(str(number), told_in) for number in range(150)]
     async with db.transaction() as session:
         assert await session.scalar(sa.select(sa.func.count()).select_from(OUTBOX)) == 0

@@ -107,4 +107,5 @@ async def test_the_trace_of_the_caller_goes_on_in_the_service():
             called_in = trace_id()
             await stub.CountTwins(pb.CountTwinsRequest())
 
+    assert called_in
     assert seen == [called_in]
