@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,14 +11,15 @@ from dataclasses import dataclass
 import nats
 from nats.js.manager import JetStreamManager
 
+from chassis.errors import Unavailable
 from deploy.clients import Clients
 from marketwin.forecast.v1.service_pb2 import CountForecastsRequest, GetTrainingRequest, TrainRequest
 from marketwin.ingest.v1.service_pb2 import GetQualityRequest
 from marketwin.recommend.v1.service_pb2 import CountRecommendationsRequest
 
 POLL_SECONDS = 0.3
-# An outbox may rest for a second between two events of one chain.
-QUIET_SECONDS = 1.5
+# Between two events of one chain an outbox rests for a second and profiles gather changes for two.
+QUIET_SECONDS = 3.0
 STUCK_SECONDS = 120.0
 CARDS_SECONDS = 20.0
 
@@ -42,28 +44,31 @@ class Waiting:
         return ", ".join(f"{name}: {amount}" for name, amount in self.amounts.items() if amount)
 
 
-async def catch_up(nats_url: str, clients: Clients, report: Report) -> None:
-    """Wait until nothing is on its way; raises Stuck when nothing moved for two minutes while something waits."""
+async def catch_up(nats_url: str, clients: Clients, report: Report, *, quiet_s: float = QUIET_SECONDS) -> None:
+    """Wait until nothing has been on its way for `quiet_s` seconds; raises Stuck when nothing moves for two minutes."""
     bus = await nats.connect(nats_url, connect_timeout=5)
     try:
-        await _until_quiet(bus.jsm(timeout=5), clients, report)
+        await _until_quiet(bus.jsm(timeout=5), clients, report, quiet_s)
     finally:
         await bus.close()
 
 
-async def _until_quiet(manager: JetStreamManager, clients: Clients, report: Report) -> None:
-    most, last = 0, -1
-    moved_at = quiet_since = time.monotonic()
-    while time.monotonic() - quiet_since < QUIET_SECONDS:
-        waiting = await _waiting(manager, clients)
+async def _until_quiet(manager: JetStreamManager, clients: Clients, report: Report, quiet_s: float) -> None:
+    most, last, waiting = 0, -1, Waiting({"answers of the services": 1})
+    moved_at = busy_at = time.monotonic()
+    while True:
+        with contextlib.suppress(Unavailable):  # too busy to answer in time is not stuck yet
+            waiting = await _waiting(manager, clients)
         now = time.monotonic()
         most = max(most, waiting.total)
         report(most - waiting.total, most)
         if waiting.total != last:
             last, moved_at = waiting.total, now
         if waiting.total:
-            quiet_since = now
-        if now - moved_at > STUCK_SECONDS and waiting.total:
+            busy_at = now
+        elif now - busy_at >= quiet_s:
+            return
+        if now - moved_at > STUCK_SECONDS:
             raise Stuck(f"nothing moved for {STUCK_SECONDS:.0f} s, still waiting: {waiting}")
         await asyncio.sleep(POLL_SECONDS)
 

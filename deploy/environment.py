@@ -20,6 +20,10 @@ PORTS_TRIED = 100
 WECOM_NAMES = ("WECOM_CORP_ID", "WECOM_SECRET", "WECOM_AGENT_ID", "WECOM_TOKEN", "WECOM_AES_KEY")
 
 
+class WeComWrong(ValueError):
+    """A corp is configured, but not completely."""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Ports and secrets of one run."""
@@ -120,9 +124,10 @@ def configured_wecom(environ: Mapping[str, str]) -> dict[str, str] | None:
     """The corp an operator configured; None where the stand-in takes its place."""
     if not environ.get("WECOM_CORP_ID"):
         return None
+    # Refused here, by name: half a configuration would only fail when the first card is sent.
     missing = [name for name in WECOM_NAMES if not environ.get(name)]
     if missing:
-        raise ValueError(f"WECOM_CORP_ID is set, but {', '.join(missing)} is not")
+        raise WeComWrong(f"WECOM_CORP_ID is set, but {', '.join(missing)} is not")
     return {name: environ[name] for name in WECOM_NAMES}
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 
 import structlog
 from rich.console import Console
+from rich.markup import escape
 
 from chassis.errors import ChassisError
 from demo.packs import LoadFailed, open_pack
@@ -32,6 +33,7 @@ from deploy.clients import clients
 from deploy.environment import (
     ROOT,
     Layout,
+    WeComWrong,
     configured_wecom,
     gateway_part,
     lay_out,
@@ -43,11 +45,12 @@ from deploy.folder import AlreadyRunning, FolderLock
 from deploy.market import fill, play
 from deploy.progress import bar
 from deploy.servers import Servers, servers
-from deploy.stack import Stack, Workplace, stack, watched
+from deploy.stack import Stack, Workplace, stack
 from deploy.summary import Doors, look, show
+from deploy.tasks import watched
 from deploy.terminal import own_foreground, silence
 
-EXPECTED = (ChildFailed, AlreadyRunning, Stuck, LoadFailed, ChassisError, OSError, ValueError)
+EXPECTED = (ChildFailed, AlreadyRunning, WeComWrong, Stuck, LoadFailed, ChassisError, OSError)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -86,8 +89,7 @@ async def _until_signal(story: Callable[[], Coroutine[None, None, None]], consol
     except asyncio.CancelledError:
         console.print("stopped")
     except EXPECTED as problem:
-        console.print(f"[red]✗[/] {type(problem).__name__}:", end=" ")
-        console.print(str(problem), markup=False)
+        console.print(f"[red]✗[/] {escape(str(problem))}", soft_wrap=True)
         return 1
     return 0
 

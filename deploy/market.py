@@ -11,7 +11,7 @@ import httpx
 from rich.console import Console
 
 from demo import packs
-from deploy.catch_up import catch_up, deliver_cards, train
+from deploy.catch_up import QUIET_SECONDS, catch_up, deliver_cards, train
 from deploy.clients import Clients
 from deploy.environment import Layout
 from deploy.keys import bearer_token
@@ -27,18 +27,19 @@ async def fill(layout: Layout, nats_url: str, environ: Mapping[str, str], client
     pack, state = layout.pack, _state_path(layout, environ)
     before = packs.Checkpoint.of(state, pack).loaded
     async with _door(layout) as door:
-        with bar(console, f"loading {pack.name}") as report:
-            done: dict[str, tuple[int, int]] = {}
+        with bar(console, f"loading {pack.name}", len(pack.feeds)) as report:
+            done: dict[str, float] = {}
 
             def on_progress(feed: str, rows: int, total: int) -> None:
-                done[feed] = (rows, total)
-                report(sum(each[0] for each in done.values()), sum(each[1] for each in done.values()))
+                done[feed] = rows / total if total else 1.0
+                report(sum(done.values()), len(pack.feeds))
 
             after = await packs.load(pack, door, on_progress, state_path=state)
-    with bar(console, "following") as report:
-        await catch_up(nats_url, clients, report)
     forecasts = await clients.forecast.CountForecasts(CountForecastsRequest())
-    if after == before and forecasts.annual + forecasts.demand:
+    is_warm = after == before and bool(forecasts.annual + forecasts.demand)
+    with bar(console, "following") as report:
+        await catch_up(nats_url, clients, report, quiet_s=0 if is_warm else QUIET_SECONDS)
+    if is_warm:
         return
     with bar(console, "training") as report:
         await train(clients, report)

@@ -21,6 +21,7 @@ from deploy import nats, postgres, valkey
 from deploy.children import Child, write_private
 from deploy.embedded import Place, Running
 from deploy.folder import AlreadyRunning, FolderLock
+from deploy.tasks import uninterrupted
 
 STOP_LIMIT_S = 15.0
 STARTERS = {
@@ -81,7 +82,7 @@ class Servers:
                     raise outcome
             self._addresses.update(given)
         except BaseException:
-            await self.stop()
+            await uninterrupted(self.stop())
             raise
 
     async def stop(self) -> None:
@@ -113,7 +114,7 @@ async def servers(data: Path, *, logs: Path | None = None) -> AsyncIterator[Serv
     try:
         yield running
     finally:
-        await running.stop()
+        await uninterrupted(running.stop())
 
 
 __all__ = ["AlreadyRunning", "Servers", "servers"]

@@ -11,7 +11,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,7 @@ import psutil
 
 from chassis.rpc import is_serving
 from deploy.children import Child, spawn
+from deploy.tasks import first_failure, uninterrupted
 
 START_LIMIT_S = 90.0
 STOP_LIMIT_S = 15.0
@@ -100,35 +101,8 @@ async def stack() -> AsyncIterator[Stack]:
     try:
         yield running
     finally:
-        for name in await running.stop():
+        for name in await uninterrupted(running.stop()):
             print(f"{name} did not stop within {STOP_LIMIT_S:.0f} s and was killed", file=sys.stderr)
-
-
-@contextlib.asynccontextmanager
-async def watched(watch: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run the block while `watch` runs. When `watch` fails, the block ends with what it says.
-
-    A block that fails by itself waits a moment: if a child has died, that is the cause, and the rest its echo.
-    """
-    async with first_failure() as group:
-        watching = group.create_task(watch)
-        try:
-            yield
-        except Exception:
-            await asyncio.wait([watching], timeout=2 * WATCH_SECONDS)
-            if not watching.done():
-                raise
-        watching.cancel()
-
-
-@contextlib.asynccontextmanager
-async def first_failure() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group that raises the first failure itself rather than a group of them."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            yield group
-    except BaseExceptionGroup as problems:
-        raise problems.exceptions[0] from None
 
 
 def python_part(name: str, module: str, is_ready: Probe, env: Mapping[str, str]) -> Part:

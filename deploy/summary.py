@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from rich.console import Console, Group
-from rich.panel import Panel
 from rich.table import Table
 
 from deploy.clients import Clients
@@ -94,12 +93,12 @@ def show(console: Console, summary: Summary, doors: Doors, *, seconds: float) ->
         parts = ", ".join(f"{count:,} {part}" for part, count in sorted(counts.items()) if count)
         made.add_row(name, f"{sum(counts.values()):,}", parts)
     console.print(Group(_balance_table(summary), made))
-    console.print(f"{_verdict(summary.total)}, in {seconds:.1f} s")
+    console.print(f"{_verdict(summary.total)}, in {seconds:.1f} s\n", soft_wrap=True)
     lines = [f"console      {doors.console}", f"sign in      {doors.sign_in}  (works once)"]
     if doors.wecom:
         lines.append(f"WeCom cards  {doors.wecom}  (stand-in: no corp is configured)")
-    # Wider than any terminal: a link that is broken into lines cannot be clicked.
-    console.print(Panel("\n".join(lines), title="Marketwin", expand=False), soft_wrap=True, crop=False)
+    # Not wrapped: a link that is broken into lines cannot be clicked.
+    console.print("\n".join(lines), soft_wrap=True)
 
 
 def _balance_table(summary: Summary) -> Table:

@@ -14,7 +14,8 @@ import pytest
 
 from deploy.children import ChildFailed
 from deploy.embedded import free_port
-from deploy.stack import Part, Probe, Stack, Workplace, has_announced, serves_grpc, serves_http, stack, watched
+from deploy.stack import Part, Probe, Stack, Workplace, has_announced, serves_grpc, serves_http, stack
+from deploy.tasks import watched
 from tests.deploy.waiting import until
 
 ROOT = Path(__file__).parents[2]
