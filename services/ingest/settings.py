@@ -1,0 +1,54 @@
+"""Settings of the ingest service."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from chassis.settings import ServiceSettings
+from services.ingest.domain.decode import Limits
+from services.ingest.domain.tokens import TokenKey
+
+
+class IngestSettings(ServiceSettings):
+    """Variables begin with `INGEST_`."""
+
+    model_config = SettingsConfigDict(env_prefix="INGEST_", frozen=True, extra="ignore")
+
+    mappings: Path | None = None
+    """Folder of the source mappings (docs/architecture.md)."""
+    regions: Path | None = None
+    """CSV of the regions; without it every region code is taken as it comes."""
+    token_key: SecretStr = SecretStr("")
+    """Secret behind the tokens of phone numbers and consumer ids, at least 32 characters."""
+    token_key_file: Path | None = None
+    """File that holds the secret, instead of `token_key`."""
+    token_key_version: Annotated[str, Field(pattern=r"^k\d+$")] = "k1"
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
+    max_records: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+    """Records in one body."""
+    receipt_kept_s: Annotated[int, Field(ge=60)] = 24 * 3600
+    """How long Valkey remembers a receipt; the book remembers it for ever."""
+    catch_up_s: Annotated[float, Field(ge=0)] = 10.0
+    """How long a start waits for the book to catch up with the log before it serves."""
+
+    @model_validator(mode="after")
+    def _has_key(self) -> Self:
+        if not self.token_key.get_secret_value() and self.token_key_file is None:
+            raise ValueError("set INGEST_TOKEN_KEY or INGEST_TOKEN_KEY_FILE: without it no personal data may be taken")
+        return self
+
+    def tokens(self) -> TokenKey:
+        """The key that makes tokens."""
+        if self.token_key_file is not None:
+            secret = self.token_key_file.read_bytes().strip()
+        else:
+            secret = self.token_key.get_secret_value().encode()
+        return TokenKey(self.token_key_version, secret)
+
+    def limits(self) -> Limits:
+        """How much one body may hold."""
+        return Limits(bytes=self.max_body_bytes, rows=self.max_records)

@@ -1,0 +1,141 @@
+"""Tables of the ingest service: one a kind, made from its fields, and those of the balance and the quarantine."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from chassis.outbox import inbox_table
+from services.ingest.domain.fields import Kind
+from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.schema import polars_schema
+
+SCHEMA = "ingest"
+JSON_COLUMNS = ("quality_rules", "originals", "extra")
+INDEXED = ("retailer_code", "sku_code", "adcode", "order_no")
+
+
+class Base(SQLModel, registry=registry(metadata=sa.MetaData(schema=SCHEMA))):
+    """Registry of this service's tables."""
+
+
+def _time() -> Any:
+    return Field(sa_type=sa.DateTime(timezone=True))
+
+
+def _json() -> Any:
+    return Field(sa_type=JSONB)
+
+
+def _count() -> Any:
+    return Field(default=0, sa_type=sa.BigInteger)
+
+
+class EntryRow(Base, table=True):
+    """A line of the balance: one message of the log, or one repeated body."""
+
+    __tablename__ = "entry"
+
+    id: str = Field(primary_key=True)
+    batch_id: str = Field(index=True)
+    source: str
+    kind: str
+    at: datetime = _time()
+    received: int = _count()
+    pending: int = _count()
+    stored: int = _count()
+    duplicate: int = _count()
+    quarantined: int = _count()
+    rejected: int = _count()
+    repaired: int = _count()
+    newest: date | None = Field(default=None, sa_type=sa.Date)
+
+
+class ReceiptRow(Base, table=True):
+    """A receipt that was given."""
+
+    __tablename__ = "receipt"
+
+    batch_id: str = Field(primary_key=True)
+    source: str
+    kind: str
+    digest: str
+    receipt: dict[str, Any] = _json()
+    at: datetime = _time()
+    sent_by: str
+
+
+class QuarantineRow(Base, table=True):
+    """A record set aside, personal data masked."""
+
+    __tablename__ = "quarantine"
+    __table_args__ = (sa.Index("quarantine_order", "state", "quarantined_at", "id"),)
+
+    id: str = Field(primary_key=True)
+    kind: str
+    source: str
+    batch_id: str
+    line: int = Field(sa_type=sa.BigInteger)
+    record: dict[str, Any] = _json()
+    reasons: list[dict[str, Any]] = _json()
+    state: str
+    quarantined_at: datetime = _time()
+    trace_id: str
+
+
+class SupersededRow(Base, table=True):
+    """A version of a record that a newer one replaced."""
+
+    __tablename__ = "superseded"
+
+    record_id: str = Field(primary_key=True)
+    kind: str
+    record_key: str
+    payload_hash: str
+    record: dict[str, Any] = _json()
+    superseded_at: datetime = _time()
+    __table_args__ = (sa.Index("superseded_key", "kind", "record_key", "payload_hash"),)
+
+
+def _sql_type(name: str, dtype: pl.DataType) -> sa.types.TypeEngine[Any]:
+    if name in JSON_COLUMNS:
+        return JSONB()
+    if isinstance(dtype, pl.Decimal):
+        return sa.Numeric(dtype.precision or 38, dtype.scale)
+    plain: dict[type[pl.DataType], sa.types.TypeEngine[Any]] = {
+        pl.String: sa.Text(),
+        pl.Int64: sa.BigInteger(),
+        pl.UInt32: sa.BigInteger(),
+        pl.Float64: sa.Double(),
+        pl.Boolean: sa.Boolean(),
+        pl.Date: sa.Date(),
+        pl.Datetime: sa.DateTime(timezone=True),
+    }
+    return plain[type(dtype)]
+
+
+def _kind_table(kind: Kind) -> sa.Table:
+    """The book of one kind; the key is the business key as text, its parts joined by `~`."""
+    columns = [
+        sa.Column(name, _sql_type(name, dtype), primary_key=name == "record_key", nullable=name not in _ALWAYS)
+        for name, dtype in polars_schema(kind).items()
+    ]
+    order = sa.Index(f"{kind.name}_order", "biz_date", "record_key")
+    names = {column.name for column in columns}
+    others = [sa.Index(f"{kind.name}_{name}", name, "biz_date") for name in INDEXED if name in names]
+    return sa.Table(kind.name, Base.metadata, *columns, order, *others)
+
+
+_ALWAYS = {"record_id", "record_key", "source", "occurred_at", "biz_date", "ingested_at", "batch_id", "payload_hash"}
+ENTRY: sa.Table = EntryRow.__table__  # type: ignore[attr-defined]  # set by SQLModel
+RECEIPT: sa.Table = ReceiptRow.__table__  # type: ignore[attr-defined]  # as above
+QUARANTINE: sa.Table = QuarantineRow.__table__  # type: ignore[attr-defined]  # as above
+SUPERSEDED: sa.Table = SupersededRow.__table__  # type: ignore[attr-defined]  # as above
+INBOX = inbox_table(Base.metadata)
+BOOKS: dict[str, sa.Table] = {kind.name: _kind_table(kind) for kind in KINDS.values()}

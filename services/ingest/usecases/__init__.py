@@ -1,0 +1,63 @@
+"""What the ingest service can do: take in, keep, set aside, answer."""
+
+from __future__ import annotations
+
+from services.ingest.usecases.keeping import keep, set_aside
+from services.ingest.usecases.ports import (
+    Accepted,
+    Balance,
+    Body,
+    Entry,
+    Filter,
+    FrontDoor,
+    Log,
+    Memory,
+    Newest,
+    Page,
+    Quarantined,
+    SetAside,
+    SourceSeen,
+    Store,
+    Taken,
+    Totals,
+)
+from services.ingest.usecases.reading import (
+    find_quarantine,
+    find_records,
+    get_record,
+    get_statistics,
+    list_balances,
+    list_kinds,
+    list_sources,
+)
+from services.ingest.usecases.taking_in import known_kind, take_in
+
+__all__ = [
+    "Accepted",
+    "Balance",
+    "Body",
+    "Entry",
+    "Filter",
+    "FrontDoor",
+    "Log",
+    "Memory",
+    "Newest",
+    "Page",
+    "Quarantined",
+    "SetAside",
+    "SourceSeen",
+    "Store",
+    "Taken",
+    "Totals",
+    "find_quarantine",
+    "find_records",
+    "get_record",
+    "get_statistics",
+    "keep",
+    "known_kind",
+    "list_balances",
+    "list_kinds",
+    "list_sources",
+    "set_aside",
+    "take_in",
+]

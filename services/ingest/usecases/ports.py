@@ -1,0 +1,236 @@
+"""What the use cases speak of and ask for: batches, answers, and the ports behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Protocol
+
+import polars as pl
+
+from services.ingest.domain.clean import Cleaned
+from services.ingest.domain.decode import Limits
+from services.ingest.domain.directory import Directory
+from services.ingest.domain.fields import Kind
+from services.ingest.domain.mapping import Mapping
+from services.ingest.domain.receipt import Reason, Receipt, Refused
+from services.ingest.domain.regions import Regions
+from services.ingest.domain.tokens import TokenKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """Up to 1,000 accepted records of one body, as they enter the log."""
+
+    part_id: str
+    kind: str
+    schema_version: int
+    source: str
+    records: pl.DataFrame
+    at: datetime
+    duplicates: int
+    repaired: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """Up to 1,000 refused records of one body."""
+
+    message_id: str
+    batch_id: str
+    kind: str
+    source: str
+    records: tuple[Refused, ...]
+    at: datetime
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A line of the balance: what one message brought, or one repeated body."""
+
+    id: str
+    batch_id: str
+    source: str
+    kind: str
+    at: datetime
+    received: int
+    pending: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+    rejected: int = 0
+    repaired: int = 0
+    newest: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A body that was answered: its receipt, and the digest that tells another body under the same key."""
+
+    source: str
+    kind: str
+    digest: str
+    receipt: Receipt
+    at: datetime
+    sent_by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """received = stored + duplicate + quarantined + rejected + pending."""
+
+    source: str
+    kind: str
+    received: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    rejected: int
+    pending: int
+    repaired: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """A record set aside."""
+
+    id: str
+    kind: str
+    source: str
+    batch_id: str
+    line: int
+    record_json: str
+    reasons: tuple[Reason, ...]
+    state: str
+    at: datetime
+    trace_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSeen:
+    """A source that is configured or has sent."""
+
+    name: str
+    mapped_kinds: tuple[str, ...] = ()
+    newest: date | None = None
+    last_seen_at: datetime | None = None
+    received: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which records; what is empty does not filter."""
+
+    kind: Kind
+    retailer: str = ""
+    product: str = ""
+    places: tuple[str, ...] = ()
+    from_date: date | None = None
+    to_date: date | None = None
+    source: str = ""
+    order_no: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Records in order of business date and key; `following` is the cursor of the next page, or empty."""
+
+    records: pl.DataFrame
+    following: str
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """One row a group: the group fields, `records`, `value`."""
+
+    rows: pl.DataFrame
+    unit: str
+
+
+class Log(Protocol):
+    """Where accepted and refused records become durable. Both answer True when the message was there before."""
+
+    async def accept(self, part: Accepted) -> bool: ...
+
+    async def refuse(self, part: SetAside) -> bool: ...
+
+
+class Memory(Protocol):
+    """Receipts given, and entries of the balance, written behind the answer; losing them is harmless."""
+
+    async def recall(self, batch: str) -> Taken | None: ...
+
+    def note(self, taken: Taken, entries: Sequence[Entry]) -> None: ...
+
+
+class Store(Protocol):
+    """The book of records."""
+
+    async def keep(self, consumer: str, message_id: str, part: Accepted) -> None: ...
+
+    async def set_aside(self, consumer: str, part: SetAside) -> None: ...
+
+    async def page(self, wanted: Filter, *, limit: int, cursor: str, with_total: bool) -> Page: ...
+
+    async def record(self, kind: Kind, key: str) -> str | None: ...
+
+    async def totals(self, wanted: Filter, group_by: Sequence[str], measure: str) -> Totals: ...
+
+    async def quarantine(
+        self, *, kind: str, source: str, state: str, limit: int, cursor: str
+    ) -> tuple[list[Quarantined], str]: ...
+
+    async def balances(self) -> list[Balance]: ...
+
+    async def sources(self) -> list[SourceSeen]: ...
+
+
+class Newest:
+    """The newest business date of each source and kind that went through the door."""
+
+    def __init__(self, known: dict[tuple[str, str], date] | None = None) -> None:
+        self._known = known or {}
+
+    def of(self, source: str, kind: str) -> date | None:
+        return self._known.get((source, kind))
+
+    def note(self, source: str, kind: str, records: pl.DataFrame) -> None:
+        newest = records.get_column("biz_date").max() if records.height else None
+        if isinstance(newest, date):
+            known = self._known.get((source, kind))
+            self._known[source, kind] = newest if known is None else max(known, newest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrontDoor:
+    """Everything that taking in a body needs."""
+
+    log: Log
+    memory: Memory
+    directory: Directory
+    regions: Regions
+    tokens: TokenKey
+    mappings: dict[tuple[str, str], Mapping]
+    limits: Limits
+    newest: Newest
+    now: Callable[[], datetime]
+    off_loop: Callable[[Callable[[], Cleaned]], Awaitable[Cleaned]]
+    """Runs a large body's cleaning beside the event loop."""
+    counted: Callable[[str, dict[tuple[str, str], int]], None] = field(default=lambda _kind, _counts: None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """A body of records as it came."""
+
+    kind: str
+    source: str
+    content_type: str
+    idempotency_key: str
+    content: bytes
+    sent_by: str = ""
+    trace_id: str = ""

@@ -1,0 +1,115 @@
+"""Questions to the book of records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from chassis.errors import Invalid, NotFound, Problem
+from services.ingest.domain.fields import Kind
+from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.mapping import Mapping
+from services.ingest.domain.regions import Regions
+from services.ingest.usecases.ports import Balance, Filter, Page, Quarantined, SourceSeen, Store, Totals
+from services.ingest.usecases.taking_in import known_kind
+
+MAX_PAGE = 10_000
+MAX_QUARANTINE_PAGE = 1000
+DEFAULT_PAGE = 100
+STATES = ("open", "mended", "replayed", "dropped")
+
+
+def wanted_records(
+    regions: Regions,
+    kind: str,
+    *,
+    retailer: str = "",
+    product: str = "",
+    place: str = "",
+    days: tuple[str, str] = ("", ""),
+    source: str = "",
+    order_no: str = "",
+) -> Filter:
+    """A filter on one kind; raises Invalid for a day that is none and for a filter that the kind does not have."""
+    known = known_kind(kind)
+    needed = {"retailer_code": retailer, "sku_code": product, "adcode": place, "order_no": order_no}
+    for field, value in needed.items():
+        if value and known.field(field) is None:
+            raise Invalid(f"{kind} has no {field} to filter by", errors=[Problem("", "filter", f"leave out {field}")])
+    return Filter(
+        kind=known,
+        retailer=retailer,
+        product=product,
+        places=tuple(regions.below(place)) if place else (),
+        from_date=_day(days[0]),
+        to_date=_day(days[1]),
+        source=source,
+        order_no=order_no,
+    )
+
+
+def _day(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Invalid("the day is none", errors=[Problem("", "date", "give days such as 2025-03-15")]) from None
+
+
+async def find_records(store: Store, wanted: Filter, *, page_size: int, cursor: str, with_total: bool) -> Page:
+    """A page of records, oldest business date first."""
+    return await store.page(
+        wanted, limit=min(page_size or DEFAULT_PAGE, MAX_PAGE), cursor=cursor, with_total=with_total
+    )
+
+
+async def get_record(store: Store, kind: str, key: str) -> str:
+    """One record with its envelope as JSON text; raises NotFound."""
+    found = await store.record(known_kind(kind), key)
+    if found is None:
+        raise NotFound(f"the book has no {kind} of that key")
+    return found
+
+
+async def get_statistics(store: Store, wanted: Filter, group_by: Sequence[str], measure: str) -> Totals:
+    """Totals of a measure, grouped; raises Invalid for a field that cannot be grouped by or summed."""
+    return await store.totals(wanted, group_by, measure)
+
+
+def list_kinds() -> list[Kind]:
+    """All kinds, by name."""
+    return list(KINDS.values())
+
+
+async def find_quarantine(
+    store: Store, *, kind: str, source: str, state: str, page_size: int, cursor: str
+) -> tuple[list[Quarantined], str]:
+    """A page of records set aside, newest first, and the cursor of the next page."""
+    if state and state not in STATES:
+        raise Invalid("the state is unknown", errors=[Problem("", "state", f"use one of {', '.join(STATES)}")])
+    limit = min(page_size or DEFAULT_PAGE, MAX_QUARANTINE_PAGE)
+    return await store.quarantine(kind=kind, source=source, state=state or "open", limit=limit, cursor=cursor)
+
+
+async def list_balances(store: Store) -> list[Balance]:
+    """The balance of every source and kind."""
+    return await store.balances()
+
+
+async def list_sources(store: Store, mappings: dict[tuple[str, str], Mapping]) -> list[SourceSeen]:
+    """Sources that are configured or have sent, by name."""
+    seen = {source.name: source for source in await store.sources()}
+    mapped: dict[str, list[str]] = {}
+    for source, kind in mappings:
+        mapped.setdefault(source, []).append(kind)
+    return [
+        SourceSeen(
+            name=name,
+            mapped_kinds=tuple(sorted(mapped.get(name, ()))),
+            newest=seen[name].newest if name in seen else None,
+            last_seen_at=seen[name].last_seen_at if name in seen else None,
+            received=seen[name].received if name in seen else 0,
+        )
+        for name in sorted(seen.keys() | mapped.keys())
+    ]

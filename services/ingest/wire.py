@@ -1,0 +1,180 @@
+"""Batches, receipts and answers as protobuf messages."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import polars as pl
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from marketwin.ingest.v1 import events_pb2, service_pb2, types_pb2
+from services.ingest.domain.fields import Kind
+from services.ingest.domain.receipt import Reason, Receipt, Refused
+from services.ingest.domain.schema import json_schema
+from services.ingest.usecases import Accepted, Balance, Quarantined, SetAside, SourceSeen
+
+COMPRESSED_FROM_ROWS = 64
+
+
+def accepted_event(part: Accepted) -> events_pb2.RecordsAccepted:
+    occurred = part.records.get_column("occurred_at")
+    return events_pb2.RecordsAccepted(
+        batch_id=part.part_id,
+        kind=part.kind,
+        schema_version=part.schema_version,
+        source=part.source,
+        count=part.records.height,
+        occurred_from=_timestamp(occurred.min()),
+        occurred_to=_timestamp(occurred.max()),
+        ingested_at=_timestamp(part.at),
+        arrow_ipc=to_ipc(part.records),
+        received=part.records.height + part.refused + part.duplicates,
+        duplicates=part.duplicates,
+        repaired=part.repaired,
+    )
+
+
+def accepted_part(event: events_pb2.RecordsAccepted) -> Accepted:
+    return Accepted(
+        part_id=event.batch_id,
+        kind=event.kind,
+        schema_version=event.schema_version,
+        source=event.source,
+        records=from_ipc(event.arrow_ipc),
+        at=event.ingested_at.ToDatetime(UTC),
+        duplicates=event.duplicates,
+        repaired=event.repaired,
+        refused=event.received - event.count - event.duplicates,
+    )
+
+
+def refused_event(part: SetAside) -> events_pb2.RecordsRefused:
+    return events_pb2.RecordsRefused(
+        batch_id=part.batch_id,
+        kind=part.kind,
+        source=part.source,
+        records=[
+            events_pb2.RefusedRecord(
+                line=refused.line,
+                severity=refused.severity,
+                record_json=refused.record_json,
+                reasons=[reason_message(reason) for reason in refused.reasons],
+            )
+            for refused in part.records
+        ],
+        refused_at=_timestamp(part.at),
+    )
+
+
+def refused_part(event: events_pb2.RecordsRefused, message_id: str, trace_id: str) -> SetAside:
+    return SetAside(
+        message_id=message_id,
+        batch_id=event.batch_id,
+        kind=event.kind,
+        source=event.source,
+        records=tuple(
+            Refused(record.line, record.severity, record.record_json, tuple(map(_reason, record.reasons)))
+            for record in event.records
+        ),
+        at=event.refused_at.ToDatetime(UTC),
+        trace_id=trace_id,
+    )
+
+
+def reason_message(reason: Reason) -> types_pb2.Reason:
+    return types_pb2.Reason(
+        pointer=reason.pointer,
+        rule=reason.rule,
+        count=reason.count,
+        message=reason.message,
+        severity=reason.severity,
+    )
+
+
+def _reason(message: types_pb2.Reason) -> Reason:
+    return Reason(message.pointer, message.rule, message.count, message.message, message.severity)
+
+
+def receipt_message(receipt: Receipt) -> types_pb2.Receipt:
+    return types_pb2.Receipt(
+        batch_id=receipt.batch_id,
+        accepted=receipt.accepted,
+        repaired=receipt.repaired,
+        quarantined=receipt.quarantined,
+        rejected=receipt.rejected,
+        duplicates=receipt.duplicates,
+        reasons=[reason_message(reason) for reason in receipt.reasons],
+    )
+
+
+def kind_message(kind: Kind) -> types_pb2.Kind:
+    return types_pb2.Kind(
+        name=kind.name,
+        schema_version=kind.schema_version,
+        json_schema=json.dumps(json_schema(kind), ensure_ascii=False),
+        key_fields=kind.keys,
+        doc=kind.doc,
+    )
+
+
+def quarantine_message(item: Quarantined) -> types_pb2.QuarantineItem:
+    return types_pb2.QuarantineItem(
+        id=item.id,
+        kind=item.kind,
+        source=item.source,
+        batch_id=item.batch_id,
+        line=item.line,
+        record_json=item.record_json,
+        reasons=[reason_message(reason) for reason in item.reasons],
+        state=item.state,
+        quarantined_at=_timestamp(item.at),
+        trace_id=item.trace_id,
+    )
+
+
+def balance_message(balance: Balance) -> types_pb2.QualityBalance:
+    return types_pb2.QualityBalance(
+        source=balance.source,
+        kind=balance.kind,
+        received=balance.received,
+        stored=balance.stored,
+        duplicate=balance.duplicate,
+        quarantined=balance.quarantined,
+        rejected=balance.rejected,
+        pending=balance.pending,
+        repaired=balance.repaired,
+    )
+
+
+def source_message(source: SourceSeen) -> types_pb2.Source:
+    message = types_pb2.Source(name=source.name, mapped_kinds=source.mapped_kinds, received=source.received)
+    if source.newest is not None:
+        message.newest_biz_date = source.newest.isoformat()
+    if source.last_seen_at is not None:
+        message.last_seen_at.FromDatetime(source.last_seen_at)
+    return message
+
+
+def kinds_answer(kinds: Sequence[Kind]) -> service_pb2.ListKindsResponse:
+    return service_pb2.ListKindsResponse(kinds=[kind_message(kind) for kind in kinds])
+
+
+def to_ipc(frame: pl.DataFrame) -> bytes:
+    """A frame as an Arrow IPC stream; small ones are not worth compressing."""
+    buffer = io.BytesIO()
+    frame.write_ipc_stream(buffer, compression="lz4" if frame.height >= COMPRESSED_FROM_ROWS else "uncompressed")
+    return buffer.getvalue()
+
+
+def from_ipc(body: bytes) -> pl.DataFrame:
+    return pl.read_ipc_stream(io.BytesIO(body))
+
+
+def _timestamp(moment: object) -> Timestamp:
+    stamp = Timestamp()
+    if isinstance(moment, datetime):
+        stamp.FromDatetime(moment)
+    return stamp
