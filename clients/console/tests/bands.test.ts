@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Band, RegionProperties } from "../src/api/types";
-import { bandOf, colorOf, colorsByKey, noValueColor, orderedBands, rampColor } from "../src/map/bands";
+import { bandOf, bandText, colorOf, colorsByKey, noValueColor, orderedBands, rampColor } from "../src/map/bands";
 
 const bands: Band[] = [
   { band: ">=10", from: 10, to: null, label_zh: "≥10", label_en: "≥10", color_key: 4 },
@@ -58,6 +58,10 @@ describe("band colouring", () => {
 
     expect([0, 1, 2, 3, 4].map((key) => colors.get(String(key)))).toEqual([0, 1, 2, 3, 4].map((i) => rampColor(i, 5)));
     expect(orderedBands(bands).map((band) => band.band)).toEqual(["<1", "1-5", "5-8", "8-10", ">=10"]);
+  });
+
+  it("says the range in figures, open at both ends of the list", () => {
+    expect(orderedBands(bands).map((band) => bandText(band, String))).toEqual(["< 1", "1 – 5", "5 – 8", "8 – 10", "≥ 10"]);
   });
 
   it("works with colour keys that are names, and with any number of bands", () => {

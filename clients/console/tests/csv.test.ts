@@ -46,7 +46,7 @@ describe("the CSV", () => {
       levels: ["province"],
     };
 
-    const lines = toCsv(csvColumns, rowsOf(feed, words.pick)).split("\r\n").slice(0, -1);
+    const lines = toCsv(csvColumns, rowsOf(feed, words)).split("\r\n").slice(0, -1);
 
     expect(lines[0]).toBe("\uFEFFregion,name_zh,name_en,measure,year,value,unit,band,reliable");
     expect(lines[1]).toBe("US-C,名,Name US-C,annual_forecast,2015,11.25,wan_case,>=10,");

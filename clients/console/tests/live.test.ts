@@ -91,10 +91,28 @@ describe("the live connection", () => {
     expect(messages.map((message) => message.sequence)).toEqual([5, 6, 1]);
   });
 
+  it("has nothing to resume after until the last page of a snapshot is here", () => {
+    const { connection, sockets, messages } = connect();
+    connection.start();
+    sockets[0]!.tell({ type: "snapshot", sequence: 9, twins: [], more: true });
+
+    sockets[0]!.onclose?.({ code: 1006 });
+    vi.advanceTimersByTime(500);
+    sockets[1]!.onopen?.();
+    sockets[1]!.tell({ type: "snapshot", sequence: 9, twins: [], more: true });
+    sockets[1]!.tell({ type: "snapshot", sequence: 9, twins: [], more: false });
+
+    expect(sockets[1]!.sent).toEqual([{ subscribe: {} }]);
+    expect(messages).toHaveLength(3);
+  });
+
   it("stops trying when the token is refused, and when it is told to stop", () => {
     const refused = connect();
     refused.connection.start();
     refused.sockets[0]!.onclose?.({ code: 4401 });
+    const denied = connect();
+    denied.connection.start();
+    denied.sockets[0]!.onclose?.({ code: 4403 });
     const stopped = connect();
     stopped.connection.start();
     stopped.connection.stop();
@@ -102,7 +120,8 @@ describe("the live connection", () => {
     vi.advanceTimersByTime(60_000);
 
     expect(refused.onRefused).toHaveBeenCalledOnce();
-    expect([refused.sockets.length, stopped.sockets.length]).toEqual([1, 1]);
+    expect(denied.onRefused).not.toHaveBeenCalled();
+    expect([refused.sockets.length, denied.sockets.length, stopped.sockets.length]).toEqual([1, 1, 1]);
   });
 
   it("waits between half and all of a ceiling that doubles up to 20 seconds", () => {
@@ -127,6 +146,17 @@ describe("the ticker", () => {
     expect(ids).toEqual(["region:A"]);
     expect(changes.latest[0]).toMatchObject({ id: "region:A", properties: [{ name: "sales", before: 5, after: 6 }] });
     expect(changes.count).toBe(1);
+  });
+
+  it("starts with the twins of the snapshot that changed last, whichever page they are on", () => {
+    const changes = new Changes();
+    const page = (from: number) => Array.from({ length: 20 }, (_, i) => twin(`region:${from + i}`, from + i, { i }));
+
+    changes.take({ type: "snapshot", sequence: 1, twins: page(21), more: true });
+    changes.take({ type: "snapshot", sequence: 1, twins: page(1) });
+
+    expect(changes.latest.map((change) => change.revision)).toEqual([40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29]);
+    expect(changes.count).toBe(0);
   });
 
   it("keeps a bounded list however much changes", () => {

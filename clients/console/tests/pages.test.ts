@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { chinese, english } from "../src/i18n/texts";
+import { chinese } from "../src/i18n/chinese";
+import { english } from "../src/i18n/english";
 import { wordsOf } from "../src/i18n/language";
 import { chooseForms, type LabelSpot } from "../src/map/labelForms";
 import { shares, unaccounted } from "../src/quality/balance";

@@ -47,7 +47,11 @@ export type MapFeed = FeatureCollection<Geometry, RegionProperties> & {
   bands: Band[];
   years: number[];
   levels: string[];
+  year?: number;
+  unit?: string;
   attribution?: string | null;
+  /** Regions that have a value and no shape. */
+  unmapped?: string[];
 };
 
 export type RegionFeature = MapFeed["features"][number];
@@ -65,7 +69,9 @@ export interface AnnualForecast {
   reliable: boolean;
   reliable_reason?: string | null;
   model_version: string;
-  interval?: { low: number; high: number; level: number } | null;
+  interval?: { low: number; high: number; level: number; measured_coverage?: number | null } | null;
+  /** What is unusual, e.g. missing_year_before. */
+  flags?: string[];
 }
 
 export interface Reason {
@@ -133,5 +139,7 @@ export interface Twin {
 export interface LiveMessage {
   type: "snapshot" | "delta";
   sequence: number;
+  /** True on each page of a snapshot but the last. */
+  more?: boolean;
   twins: Twin[];
 }

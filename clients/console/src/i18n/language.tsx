@@ -1,6 +1,7 @@
 import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
 
-import { chinese, english, type TextKey } from "./texts";
+import { chinese } from "./chinese";
+import { english, type TextKey } from "./english";
 
 export type Language = "zh" | "en";
 

@@ -12,6 +12,7 @@ export interface Change {
 }
 
 const longestFeed = 60;
+const mostOfSnapshot = 12;
 const mostProperties = 3;
 const mostTwins = 20_000;
 
@@ -20,6 +21,7 @@ export class Changes {
   private readonly known = new Map<string, Twin>();
   private feed: Change[] = [];
   private told = 0;
+  private isInSnapshot = false;
 
   get latest(): readonly Change[] {
     return this.feed;
@@ -32,12 +34,23 @@ export class Changes {
 
   /** Takes a message in; returns the ids that changed. */
   take(message: LiveMessage): string[] {
-    const newest = [...message.twins].sort((a, b) => a.changed_at.localeCompare(b.changed_at));
-    const fresh = newest.slice(message.type === "snapshot" ? -12 : 0).map((twin) => this.changeOf(twin));
+    if (message.type === "snapshot") {
+      this.takeSnapshot(message);
+      return [];
+    }
+    const fresh = message.twins.map((twin) => this.changeOf(twin)).reverse();
     for (const twin of message.twins) this.remember(twin);
-    if (message.type === "delta") this.told += message.twins.length;
-    this.feed = [...fresh.reverse(), ...(message.type === "snapshot" ? [] : this.feed)].slice(0, longestFeed);
-    return message.type === "delta" ? message.twins.map((twin) => twin.id) : [];
+    this.told += message.twins.length;
+    this.feed = [...fresh, ...this.feed].slice(0, longestFeed);
+    return message.twins.map((twin) => twin.id);
+  }
+
+  /** A snapshot comes in pages; of all its twins the list shows those that changed last. */
+  private takeSnapshot({ twins, more }: LiveMessage): void {
+    const seen = [...(this.isInSnapshot ? this.feed : []), ...twins.map((twin) => this.changeOf(twin))];
+    this.feed = seen.sort((a, b) => b.changedAt.localeCompare(a.changedAt)).slice(0, mostOfSnapshot);
+    for (const twin of twins) this.remember(twin);
+    this.isInSnapshot = more === true;
   }
 
   private changeOf(twin: Twin): Change {

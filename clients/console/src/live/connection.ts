@@ -15,8 +15,9 @@ export interface LiveOptions {
 
 const firstWaitMs = 500;
 const longestWaitMs = 20_000;
-/** Close code that servers of this stream use for a bad or expired token. */
+/** Close code for a bad or expired token; all codes from 4400 to 4499 say that trying again is no use. */
 const refusedCode = 4401;
+const isFinal = (code: number): boolean => code >= 4400 && code < 4500;
 
 /**
  * The live stream: opens, subscribes, and opens again after a growing, jittered wait. A new connection resumes after
@@ -78,17 +79,18 @@ export class LiveConnection {
     if (!message) return;
     this.failures = 0;
     if (message.type === "delta" && this.sequence !== null && message.sequence <= this.sequence) return;
-    // A snapshot may restart the count: the server was restarted and has told the whole state anew.
-    this.sequence = message.sequence;
+    // A snapshot may restart the count: the server was restarted and tells the whole state anew. Until its last page
+    // is here there is nothing to resume after.
+    this.sequence = message.more ? null : message.sequence;
     this.options.onMessage(message);
   }
 
   private closed(code: number): void {
     this.socket = null;
     if (this.isStopped) return;
-    if (code === refusedCode) {
+    if (isFinal(code)) {
       this.options.onState("closed");
-      this.options.onRefused?.();
+      if (code === refusedCode) this.options.onRefused?.();
       return;
     }
     const wait = backoffMs(this.failures, this.options.random ?? Math.random);

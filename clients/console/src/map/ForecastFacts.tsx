@@ -41,8 +41,11 @@ export function ForecastFacts({ forecast }: { forecast: AnnualForecast }) {
         {interval && (
           <Fact
             name={t("detail.interval", { level: percent(share(interval.level), language) })}
-            value={`${amount(interval.low, language)} – ${amount(interval.high, language)} ${unitName(forecast.unit, language)}`}
+            value={<Range of={forecast} />}
           />
+        )}
+        {forecast.flags && forecast.flags.length > 0 && (
+          <Fact name={t("flags")} value={forecast.flags.map((flag) => known(`flag.${flag}`, flag)).join(" · ")} />
         )}
         {correlation !== null && correlation !== undefined && (
           <Fact name={t("detail.correlation")} value={`r = ${amount(correlation, language)}`} />
@@ -57,6 +60,21 @@ export function ForecastFacts({ forecast }: { forecast: AnnualForecast }) {
             ))}
           </dl>
         </>
+      )}
+    </>
+  );
+}
+
+/** An interval, and how often it held on years the model had not seen. */
+function Range({ of: { interval, unit } }: { of: AnnualForecast }) {
+  const { t, language } = useWords();
+  if (!interval) return null;
+  const measured = interval.measured_coverage;
+  return (
+    <>
+      {amount(interval.low, language)} – {amount(interval.high, language)} {unitName(unit, language)}
+      {typeof measured === "number" && (
+        <span className="fine muted"> {t("detail.coverage", { share: percent(measured, language) })}</span>
       )}
     </>
   );

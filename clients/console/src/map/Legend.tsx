@@ -1,7 +1,7 @@
 import type { Band } from "../api/types";
 import { useWords } from "../i18n/language";
-import { unitName } from "../shared/format";
-import { colorsByKey, noValueColor, orderedBands } from "./bands";
+import { amount, unitName } from "../shared/format";
+import { bandText, colorsByKey, noValueColor, orderedBands } from "./bands";
 import type { RegionRow } from "./rows";
 
 interface Props {
@@ -31,11 +31,12 @@ export function Legend({ bands, rows, active, onActive }: Props) {
                 type="button"
                 aria-pressed={active === band.band}
                 onClick={() => onActive(active === band.band ? null : band.band)}
+                title={pick(band.label_zh, band.label_en)}
                 data-testid="legend-band"
                 data-band={band.band}
               >
                 <span className="swatch" style={{ background: colors.get(String(band.color_key)) }} />
-                <span>{pick(band.label_zh, band.label_en) || band.band}</span>
+                <span>{bandText(band, (value) => amount(value, language))}</span>
                 <span className="legend-count">{rows.filter((row) => row.bandKey === band.band).length}</span>
               </button>
             </li>

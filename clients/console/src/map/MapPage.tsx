@@ -18,7 +18,7 @@ const measure = "annual_forecast";
 const noRows: RegionRow[] = [];
 
 export default function MapPage() {
-  const { pick } = useWords();
+  const words = useWords();
   const { api } = useSession();
   const [year, setYear] = useState<number | undefined>(undefined);
   const [level, setLevel] = useState("province");
@@ -31,8 +31,8 @@ export default function MapPage() {
   );
   const { data: feed, problem, isLoading, reload } = useRemote(load);
 
-  const rows = useMemo(() => (feed ? rowsOf(feed, pick) : noRows), [feed, pick]);
-  const shownYear = year ?? feed?.features[0]?.properties.year;
+  const rows = useMemo(() => (feed ? rowsOf(feed, words) : noRows), [feed, words]);
+  const shownYear = year ?? (feed?.year || feed?.features[0]?.properties.year);
   const isEmpty = feed !== null && rows.every((row) => row.value === null);
   const selectedRow = rows.find((row) => row.region === selected) ?? null;
   useReady(!isLoading && (feed === null || rows.length === 0 || drawn === feed));
@@ -69,7 +69,7 @@ export default function MapPage() {
           <Legend bands={feed.bands} rows={rows} active={activeBand} onActive={setActiveBand} />
         )}
         <StageState problem={problem} isLoading={isLoading && !feed} isEmpty={isEmpty} onRetry={reload} />
-        {feed?.attribution && <Attribution feed={feed} />}
+        {feed && <Attribution feed={feed} />}
       </section>
       <aside className="side">
         {selectedRow && <RegionDetail row={selectedRow} year={shownYear} onClose={() => setSelected(null)} />}
@@ -109,10 +109,14 @@ function StageState(props: {
   );
 }
 
+/** Where the shapes and the values come from, and what the map cannot show. */
 function Attribution({ feed }: { feed: MapFeed }) {
+  const { t } = useWords();
+  const unmapped = feed.unmapped ?? [];
   return (
-    <p className="attribution" data-testid="map-attribution">
+    <p className="attribution" title={[feed.attribution, ...unmapped].filter(Boolean).join(", ")} data-testid="map-attribution">
       {feed.attribution}
+      {unmapped.length > 0 && <span className="warn-text"> {t("map.unmapped", { count: unmapped.length })}</span>}
     </p>
   );
 }

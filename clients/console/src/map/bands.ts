@@ -14,6 +14,13 @@ export function orderedBands(bands: readonly Band[]): Band[] {
   return [...bands].sort((a, b) => (a.from ?? -Infinity) - (b.from ?? -Infinity));
 }
 
+/** The range of a band in figures; its unit stands once, over the list. */
+export function bandText(band: Band, number: (value: number) => string): string {
+  if (band.from === null && band.to === null) return band.label_en;
+  if (band.from === null) return `< ${number(band.to!)}`;
+  return band.to === null ? `≥ ${number(band.from)}` : `${number(band.from)} – ${number(band.to)}`;
+}
+
 /** The colour of each colour key: the keys take the ramp in the order of their bands, however many there are. */
 export function colorsByKey(bands: readonly Band[]): Map<string, string> {
   const ordered = orderedBands(bands);

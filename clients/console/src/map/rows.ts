@@ -1,6 +1,7 @@
 import type { MapFeed, RegionProperties } from "../api/types";
 import type { Column } from "../shared/csv";
-import { bandOfRegion, colorOf, orderedBands } from "./bands";
+import { amount } from "../shared/format";
+import { bandOfRegion, bandText, colorOf, orderedBands } from "./bands";
 import type { Words } from "../i18n/language";
 
 /** One region as the stage and the table show it. */
@@ -19,7 +20,7 @@ export interface RegionRow {
 }
 
 /** The regions of a feed, largest value first, those without a value last. */
-export function rowsOf(feed: MapFeed, pick: Words["pick"]): RegionRow[] {
+export function rowsOf(feed: MapFeed, { pick, language }: Pick<Words, "pick" | "language">): RegionRow[] {
   const bands = orderedBands(feed.bands);
   const rows = feed.features.map(({ properties }) => {
     const band = bandOfRegion(properties, bands);
@@ -31,7 +32,7 @@ export function rowsOf(feed: MapFeed, pick: Words["pick"]): RegionRow[] {
       value: properties.value,
       unit: properties.unit,
       bandKey: band?.band ?? null,
-      bandLabel: band ? pick(band.label_zh, band.label_en) : "",
+      bandLabel: band ? bandText(band, (value) => amount(value, language)) : "",
       color: colorOf(properties, bands),
       isUnreliable: properties.value !== null && properties.reliable === false,
       properties,
