@@ -26,7 +26,7 @@ class IngestSettings(ServiceSettings):
     """Secret behind the tokens of phone numbers and consumer ids, at least 32 characters."""
     token_key_file: Path | None = None
     """File that holds the secret, instead of `token_key`."""
-    token_key_version: Annotated[str, Field(pattern=r"^k\d+$")] = "k1"
+    token_key_version: Annotated[str, Field(pattern=r"^k\d+$")] = "k1"  # noqa: S105  # a version, not the key
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     max_records: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
     """Records in one body."""

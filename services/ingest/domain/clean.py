@@ -14,7 +14,7 @@ from services.ingest.domain.fields import UTC_TIME, Kind
 from services.ingest.domain.receipt import Reason, Receipt, Refused, most_frequent_first
 from services.ingest.domain.refused import masked, refused_records, without_personal
 from services.ingest.domain.rules import RULES
-from services.ingest.domain.schema import EXTRA, polars_schema
+from services.ingest.domain.schema import polars_schema
 
 IDENTITY_ORDER = 90
 
@@ -99,7 +99,7 @@ def _accepted(batch: Batch, raw: Raw, stamp: Stamp, mask: Mask) -> tuple[pl.Data
     columns["quality_rules"] = _rules(batch, raw)
     columns["originals"] = _originals(batch)
     schema = polars_schema(batch.kind)
-    frame = pl.DataFrame([columns[name].alias(name) for name in schema]).cast(dict(schema.items()))  # type: ignore[arg-type]
+    frame = pl.DataFrame([columns[name].alias(name) for name in schema]).cast(dict(schema.items()))
     repaired = int((mended & mask).sum())
     return (frame if mask.all() else frame.filter(pl.Series(mask))), repaired
 
@@ -196,5 +196,3 @@ def _counts(batch: Batch, raw: Raw) -> dict[tuple[str, str], int]:
     if repeated := int(batch.repeated.sum()):
         counts["DQ-04", Severity.WARN.value] = repeated
     return counts
-
-

@@ -1,7 +1,7 @@
 """Master data that records refer to, as the door knows them right now.
 
-A shop, product or company is here from the moment its record was acknowledged, before the book of records has it, so that
-an order posted right after its shop finds it.
+A shop, product or company is here from the moment its record was acknowledged, before the book of records has it, so
+that an order posted right after its shop finds it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import threading
 
 import polars as pl
 
-SKU_COLUMNS = {
+from services.ingest.domain.fields import UTC_TIME
+
+_VERSION: dict[str, pl.DataType] = {"occurred_at": UTC_TIME, "ingested_at": UTC_TIME}
+SKU_COLUMNS: dict[str, pl.DataType] = {
     "sku_code": pl.String(),
     "sticks_per_pack": pl.Int64(),
     "packs_per_carton": pl.Int64(),
@@ -18,23 +21,25 @@ SKU_COLUMNS = {
     "price_guide": pl.Float64(),
     "currency": pl.String(),
     "base_unit": pl.String(),
+    **_VERSION,
 }
-RETAILER_COLUMNS = {
+RETAILER_COLUMNS: dict[str, pl.DataType] = {
     "retailer_code": pl.String(),
     "license_no": pl.String(),
     "adcode": pl.String(),
     "city_org": pl.String(),
     "account_manager_user_id": pl.String(),
+    **_VERSION,
 }
-ORG_COLUMNS = {"org_code": pl.String(), "adcode": pl.String()}
+ORG_COLUMNS: dict[str, pl.DataType] = {"org_code": pl.String(), "adcode": pl.String(), **_VERSION}
 COMPACT_FACTOR = 2
 
 
 class Register:
-    """Rows by code; a code put again replaces its row. Safe to read from another thread."""
+    """Rows by code; a newer version of a code replaces its row. Safe to read from another thread."""
 
     def __init__(self, columns: dict[str, pl.DataType], key: str, also: str = "") -> None:
-        self._schema = columns
+        self.columns = columns
         self._key = key
         self._also = also
         self._frame = pl.DataFrame(schema=columns)
@@ -46,14 +51,24 @@ class Register:
         return len(self._index)
 
     def put(self, frame: pl.DataFrame) -> None:
-        """Adds or replaces rows; the frame holds at least the register's columns."""
-        rows = frame.select(pl.col(name).cast(dtype) for name, dtype in self._schema.items())
+        """Adds or replaces rows; the frame holds at least the register's columns. Older versions change nothing."""
+        rows = frame.select(pl.col(name).cast(dtype) for name, dtype in self.columns.items()).sort(*_VERSION)
         with self._lock:
+            rows = rows.filter(self._is_news(rows))
             start = self._frame.height
             self._frame = pl.concat([self._frame, rows])
             self._note(rows, start)
             if self._frame.height > 1000 and self._frame.height > COMPACT_FACTOR * len(self._index):
                 self._compact()
+
+    def _is_news(self, rows: pl.DataFrame) -> pl.Series:
+        places = pl.Series(list(map(self._index.get, rows.get_column(self._key).to_list())), dtype=pl.UInt32)
+        now = self._frame.select(pl.col(*_VERSION).gather(places))
+        newer = pl.lit(value=False)
+        for name in reversed(tuple(_VERSION)):
+            newer = (pl.col(f"{name}_now") > pl.col(name)) | ((pl.col(f"{name}_now") == pl.col(name)) & newer)
+        both = rows.select(*_VERSION).hstack(now.rename({name: f"{name}_now" for name in _VERSION}))
+        return both.select((~newer).fill_null(value=True)).to_series()
 
     def _note(self, rows: pl.DataFrame, start: int) -> None:
         codes = rows.get_column(self._key).to_list()
@@ -91,6 +106,11 @@ class Directory:
         self.sku = Register(SKU_COLUMNS, "sku_code")
         self.retailer = Register(RETAILER_COLUMNS, "retailer_code", "license_no")
         self.org = Register(ORG_COLUMNS, "org_code")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of master data that have a register."""
+        return ("sku", "retailer", "org")
 
     def register(self, kind: str) -> Register | None:
         """The register that a kind of master data feeds."""

@@ -46,7 +46,7 @@ def record_ids(batch: str, at: datetime, lines: pl.Series) -> pl.Series:
     """ULIDs that carry the time of arrival, the batch and the line: the same record of the same batch has one id."""
     milliseconds = int(at.timestamp() * 1000)
     prefix = _characters(milliseconds, 10) + hashlib.sha256(batch.encode()).hexdigest()[:12].upper()
-    suffixes = _line_suffixes(1 << max(10, int(lines.max() or 0).bit_length()))  # type: ignore[call-overload,arg-type]
+    suffixes = _line_suffixes(1 << max(10, int(lines.to_numpy().max(initial=0)).bit_length()))
     return prefix + suffixes.gather(lines)
 
 

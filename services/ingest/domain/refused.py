@@ -35,7 +35,9 @@ def refused_records(batch: Batch, given: dict[str, pl.Series], rejected: Mask, q
     ]
 
 
-def _contents(batch: Batch, given: dict[str, pl.Series], places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> list[str]:
+def _contents(
+    batch: Batch, given: dict[str, pl.Series], places: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> list[str]:
     tokens = {name: batch.columns[name] for name in TOKENS if name in batch.columns}
     columns = {**{name: masked(batch, name, values.gather(places)) for name, values in given.items()}}
     columns |= {name: values.gather(places) for name, values in tokens.items()}

@@ -102,9 +102,7 @@ def mask_codes(values: pl.Series) -> pl.Series:
     column = pl.col(values.name)
     for pattern in (LONE_ID, LONE_PHONE):
         # Twice: the character between two neighbours belongs to the first match only.
-        column = column.str.replace_all(pattern, f"${{1}}{MASK}${{2}}").str.replace_all(
-            pattern, f"${{1}}{MASK}${{2}}"
-        )
+        column = column.str.replace_all(pattern, f"${{1}}{MASK}${{2}}").str.replace_all(pattern, f"${{1}}{MASK}${{2}}")
     return values.to_frame().select(column).to_series()
 
 

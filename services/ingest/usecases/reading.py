@@ -23,29 +23,31 @@ def wanted_records(
     regions: Regions,
     kind: str,
     *,
-    retailer: str = "",
-    product: str = "",
     place: str = "",
     days: tuple[str, str] = ("", ""),
-    source: str = "",
-    order_no: str = "",
+    **equal: str,
 ) -> Filter:
-    """A filter on one kind; raises Invalid for a day that is none and for a filter that the kind does not have."""
-    known = known_kind(kind)
-    needed = {"retailer_code": retailer, "sku_code": product, "adcode": place, "order_no": order_no}
-    for field, value in needed.items():
-        if value and known.field(field) is None:
-            raise Invalid(f"{kind} has no {field} to filter by", errors=[Problem("", "filter", f"leave out {field}")])
-    return Filter(
-        kind=known,
-        retailer=retailer,
-        product=product,
+    """A filter on one kind; `equal` has retailer, product, source and order_no, an empty text does not filter.
+
+    Raises Invalid for a day that is none and for a filter that the kind does not have.
+    """
+    wanted = Filter(
+        kind=known_kind(kind),
         places=tuple(regions.below(place)) if place else (),
         from_date=_day(days[0]),
         to_date=_day(days[1]),
-        source=source,
-        order_no=order_no,
+        **equal,
     )
+    needed = {
+        "retailer_code": wanted.retailer,
+        "sku_code": wanted.product,
+        "adcode": place,
+        "order_no": wanted.order_no,
+    }
+    for field, value in needed.items():
+        if value and wanted.kind.field(field) is None:
+            raise Invalid(f"{kind} has no {field} to filter by", errors=[Problem("", "filter", f"leave out {field}")])
+    return wanted
 
 
 def _day(text: str) -> date | None:

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -42,6 +43,16 @@ def known_kind(name: str) -> Kind:
     return kind
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """One body at the door."""
+
+    kind: Kind
+    source: str
+    stamp: Stamp
+    at: datetime
+
+
 async def take_in(door: FrontDoor, body: Body) -> Receipt:
     """Takes in one body; returns when every record of it is durable in the log, or refused with a reason.
 
@@ -57,9 +68,10 @@ async def take_in(door: FrontDoor, body: Body) -> Receipt:
     known = await door.memory.recall(batch)
     if known is not None:
         return _repeated(door, known, digest, now)
-    work = partial(_cleaned, door, body, kind, source, batch, now)
+    arrival = _Arrival(kind, source, Stamp(batch_id=batch, source=source, trace_id=body.trace_id), now)
+    work = partial(_cleaned, door, body, arrival)
     cleaned = work() if len(body.content) <= INLINE_BYTES else await door.off_loop(work)
-    receipt, entries = await _publish(door, kind, source, cleaned, body.trace_id, now)
+    receipt, entries = await _publish(door, arrival, cleaned)
     _remember(door, kind.name, source, cleaned.accepted)
     door.counted(kind.name, cleaned.counts)
     if receipt.sent:
@@ -96,11 +108,10 @@ def _again(source: str, kind: str, batch: str, count: int, now: datetime) -> Ent
     )
 
 
-def _cleaned(door: FrontDoor, body: Body, kind: Kind, source: str, batch: str, now: datetime) -> Cleaned:
-    mapping = door.mappings.get((source, kind.name))
-    raw = _read(door, body, kind, mapping)
-    stamp = Stamp(batch_id=batch, source=source, trace_id=body.trace_id)
-    return clean(raw, kind, _rules_of(door, mapping, source, kind, now), stamp)
+def _cleaned(door: FrontDoor, body: Body, arrival: _Arrival) -> Cleaned:
+    mapping = door.mappings.get((arrival.source, arrival.kind.name))
+    raw = _read(door, body, arrival.kind, mapping)
+    return clean(raw, arrival.kind, _rules_of(door, mapping, arrival), arrival.stamp)
 
 
 def _read(door: FrontDoor, body: Body, kind: Kind, mapping: Mapping | None) -> Raw:
@@ -112,63 +123,58 @@ def _read(door: FrontDoor, body: Body, kind: Kind, mapping: Mapping | None) -> R
         raise Invalid(error.message, code=code, errors=problems) from None
 
 
-def _rules_of(door: FrontDoor, mapping: Mapping | None, source: str, kind: Kind, now: datetime) -> Door:
-    known = Door(now=now, directory=door.directory, regions=door.regions, tokens=door.tokens)
+def _rules_of(door: FrontDoor, mapping: Mapping | None, arrival: _Arrival) -> Door:
+    known = Door(now=arrival.at, directory=door.directory, regions=door.regions, tokens=door.tokens)
     if mapping is None:
         return known
-    return Door(
-        now=now,
-        directory=door.directory,
-        regions=door.regions,
-        tokens=door.tokens,
+    return replace(
+        known,
         zone=mapping.zone or TRADE_ZONE,
         zone_is_declared=mapping.zone is not None,
         earliest=mapping.earliest,
         late_days=mapping.late_days,
-        newest=door.newest.of(source, kind.name),
+        newest=door.newest.of(arrival.source, arrival.kind.name),
         on_data_clock=mapping.on_data_clock,
         time_formats=mapping.time_formats,
     )
 
 
-async def _publish(
-    door: FrontDoor, kind: Kind, source: str, cleaned: Cleaned, trace_id: str, now: datetime
-) -> tuple[Receipt, list[Entry]]:
+async def _publish(door: FrontDoor, arrival: _Arrival, cleaned: Cleaned) -> tuple[Receipt, list[Entry]]:
     """Makes refused and accepted records durable; what the log had already counts as duplicate."""
-    refusals = list(_refusals(kind, source, cleaned, trace_id, now))
+    refusals = list(_refusals(arrival, cleaned))
     refused_before = await asyncio.gather(*(door.log.refuse(part) for part in refusals))
-    parts = list(_parts(kind, source, cleaned, now))
+    parts = list(_parts(arrival, cleaned))
     accepted_before = await asyncio.gather(*(door.log.accept(part) for part in parts))
-    entries = [
-        _refusal_entry(part) for part, before in zip(refusals, refused_before, strict=True) if not before
-    ] + [_entry(part) for part, before in zip(parts, accepted_before, strict=True) if not before]
+    entries = [_refusal_entry(part) for part, before in zip(refusals, refused_before, strict=True) if not before] + [
+        _entry(part) for part, before in zip(parts, accepted_before, strict=True) if not before
+    ]
     receipt = cleaned.receipt
     if (refusals or parts) and all(refused_before) and all(accepted_before):
         again = receipt.as_repeated()
-        return again, [_again(source, kind.name, receipt.batch_id, again.sent, now)]
+        return again, [_again(arrival.source, arrival.kind.name, receipt.batch_id, again.sent, arrival.at)]
     seen = [part for part, before in zip(parts, accepted_before, strict=True) if before]
     if seen:
         accepted = sum(part.records.height for part in seen)
         receipt = receipt.with_repeated(accepted, sum(part.repaired for part in seen))
-        entries.append(_again(source, kind.name, receipt.batch_id, accepted, now))
+        entries.append(_again(arrival.source, arrival.kind.name, receipt.batch_id, accepted, arrival.at))
     return receipt, entries
 
 
-def _refusals(kind: Kind, source: str, cleaned: Cleaned, trace_id: str, now: datetime) -> Iterator[SetAside]:
+def _refusals(arrival: _Arrival, cleaned: Cleaned) -> Iterator[SetAside]:
     batch = cleaned.receipt.batch_id
     for place, start in enumerate(range(0, len(cleaned.refused), MESSAGE_RECORDS)):
         yield SetAside(
             message_id=f"{batch}:refused:{place}",
             batch_id=batch,
-            kind=kind.name,
-            source=source,
+            kind=arrival.kind.name,
+            source=arrival.source,
             records=cleaned.refused[start : start + MESSAGE_RECORDS],
-            at=now,
-            trace_id=trace_id,
+            at=arrival.at,
+            trace_id=arrival.stamp.trace_id,
         )
 
 
-def _parts(kind: Kind, source: str, cleaned: Cleaned, now: datetime) -> Iterator[Accepted]:
+def _parts(arrival: _Arrival, cleaned: Cleaned) -> Iterator[Accepted]:
     receipt = cleaned.receipt
     for place, records in enumerate(cleaned.accepted.iter_slices(MESSAGE_RECORDS)):
         if records.is_empty():
@@ -177,11 +183,11 @@ def _parts(kind: Kind, source: str, cleaned: Cleaned, now: datetime) -> Iterator
         is_first = place == 0
         yield Accepted(
             part_id=part,
-            kind=kind.name,
-            schema_version=kind.schema_version,
-            source=source,
+            kind=arrival.kind.name,
+            schema_version=arrival.kind.schema_version,
+            source=arrival.source,
             records=records if is_first else records.with_columns(pl.lit(part).alias("batch_id")),
-            at=now,
+            at=arrival.at,
             duplicates=receipt.duplicates if is_first else 0,
             repaired=int((records.get_column("quality_status") == "repaired").sum()),
             refused=receipt.quarantined + receipt.rejected if is_first else 0,

@@ -15,10 +15,9 @@ def decode_arrow(body: bytes, limits: Limits) -> Decoded:
     try:
         table = _read(body, limits)
         table.validate(full=True)
-        frame = pl.from_arrow(table)
+        frame = pl.DataFrame(pl.from_arrow(table))
     except (pa.ArrowException, pl.exceptions.PolarsError, ValueError, OSError, KeyError) as error:
         raise Malformed("", f"the body is no Arrow IPC stream ({type(error).__name__})") from None
-    assert isinstance(frame, pl.DataFrame)
     columns = {name: _as_text(frame.get_column(name)) for name in frame.columns}
     return Decoded(columns=columns, lines=pl.Series("line", range(frame.height), dtype=pl.UInt32))
 

@@ -164,13 +164,13 @@ def _read_choice(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
     return tidied
 
 
-def _read_unit(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
+def _read_unit(_batch: Batch, field: Field, values: pl.Series) -> pl.Series:
     words = {word: unit_code(word.strip()) or None for word in set(values.to_list()) if word is not None}
     return pl.Series(field.name, [words.get(word) for word in values.to_list()], dtype=pl.String)
 
 
 def _read_date(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
-    format = batch.door.time_formats.get(field.name, "")  # noqa: A001  # the word of the mapping
+    format = batch.door.time_formats.get(field.name, "")  # the word of the mapping
     days = parse_days(values, format)
     if days.null_count() == values.null_count():
         return days

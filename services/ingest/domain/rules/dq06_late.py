@@ -43,8 +43,9 @@ def last_days(batch: Batch) -> pl.Series | None:
     periods = batch.get("period")
     if periods is None:
         return occurred
-    offsets = pl.Series("offset", [PERIODS.get(period or "", "0d") for period in periods.to_list()])
-    return occurred.to_frame("day").select(pl.col("day").dt.offset_by(offsets)).to_series()
+    days = pl.DataFrame({"day": occurred, "period": periods})
+    offset = pl.col("period").replace_strict(PERIODS, default="0d", return_dtype=pl.String)
+    return days.select(pl.col("day").dt.offset_by(offset)).to_series()
 
 
 RULE = Rule(

@@ -27,7 +27,7 @@ def check(batch: Batch) -> None:
 
 def _read(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
     door = batch.door
-    format = door.time_formats.get(field.name, "")  # noqa: A001  # the word of the mapping
+    format = door.time_formats.get(field.name, "")  # the word of the mapping
     times = parse_times(values, door.zone, format)
     if times.utc.null_count() > values.null_count():
         tidied = text.tidy(values, widths=True)

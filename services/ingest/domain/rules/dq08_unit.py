@@ -22,19 +22,19 @@ def check(batch: Batch) -> None:
             batch.find("DQ-08", Severity.QUARANTINE, field.name, unknown, "the product does not have this unit")
     for name, unit in batch.units.items():
         if batch.kind.field(name) is not None and batch.get(name) is not None:
-            _check_declared(batch, name, unit, known_sku & batch.present(name))
+            _check_declared(batch, batch.sku, name, unit)
 
 
-def _check_declared(batch: Batch, name: str, unit: Unit, measured: Mask) -> None:
-    assert batch.sku is not None
+def _check_declared(batch: Batch, sku: pl.DataFrame, name: str, unit: Unit) -> None:
+    measured: Mask = filled(sku.get_column("sku_code")) & batch.present(name)
     if unit.column is not None:
-        factors = base_units_of(batch.sku, unit.column)
+        factors = base_units_of(sku, unit.column)
         if unit.fixed is not None:
             differs = (unit.column != unit.fixed).fill_null(value=False).to_numpy()
             message = f"the mapping declares {unit.fixed}, the record says another unit"
             batch.find("DQ-08", Severity.QUARANTINE, name, differs & measured, message)
     else:
-        factors = base_units(batch.sku, unit.fixed or "stick")
+        factors = base_units(sku, unit.fixed or "stick")
     batch.find("DQ-08", Severity.QUARANTINE, name, measured & np.isnan(factors), "the product does not have this unit")
 
 

@@ -42,6 +42,6 @@ RULE = Rule(
     id="DQ-33",
     severity=Severity.REPAIR,
     order=20,
-    doc="Phones, ID numbers and names beside 先生/女士 are masked in free text; phone numbers used as codes are tokens.",
+    doc="Phones, ID numbers and names beside 先生/女士 are masked in free text; a phone number as a code is a token.",
     check=check,
 )

@@ -1,0 +1,106 @@
+"""Wiring of the ingest service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import redis.asyncio
+import structlog
+from redis.asyncio import Redis
+
+from chassis.app import Background, background, in_thread
+from chassis.bus import Bus, bus
+from chassis.db import database
+from chassis.outbox import prune_inbox
+from chassis.rpc import serve
+from marketwin.ingest.v1.service_pb2_grpc import add_IngestServiceServicer_to_server
+from services.ingest.consumers import DURABLE, STREAM, hear_master_data, write_book
+from services.ingest.domain.directory import Directory
+from services.ingest.domain.regions import Regions
+from services.ingest.rpc import IngestServicer
+from services.ingest.settings import IngestSettings
+from services.ingest.sources import load_mappings
+from services.ingest.store import INBOX, SCHEMA, PostgresStore, StreamLog, WriteBehind
+from services.ingest.usecases import FrontDoor, Newest
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    address: str
+    background: Background
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def app(settings: IngestSettings) -> AsyncIterator[Running]:
+    """The ingest service, for as long as the block runs."""
+    common = settings.common
+    mappings = load_mappings(settings.mappings)
+    regions = Regions.from_csv(settings.regions.read_bytes()) if settings.regions else Regions({})
+    tokens = settings.tokens()
+    async with (
+        database(common.postgres_url, SCHEMA, pool_size=settings.pool_size) as db,
+        bus(common.nats_url, "ingest") as stream,
+        valkey(common.redis_url) as redis_client,
+        background() as tasks,
+    ):
+        await db.migrate(MIGRATIONS)
+        await stream.ensure_stream("ingest")
+        memory = WriteBehind(db, redis_client, kept_s=settings.receipt_kept_s)
+        store = PostgresStore(db, memory)
+        directory = Directory()
+        await store.fill(directory)
+        newest = Newest(await store.newest_days())
+        tasks.spawn(memory.run(), name="memory")
+        for kind in directory.kinds:
+            tasks.spawn(hear_master_data(stream, directory, kind), name=f"{kind}-news")
+        tasks.spawn(write_book(stream, store, directory, newest), name="book")
+        tasks.spawn(prune_inbox(db, INBOX), name="prune")
+        await _caught_up(stream, settings.catch_up_s)
+        door = FrontDoor(
+            log=StreamLog(stream),
+            memory=memory,
+            directory=directory,
+            regions=regions,
+            tokens=tokens,
+            mappings=mappings,
+            limits=settings.limits(),
+            newest=newest,
+            now=utc_now,
+            off_loop=in_thread,
+        )
+        servicer = (add_IngestServiceServicer_to_server, IngestServicer(door, store))
+        async with serve([servicer], host=settings.host, port=settings.port) as address:
+            yield Running(address, tasks)
+        await memory.written()
+
+
+async def _caught_up(stream: Bus, within_s: float) -> None:
+    """Waits until the book holds what the log holds: the directory of a door that starts is as new as its log."""
+    try:
+        async with asyncio.timeout(within_s):
+            while await stream.pending(STREAM, DURABLE):  # noqa: ASYNC110  # the server is asked, nobody signals
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        log.warning("ingest.book_behind", waited_s=within_s)
+
+
+@asynccontextmanager
+async def valkey(url: str) -> AsyncIterator[Redis]:
+    """A client of Valkey; losing what it holds is harmless."""
+    client = redis.asyncio.from_url(url, socket_timeout=1.0, socket_connect_timeout=1.0)
+    try:
+        yield client
+    finally:
+        await client.aclose()

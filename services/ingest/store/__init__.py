@@ -1,0 +1,70 @@
+"""The book of records in PostgreSQL, the door's memory, and the log.
+
+tables   what is kept           book     writing, one message a transaction
+queries  pages and totals       quality  balance, sources, quarantine, receipts
+memory   receipts and entries   log      JetStream
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from chassis.db import Database, pull_frame
+from services.ingest.domain.directory import Directory
+from services.ingest.domain.fields import Kind
+from services.ingest.store import book, quality, queries
+from services.ingest.store.log import StreamLog
+from services.ingest.store.memory import WriteBehind
+from services.ingest.store.tables import BOOKS, INBOX, SCHEMA, Base
+from services.ingest.usecases import Accepted, Balance, Filter, Page, Quarantined, SetAside, SourceSeen, Totals
+
+__all__ = ["INBOX", "SCHEMA", "Base", "PostgresStore", "StreamLog", "WriteBehind"]
+
+
+class PostgresStore:
+    """The book of records."""
+
+    def __init__(self, db: Database, memory: WriteBehind) -> None:
+        self._db = db
+        self._memory = memory
+
+    async def keep(self, consumer: str, message_id: str, part: Accepted) -> None:
+        await book.keep(self._db, consumer, message_id, part)
+
+    async def set_aside(self, consumer: str, part: SetAside) -> None:
+        await book.set_aside(self._db, consumer, part)
+
+    async def page(self, wanted: Filter, *, limit: int, cursor: str, with_total: bool) -> Page:
+        return await queries.page(self._db, wanted, limit=limit, cursor=cursor, with_total=with_total)
+
+    async def record(self, kind: Kind, key: str) -> str | None:
+        return await queries.record(self._db, kind, key)
+
+    async def totals(self, wanted: Filter, group_by: Sequence[str], measure: str) -> Totals:
+        return await queries.totals(self._db, wanted, group_by, measure)
+
+    async def quarantine(
+        self, *, kind: str, source: str, state: str, limit: int, cursor: str
+    ) -> tuple[list[Quarantined], str]:
+        return await quality.quarantine(self._db, kind=kind, source=source, state=state, limit=limit, cursor=cursor)
+
+    async def balances(self) -> list[Balance]:
+        await self._memory.written()
+        return await quality.balances(self._db)
+
+    async def sources(self) -> list[SourceSeen]:
+        return await quality.sources(self._db)
+
+    async def newest_days(self) -> dict[tuple[str, str], date]:
+        """The newest business date by source and kind."""
+        return await quality.newest_days(self._db)
+
+    async def fill(self, directory: Directory) -> None:
+        """Puts the master data of the book into the directory."""
+        for kind in directory.kinds:
+            register = directory.register(kind)
+            if register is not None:
+                statement = f"SELECT {', '.join(register.columns)} FROM {BOOKS[kind].fullname}"
+                async with self._db.transaction() as session:
+                    register.put(await pull_frame(session, statement, register.columns))

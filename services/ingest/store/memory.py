@@ -1,0 +1,133 @@
+"""Receipts and entries of the balance, written behind the answer to Valkey and PostgreSQL.
+
+    note ─▶ queue ─▶ one transaction for many answers ─▶ entry, receipt (PostgreSQL), copy (Valkey)
+
+The log is what makes records durable. What is lost here with a process is found again: the consumer writes the entry of
+every message, and a body sent again is recognised by the message ids of the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from chassis.db import Database
+from services.ingest.domain.receipt import Receipt
+from services.ingest.store import quality
+from services.ingest.usecases import Entry, Taken
+
+log = structlog.get_logger()
+
+PAUSE_S = 0.005
+MAX_NOTES = 10_000
+BATCH_NOTES = 200
+LOOK_UP_S = 1.0
+PREFIX = "ingest:receipt:"
+AWAY = (OperationalError, InterfaceError, OSError, TimeoutError, RedisError)
+
+
+class WriteBehind:
+    """What the door remembers of its answers."""
+
+    def __init__(self, db: Database, redis: Redis, *, kept_s: int) -> None:
+        self._db = db
+        self._redis = redis
+        self._kept_s = kept_s
+        self._waiting: list[tuple[Taken, Sequence[Entry]]] = []
+        self._noted = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def recall(self, batch: str) -> Taken | None:
+        """The answer to a batch, from what waits to be written, Valkey or the book; None when they are away."""
+        for taken, _ in self._waiting:
+            if taken.receipt.batch_id == batch:
+                return taken
+        try:
+            async with asyncio.timeout(LOOK_UP_S):
+                copy = await self._redis.get(PREFIX + batch)
+            if copy is not None:
+                return _taken(json.loads(copy))
+        except AWAY as error:
+            log.warning("memory.valkey_away", error=type(error).__name__)
+        try:
+            async with asyncio.timeout(LOOK_UP_S):
+                return await quality.find_receipt(self._db, batch)
+        except AWAY as error:
+            log.warning("memory.book_away", error=type(error).__name__)
+            return None
+
+    def note(self, taken: Taken, entries: Sequence[Entry]) -> None:
+        """Remembers an answer; the oldest waiting ones give way when nothing can be written for long."""
+        if len(self._waiting) >= MAX_NOTES:
+            log.warning("memory.full", waiting=len(self._waiting))
+            return
+        self._waiting.append((taken, entries))
+        self._idle.clear()
+        self._noted.set()
+
+    async def written(self, *, within_s: float = 5.0) -> None:
+        """Waits until all that was noted is written, so that a balance read now is whole."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._idle.wait()
+        except TimeoutError:
+            log.warning("memory.behind", waiting=len(self._waiting))
+
+    async def run(self) -> None:
+        """Writes for ever."""
+        while True:
+            await self._noted.wait()
+            self._noted.clear()
+            while self._waiting:
+                await self._write_some()
+            self._idle.set()
+            # A short pause gathers the answers of the meantime into one transaction.
+            await asyncio.sleep(PAUSE_S)
+
+    async def _write_some(self) -> None:
+        notes = self._waiting[:BATCH_NOTES]
+        try:
+            await quality.write_notes(self._db, notes)
+        except AWAY as error:
+            log.warning("memory.waits", error=type(error).__name__)
+            await asyncio.sleep(1.0)
+            return
+        try:
+            async with asyncio.timeout(LOOK_UP_S):
+                await self._copy(notes)
+        except AWAY as error:
+            log.warning("memory.valkey_away", error=type(error).__name__)
+        del self._waiting[: len(notes)]
+
+    async def _copy(self, notes: Sequence[tuple[Taken, Sequence[Entry]]]) -> None:
+        pipe = self._redis.pipeline(transaction=False)
+        for taken, _ in notes:
+            pipe.set(PREFIX + taken.receipt.batch_id, json.dumps(_plain(taken)), ex=self._kept_s)
+        await pipe.execute()
+
+
+def _plain(taken: Taken) -> dict[str, Any]:
+    return {
+        "source": taken.source,
+        "kind": taken.kind,
+        "digest": taken.digest,
+        "batch_id": taken.receipt.batch_id,
+        "counts": quality.receipt_counts(taken.receipt),
+        "at": taken.at.isoformat(),
+        "sent_by": taken.sent_by,
+    }
+
+
+def _taken(plain: dict[str, Any]) -> Taken:
+    receipt = Receipt(plain["batch_id"], **plain["counts"])
+    at = datetime.fromisoformat(plain["at"])
+    return Taken(plain["source"], plain["kind"], plain["digest"], receipt, at, plain["sent_by"])
