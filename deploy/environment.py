@@ -9,7 +9,7 @@ from pathlib import Path
 
 from demo.packs import Pack
 from deploy.embedded import free_port, is_port_free
-from deploy.keys import secret
+from deploy.keys import secret, secret_file
 from deploy.stack import Part, has_announced, python_part, serves_grpc, serves_http
 
 ROOT = Path(__file__).parents[1]
@@ -18,6 +18,9 @@ CONSOLE_PORT = 8080
 PORTS_TRIED = 100
 # The names under which an operator configures a real corp.
 WECOM_NAMES = ("WECOM_CORP_ID", "WECOM_SECRET", "WECOM_AGENT_ID", "WECOM_TOKEN", "WECOM_AES_KEY")
+# Who sends cards needs other secrets than who hears the clicks.
+SENDING = ("WECOM_CORP_ID", "WECOM_SECRET", "WECOM_AGENT_ID", "WECOM_BASE_URL")
+HEARING = ("WECOM_CORP_ID", "WECOM_TOKEN", "WECOM_AES_KEY")
 
 
 class WeComWrong(ValueError):
@@ -71,13 +74,13 @@ def service_parts(layout: Layout, common: Mapping[str, str], wecom: Mapping[str,
         "ingest": {
             "INGEST_MAPPINGS": str(layout.pack.mappings),
             "INGEST_REGIONS": str(layout.pack.regions),
-            "INGEST_TOKEN_KEY": secret(layout.data, "token"),
+            "INGEST_TOKEN_KEY_FILE": str(secret_file(layout.data, "token")),
         },
         "twin": {"TWIN_REGIONS": str(layout.pack.regions)},
+        "forecast": {"FORECAST_REGIONS": str(layout.pack.regions)},
         "recommend": {
-            "RECOMMEND_FORECAST_ADDRESS": layout.address("forecast"),
             "RECOMMEND_CONSOLE_URL": layout.gateway_url,
-            **{f"RECOMMEND_{name}": value for name, value in wecom.items()},
+            **{f"RECOMMEND_{name}": wecom[name] for name in SENDING if name in wecom},
         },
     }
     return [
@@ -96,7 +99,7 @@ def gateway_part(layout: Layout, common: Mapping[str, str], wecom: Mapping[str, 
     env = {
         **common,
         **{f"GATEWAY_{name.upper()}_ADDRESS": layout.address(name) for name in SERVICES},
-        **{f"GATEWAY_{name}": wecom[name] for name in ("WECOM_CORP_ID", "WECOM_TOKEN", "WECOM_AES_KEY")},
+        **{f"GATEWAY_{name}": wecom[name] for name in HEARING},
         "GATEWAY_PORT": str(layout.gateway_port),
         "GATEWAY_JWT_KEY": layout.jwt_key,
         "GATEWAY_ONE_TIME_CODE": layout.sign_in_code,

@@ -17,7 +17,12 @@ ROLES = ("admin", "analyst", "account_manager", "partner")
 
 
 def secret(data: Path, name: str, *, size: int = 32) -> str:
-    """The secret of that name as hexadecimal text of `size` random bytes; made when first asked for.
+    """The secret of that name: hexadecimal text of `size` random bytes."""
+    return secret_file(data, name, size=size).read_text()
+
+
+def secret_file(data: Path, name: str, *, size: int = 32) -> Path:
+    """The file of a secret, made when first asked for.
 
     They live beside the databases, never in them: what they protect must not lie next to its key in a dump.
     """
@@ -25,7 +30,7 @@ def secret(data: Path, name: str, *, size: int = 32) -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(path, secrets.token_hex(size))
-    return path.read_text()
+    return path
 
 
 def bearer_token(key: str, *, user: str, roles: Sequence[str], hours: float) -> str:

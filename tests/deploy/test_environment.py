@@ -54,7 +54,25 @@ def test_every_service_gets_its_own_port_and_the_gateway_gets_them_all(tmp_path:
         assert gateway.env[f"GATEWAY_{name.upper()}_ADDRESS"] == f"127.0.0.1:{layout.ports[name]}"
         assert part.env["MARKETWIN_POSTGRES_URL"] == "postgresql://here"
     assert len({*layout.ports.values(), layout.gateway_port, layout.standin_port}) == 7
-    assert services["recommend"].env["RECOMMEND_FORECAST_ADDRESS"] == layout.address("forecast")
+    assert services["recommend"].env["RECOMMEND_WECOM_BASE_URL"] == layout.standin_url
+
+
+def test_a_process_gets_only_the_wecom_secrets_that_it_needs(tmp_path: Path, pack: Pack) -> None:
+    layout = lay_out(tmp_path, pack, {})
+    wecom = standin_wecom(layout)
+
+    secrets = {
+        part.name: {name for name in part.env if "WECOM" in name and part.env[name] != wecom["WECOM_CORP_ID"]}
+        for part in [*service_parts(layout, COMMON, wecom), gateway_part(layout, COMMON, wecom)]
+    }
+
+    assert secrets.pop("recommend") == {
+        "RECOMMEND_WECOM_SECRET",
+        "RECOMMEND_WECOM_AGENT_ID",
+        "RECOMMEND_WECOM_BASE_URL",
+    }
+    assert secrets.pop("gateway") == {"GATEWAY_WECOM_TOKEN", "GATEWAY_WECOM_AES_KEY"}
+    assert set().union(*secrets.values()) == set()
 
 
 def test_the_console_port_moves_on_when_it_is_taken(tmp_path: Path, pack: Pack) -> None:
