@@ -90,6 +90,12 @@ def build_annual_panel(units: pl.DataFrame, cells: pl.DataFrame, coefficients: p
     return AnnualPanel(facts, first, years, months, year - first, elapsed, top, coefficient)
 
 
+def forecast_years(units: pl.DataFrame) -> pl.DataFrame:
+    """unit_id, year: the year after the last complete one of each unit's `covered_through`."""
+    year, _ = _forecast_year(units["covered_through"].to_numpy().astype("datetime64[D]"))
+    return units.select("unit_id", year=pl.Series(year, dtype=pl.Int32))
+
+
 def _forecast_year(through: npt.NDArray[np.datetime64]) -> tuple[Ints, Ints]:
     """The year after the last complete one, and how many of its months are complete."""
     month = (through + _TOLERANCE + np.timedelta64(1, "D")).astype("datetime64[M]").astype(np.int64)

@@ -1,7 +1,6 @@
 """History of all series as one matrix: a row for each series, a column for each ISO week."""
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Self
 
 import numpy as np
@@ -113,17 +112,6 @@ def build_panel(
         to_date=to_date.astype(np.float32),
         groups=groups,
     )
-
-
-def last_complete_week(covered_through: date, *, closes_on: int) -> date:
-    """Monday of the last complete week of records that reach `covered_through`.
-
-    `closes_on` is the weekday (0 Monday) from which a week counts as complete.
-    """
-    index = week_index(np.array([covered_through], dtype="datetime64[D]"))
-    finished = covered_through.weekday() >= closes_on
-    monday: date = week_starts(index - (0 if finished else 1))[0].astype(object)
-    return monday
 
 
 def _spread(rows: pl.DataFrame, cells: pl.DataFrame, width: int) -> tuple[Matrix, Matrix]:

@@ -1,0 +1,176 @@
+"""Records move the history; what has changed is forecast again a moment later.
+
+RecordsAccepted ─▶ history ─▶ Pace ─▶ forecasts of weeks (seconds) and years
+                                └───▶ first training, when there is enough to learn from
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import polars as pl
+import structlog
+
+from chassis.bus import Bus, Message, subject_of
+from marketwin.ingest.v1 import events_pb2
+from services.forecast.settings import ForecastSettings
+from services.forecast.usecases import training as trainings
+from services.forecast.usecases.forecasting import Forecasting, forecast_dirty_demand, forecast_dirty_years
+from services.forecast.usecases.ports import Heavy, Models, Now, Row, Store
+from services.forecast.usecases.taking import Taking, take_in_records
+from services.forecast.usecases.training import Training
+
+log = structlog.get_logger()
+
+DURABLE = "forecast-records"
+KINDS = ("sku", "commercial_sale", "commercial_order", "price_observation")
+_UNASKED_S = 1.0
+"""What another process has marked is found after so long."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """When records came last, and whether bulk work should wait for a first training."""
+
+    clock: Callable[[], float] = time.monotonic
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    last_change: float = -1e9
+    bulk_waits: bool = False
+
+    def touch(self) -> None:
+        """Something has changed."""
+        self.last_change = self.clock()
+        self.changed.set()
+
+    def quiet_s(self) -> float:
+        """Seconds since the last change."""
+        return self.clock() - self.last_change
+
+    async def settle(self, quiet_s: float, longest_s: float) -> bool:
+        """Waits for a change, then for a pause in changes, at most `longest_s`; True when there is a pause."""
+        try:
+            await asyncio.wait_for(self.changed.wait(), _UNASKED_S)
+        except TimeoutError:
+            return True
+        self.changed.clear()
+        deadline = self.clock() + longest_s
+        while self.quiet_s() < quiet_s:
+            if self.clock() >= deadline:
+                return False
+            await asyncio.sleep(max(0.01, min(quiet_s - self.quiet_s(), deadline - self.clock())))
+        return True
+
+
+async def hear_records(bus: Bus, store: Store, how: Taking, pace: Pace) -> None:
+    """Takes in accepted records, for ever."""
+
+    async def handle(message: Message) -> None:
+        event = events_pb2.RecordsAccepted.FromString(message.data)
+        await take_in_records(
+            store,
+            how,
+            consumer=DURABLE,
+            message_id=message.message_id,
+            kind=event.kind,
+            records=pl.read_ipc_stream(io.BytesIO(event.arrow_ipc)),
+        )
+        pace.touch()
+
+    subjects = [subject_of(events_pb2.RecordsAccepted, kind) for kind in KINDS]
+    await bus.consume(durable=DURABLE, subjects=subjects, handle=handle)
+
+
+@dataclass(frozen=True, slots=True)
+class Forecaster:
+    """Keeps forecasts up with the history."""
+
+    store: Store
+    models: Models
+    how: Forecasting
+    heavy: Heavy
+    now: Now
+    settings: ForecastSettings
+
+    async def keep_weeks(self, pace: Pace) -> None:
+        """Forecasts changed series, for ever: the newest changes first, the bulk in a pause."""
+        while True:
+            is_quiet = await pace.settle(self.settings.quiet_s, self.settings.longest_wait_s)
+            is_quiet = is_quiet and not pace.bulk_waits
+            limit = self.settings.pass_series if is_quiet else self.settings.busy_pass_series
+            made = await forecast_dirty_demand(self.store, self.models, self.how, self.heavy, self.now, limit=limit)
+            if made:
+                log.info("forecast.weeks_made", series=made)
+            if made == limit and is_quiet:
+                pace.changed.set()
+
+    async def keep_years(self, pace: Pace) -> None:
+        """Forecasts the years of changed units, for ever."""
+        while True:
+            await asyncio.sleep(self.settings.annual_every_s if pace.quiet_s() < 1 else 0.3)
+            is_quiet = pace.quiet_s() > self.settings.quiet_s and not pace.bulk_waits
+            limit = self.settings.pass_series if is_quiet else self.settings.busy_pass_series
+            made = await forecast_dirty_years(self.store, self.models, self.how, self.heavy, self.now, limit=limit)
+            if made:
+                log.info("forecast.years_made", units=made)
+
+
+class Trainer:
+    """Runs one training at a time."""
+
+    def __init__(self, forecaster: Forecaster, how: Training, pace: Pace) -> None:
+        self._store = forecaster.store
+        self._models = forecaster.models
+        self._heavy = forecaster.heavy
+        self._now = forecaster.now
+        self._settings = forecaster.settings
+        self._how = how
+        self._pace = pace
+        self._queued: asyncio.Queue[str] = asyncio.Queue()
+
+    async def ask(self) -> Row:
+        """Queues a training, or returns the one under way or already done for this history."""
+        run = await trainings.ask_for_training(self._store, lambda: uuid.uuid4().hex, self._now)
+        if run["status"] == "queued":
+            self._queued.put_nowait(run["id"])
+        return run
+
+    async def keep_training(self) -> None:
+        """Runs what is queued, for ever."""
+        while True:
+            training_id = await self._queued.get()
+            run = await self._store.get_training(training_id)
+            if run is None or run["status"] != "queued":
+                continue
+            started = time.monotonic()
+            await trainings.run_training(
+                self._store, self._models, self._how, training_id, heavy=self._heavy, now=self._now
+            )
+            log.info("forecast.trained", seconds=round(time.monotonic() - started, 1))
+            self._pace.touch()
+
+    async def keep_watch(self) -> None:
+        """Asks for a first training when records pause, there is no model and enough history; for ever."""
+        tried = -1
+        while self._settings.auto_train:
+            await asyncio.sleep(_UNASKED_S / 2)
+            self._pace.bulk_waits = False
+            if self._models.demand is not None:
+                continue
+            revision = await self._store.history_revision()
+            if revision == tried or not await self._store.has_much_history():
+                continue
+            self._pace.bulk_waits = True
+            if self._pace.quiet_s() >= self._settings.auto_train_after_s:
+                tried = revision
+                await self._until_done(await self.ask())
+
+    async def _until_done(self, run: Row) -> None:
+        found: Row | None = run
+        while found is not None and found["status"] in ("queued", "running"):
+            await asyncio.sleep(_UNASKED_S / 2)
+            found = await self._store.get_training(run["id"])

@@ -1,0 +1,123 @@
+"""Trains both models on the whole history and puts them into use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from chassis.errors import NotFound
+from services.forecast.domain.annual import backtest as annual_backtest
+from services.forecast.domain.annual.backtest import TrainedAnnual
+from services.forecast.domain.annual.forecasts import facts_of
+from services.forecast.domain.annual.inner import FEATURES as ANNUAL_FEATURES
+from services.forecast.domain.demand import training as demand_training
+from services.forecast.domain.demand.features import NAMES as DEMAND_FEATURES
+from services.forecast.domain.demand.model import DemandOptions
+from services.forecast.domain.demand.training import TrainedDemand
+from services.forecast.domain.working_set import annual_panel, complete_weeks, demand_panel, price_inputs
+from services.forecast.usecases.forecasting import Forecasting
+from services.forecast.usecases.ports import AnnualWork, DemandWork, Heavy, Models, NewModel, Now, Row, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How models are trained."""
+
+    forecasting: Forecasting
+    demand: DemandOptions
+    threads: int = 2
+
+
+async def ask_for_training(store: Store, new_id: Callable[[], str], now: Now) -> Row:
+    """The run under way, the finished one of this very history, or a new one."""
+    return await store.start_training(new_id(), await store.history_revision(), now())
+
+
+async def get_training(store: Store, training_id: str) -> Row:
+    """A run. NotFound when there is none of this id."""
+    found = await store.get_training(training_id)
+    if found is None:
+        raise NotFound(f"there is no training {training_id}", code="training_not_found")
+    return found
+
+
+async def run_training(
+    store: Store, models: Models, how: Training, training_id: str, *, heavy: Heavy, now: Now
+) -> None:
+    """Runs a queued training to its end; what cannot be trained yet is left as it is."""
+    await store.update_training(training_id, status="running", progress=0.05)
+    try:
+        made = await _train_both(store, how, heavy, training_id)
+    except Exception:
+        message = "the training failed; the log of the service says where"
+        await store.update_training(training_id, status="failed", message=message)
+        raise
+    demand, annual = made
+    new = [*([_demand_model(demand)] if demand else []), _annual_model(annual)]
+    await store.adopt(new, now())
+    models.annual = annual
+    if demand is not None:
+        models.demand = demand.model
+    message = "" if demand else "there is too little weekly history for a demand model; the pooled mean stays in use"
+    versions = [model.version for model in new]
+    await store.update_training(training_id, status="done", message=message, progress=1.0, model_versions=versions)
+
+
+async def _train_both(
+    store: Store, how: Training, heavy: Heavy, training_id: str
+) -> tuple[TrainedDemand | None, TrainedAnnual]:
+    annual = await _train_years(store, how, heavy)
+    await store.update_training(training_id, progress=0.3)
+    weeks = await store.demand_work(None)
+    demand = await heavy(lambda: train_weeks(weeks, how))
+    return demand, annual
+
+
+async def _train_years(store: Store, how: Training, heavy: Heavy) -> TrainedAnnual:
+    work = await store.annual_work(None)
+    return await heavy(lambda: train_years(work, how))
+
+
+def train_weeks(work: DemandWork, how: Training) -> TrainedDemand | None:
+    """The demand model, or None while there is too little history."""
+    if work.series.is_empty() or work.cells.is_empty():
+        return None
+    weeks = complete_weeks(work.clocks, closes_on=how.forecasting.week_closes_on)
+    panel, _ = demand_panel(work.series, work.cells, work.totals, weeks, history_weeks=how.forecasting.history_weeks)
+    return demand_training.train(panel, how.demand) if demand_training.can_train(panel) else None
+
+
+def train_years(work: AnnualWork, how: Training) -> TrainedAnnual:
+    """The annual models; by drift alone while there are too few years."""
+    forecasting = how.forecasting
+    prices = price_inputs(work.units, work.observations, work.guides, work.volumes, forecasting.regions)
+    panel = annual_panel(work.units, work.cells, prices, work.tops, pool_spring=forecasting.pool_spring_months)
+    return annual_backtest.train(panel, threads=how.threads)
+
+
+def _demand_model(trained: TrainedDemand) -> NewModel:
+    return NewModel(
+        target="demand",
+        version=trained.model.version,
+        body=trained.model.to_bytes(),
+        facts="{}",
+        features=DEMAND_FEATURES,
+        rows=trained.rows,
+        data_from=trained.data_from,
+        data_to=trained.data_to,
+        backtests=trained.backtests,
+    )
+
+
+def _annual_model(trained: TrainedAnnual) -> NewModel:
+    return NewModel(
+        target="annual",
+        version=trained.inner.version,
+        body=trained.inner.body,
+        facts=facts_of(trained),
+        features=ANNUAL_FEATURES,
+        rows=0,
+        data_from=f"{trained.first_year}-01-01",
+        data_to=f"{trained.last_year}-12-31",
+        backtests=trained.backtests,
+    )
