@@ -30,7 +30,6 @@ async def write_book(bus: Bus, store: Store, directory: Directory, newest: Newes
             directory,
             newest,
             consumer=DURABLE,
-            message_id=message.message_id,
             part=accepted_part(accepted),
         )
 

@@ -29,8 +29,8 @@ class PostgresStore:
         self._db = db
         self._memory = memory
 
-    async def keep(self, consumer: str, message_id: str, part: Accepted) -> None:
-        await book.keep(self._db, consumer, message_id, part)
+    async def keep(self, consumer: str, part: Accepted) -> None:
+        await book.keep(self._db, consumer, part)
 
     async def set_aside(self, consumer: str, part: SetAside) -> None:
         await book.set_aside(self._db, consumer, part)

@@ -24,12 +24,12 @@ from services.ingest.usecases import Accepted, SetAside
 CONFLICT_MESSAGE = "another source says something else of the same key and time; a person must decide"
 
 
-async def keep(db: Database, consumer: str, message_id: str, part: Accepted) -> None:
+async def keep(db: Database, consumer: str, part: Accepted) -> None:
     """Books accepted records; a message that was booked before changes nothing."""
     kind = KINDS[part.kind]
     frame = part.records.select(pl.col(name).cast(dtype) for name, dtype in polars_schema(kind).items())
     async with db.transaction() as session:
-        if not await is_new(session, INBOX, consumer, message_id):
+        if not await is_new(session, INBOX, consumer, part.part_id):
             return
         # One writer per kind: two replicas may hear two messages of one key at the same time.
         await session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"ingest.{part.kind}"))))

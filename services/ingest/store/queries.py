@@ -186,11 +186,11 @@ async def _unit(session: AsyncSession, book: sa.Table, wanted: Filter, measure: 
     if field is None:
         return "record"
     if field.type is FieldType.MONEY:
-        names = sa.select(sa.distinct(book.c.currency)).where(*_conditions(book, wanted)).limit(2)
+        names = sa.select(book.c.currency).distinct().where(*_conditions(book, wanted)).limit(2)
     elif field.type is FieldType.QUANTITY:
         sku = BOOKS["sku"]
         codes = sa.select(book.c.sku_code).where(*_conditions(book, wanted))
-        names = sa.select(sa.distinct(sku.c.base_unit)).where(sku.c.sku_code.in_(codes)).limit(2)
+        names = sa.select(sku.c.base_unit).distinct().where(sku.c.sku_code.in_(codes)).limit(2)
     else:
         return field.name
     found = [str(name) for name in (await session.scalars(names)).all() if name]

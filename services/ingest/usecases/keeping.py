@@ -6,11 +6,9 @@ from services.ingest.domain.directory import Directory
 from services.ingest.usecases.ports import Accepted, Newest, SetAside, Store
 
 
-async def keep(
-    store: Store, directory: Directory, newest: Newest, *, consumer: str, message_id: str, part: Accepted
-) -> None:
+async def keep(store: Store, directory: Directory, newest: Newest, *, consumer: str, part: Accepted) -> None:
     """Writes accepted records into the book, once, and lets the door know master data that other doors took in."""
-    await store.keep(consumer, message_id, part)
+    await store.keep(consumer, part)
     directory.put(part.kind, part.records)
     newest.note(part.source, part.kind, part.records)
 
