@@ -38,6 +38,7 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_ATTEMPTS = 5
 PULL_BATCH = 64
 PULL_EXPIRES_S = 30.0
+HEARTBEAT_S = 1.0
 PUBLISH_TIMEOUT_S = 5.0
 MESSAGE_ID = "Nats-Msg-Id"
 DEAD_STREAM = "DEAD"
@@ -194,16 +195,55 @@ class Bus:
             return 0
         return int(found.num_pending or 0) + int(found.num_ack_pending or 0)
 
-    async def follow(self, subject: str, handle: Handler) -> None:
-        """Feeds messages published from now on to `handle`, in order and without gaps, for ever, keeping no position."""
-        stream = subject.split(".")[1]
-        await self.ensure_stream(stream)
-        subscription = await self._stream.subscribe(
-            subject, stream=stream.upper(), ordered_consumer=True, deliver_policy=DeliverPolicy.NEW
+    async def follow(
+        self, subject: str, handle: Handler, *, started: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Feeds messages published from now on to `handle`, in order and without gaps, for ever, keeping no position.
+
+        `started` hears the sequence after which messages are fed. A lost consumer, a restarted server and a dropped
+        message all lead to a new consumer behind the last message that was handled.
+        """
+        owner = subject.split(".")[1]
+        await self.ensure_stream(owner)
+        last = int((await self._stream.stream_info(owner.upper())).state.last_seq)
+        started(last)
+        while True:
+            try:
+                async for message in self._after(owner.upper(), subject, last):
+                    await handle(message)
+                    last = message.sequence
+            except (nats.errors.Error, OSError, TimeoutError) as error:
+                log.warning("bus.follows_again", subject=subject, error=type(error).__name__)
+                await asyncio.sleep(0.2)
+
+    async def _after(self, stream: str, subject: str, last: int) -> AsyncIterator[Message]:
+        """Messages after a sequence, until one is missing. The ordered consumer of nats-py drops messages without
+        a word when it is slow, and begins at the first message of the stream when it is lost before it heard one."""
+        inbox = self._client.new_inbox()
+        subscription = await self._client.subscribe(inbox)
+        config = ConsumerConfig(
+            deliver_subject=inbox,
+            filter_subject=subject,
+            ack_policy=AckPolicy.NONE,
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=last + 1,
+            idle_heartbeat=HEARTBEAT_S,
+            mem_storage=True,
+            num_replicas=1,
         )
+        heard = 0
         try:
-            async for raw in subscription.messages:
-                await handle(_message(raw))
+            await self._stream.add_consumer(stream, config)
+            while True:
+                raw = await subscription.next_msg(timeout=3 * HEARTBEAT_S)
+                if raw.headers and "Status" in raw.headers:
+                    if int(raw.headers.get("Nats-Last-Consumer", heard)) != heard:
+                        return
+                    continue
+                if raw.metadata.sequence.consumer != heard + 1:
+                    return
+                heard += 1
+                yield _message(raw)
         finally:
             if not self._client.is_closed:
                 await subscription.unsubscribe()

@@ -16,10 +16,12 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from chassis.app import Background, background
 from chassis.bus import bus
-from gateway import problems
+from chassis.errors import Unavailable
+from gateway import problems, reference
 from gateway.auth import Tokens
 from gateway.clients import services
 from gateway.console import Console
+from gateway.limits import Intake, RateLimit
 from gateway.live import Hub
 from gateway.map import RegionMap
 from gateway.middleware import Traced
@@ -52,6 +54,11 @@ ROUTERS = (
     operation.router,
 )
 GZIP_MIN_BYTES = 2048
+# The highest levels cost three times the CPU of this one for a few per cent.
+GZIP_LEVEL = 5
+REDIS_TIMEOUT_S = 2.0
+# A subscription names 1,000 ids at most.
+MAX_LIVE_MESSAGE_BYTES = 256 * 1024
 STOP_GRACE_S = 3
 
 
@@ -63,11 +70,19 @@ class Running:
 
 def routes() -> FastAPI:
     """The paths of the API without anything behind them."""
-    web = FastAPI(title="Marketwin", version="1", docs_url=None, redoc_url=None, openapi_url=f"{PREFIX}/openapi.json")
+    web = FastAPI(
+        title="Marketwin",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{PREFIX}/openapi.json",
+        redirect_slashes=False,  # the redirect would repeat whatever host the request names
+    )
     for router in ROUTERS:
         web.include_router(router, prefix=PREFIX, responses=problems.RESPONSES)
     web.include_router(live.router, prefix=PREFIX)
     web.include_router(operation.health)
+    web.include_router(reference.router)
     problems.install(web)
     describe(web)
     return web
@@ -81,22 +96,31 @@ async def app(settings: GatewaySettings) -> AsyncIterator[Running]:
     async with (
         services(settings) as behind,
         bus(common.nats_url, "gateway") as log,
-        redis.asyncio.from_url(common.redis_url, decode_responses=True) as store,
+        redis.asyncio.from_url(
+            common.redis_url,
+            decode_responses=True,
+            socket_timeout=REDIS_TIMEOUT_S,
+            socket_connect_timeout=REDIS_TIMEOUT_S,
+        ) as store,
         background() as tasks,
     ):
         web.state.settings = settings
         web.state.tokens = Tokens(settings.jwt_key.get_secret_value())
         web.state.services = behind
+        web.state.readiness = operation.Readiness(behind.addresses)
         web.state.redis = store
         web.state.hub = Hub()
+        web.state.callers_limit = RateLimit(settings.requests_per_s, burst=2 * settings.requests_per_s)
+        web.state.sign_in_limit = RateLimit(settings.sign_ins_per_s, burst=4 * settings.sign_ins_per_s)
+        web.state.intake = Intake(settings.max_bodies_bytes)
         web.state.map = RegionMap(settings.map)
         web.state.wecom_keys = _wecom_keys(settings)
         if code := settings.one_time_code.get_secret_value():
-            await sign_in.remember_code(store, code, {"id": "admin", "name": "Administrator", "roles": ["admin"]})
+            tasks.spawn(sign_in.offer_first_code(store, code), name="first code")
         if settings.console is not None:
-            web.mount("/", Console(settings.console))
+            web.router.default = Console(settings.console)
         tasks.spawn(web.state.hub.run(log), name="live")
-        async with _listening(web, settings) as address:
+        async with _listening(web, settings, tasks) as address:
             yield Running(address, tasks)
 
 
@@ -119,27 +143,37 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _listening(web: FastAPI, settings: GatewaySettings) -> AsyncIterator[str]:
+async def _listening(web: FastAPI, settings: GatewaySettings, tasks: Background) -> AsyncIterator[str]:
     """Serves the app; yields its address when it answers."""
     listener = socket.create_server((settings.host, settings.port), backlog=512)
     # Or each answer waits 40 ms for an acknowledgement: asyncio does not see that this is TCP.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
-        Traced(GZipMiddleware(web, minimum_size=GZIP_MIN_BYTES)),
+        Traced(GZipMiddleware(web, minimum_size=GZIP_MIN_BYTES, compresslevel=GZIP_LEVEL)),
         loop="none",
         lifespan="off",
         access_log=False,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=STOP_GRACE_S,
+        ws_max_size=MAX_LIVE_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # a hundred clients would each have every delta compressed anew
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve([listener]), name="http")
     while not server.started and not serving.done():  # noqa: ASYNC110  # uvicorn has no event for it
         await asyncio.sleep(0.01)
+    tasks.spawn(_served(server, serving), name="door")
     try:
         yield f"{settings.host}:{listener.getsockname()[1]}"
     finally:
         server.should_exit = True
         await serving
         listener.close()
+
+
+async def _served(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    """A gateway that does not listen any more must not look alive."""
+    await asyncio.shield(serving)
+    if not server.should_exit:
+        raise Unavailable("the HTTP server has stopped")

@@ -36,6 +36,7 @@ SCOPES: dict[str, frozenset[str]] = {
     ),
     "partner": frozenset({"records:write", "twins:read"}),
 }
+SEES_ALL = frozenset({"admin", "analyst"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,8 @@ class Caller:
 
     @property
     def sees_only_own(self) -> bool:
-        """Account managers see their own recommendations; any wider role lifts the limit."""
-        return self.roles <= {"account_manager"}
+        """Account managers see their own retailers; a wider role lifts the limit, a narrower one does not."""
+        return not self.roles & SEES_ALL
 
 
 class Tokens:
@@ -113,7 +114,8 @@ class Tokens:
 def _roles(claims: dict[str, Any]) -> frozenset[str]:
     """Known roles only: a role nobody defined allows nothing."""
     given = claims.get("roles")
-    return frozenset(role for role in given if role in SCOPES) if isinstance(given, list) else frozenset()
+    listed = given if isinstance(given, list) else []
+    return frozenset(role for role in listed if isinstance(role, str) and role in SCOPES)
 
 
 def unauthenticated(message: str) -> Denied:
@@ -130,12 +132,13 @@ def bearer(header: str | None) -> str:
 
 
 def require(scope: str) -> Callable[[Request], Caller]:
-    """A dependency that lets only callers with the scope pass."""
+    """A dependency that lets only callers with the scope pass, and not too often."""
 
     def check(request: Request) -> Caller:
         caller: Caller = request.app.state.tokens.verify(bearer(request.headers.get("authorization")))
         if not caller.may(scope):
             raise Denied(f"this needs the scope {scope}", code="missing_scope")
+        request.app.state.callers_limit.take(caller.subject)
         return caller
 
     check.scope = scope  # type: ignore[attr-defined]  # read by the OpenAPI document

@@ -1,29 +1,51 @@
-"""Request bodies, read with a limit."""
+"""Request bodies, read with a limit in bytes and in time, and only after the caller is known."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Any
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn, TypeVar
 
 from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
 
 from chassis.errors import Invalid, Problem
 
 SMALL_BYTES = 1024 * 1024
+WITHIN_S = 60.0
+JSON_TYPE = "application/json"
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+ShapeT = TypeVar("ShapeT", bound=BaseModel)
+
+
+async def read_parts(request: Request, limit: int, keep: Callable[[bytes], None]) -> None:
+    """Hands the body on part by part; Invalid (413) as soon as it passes the limit, however it announces its length."""
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        problem = Problem("/header/content-encoding", "unsupported_type", "send the body as it is")
+        raise Invalid("a compressed body is not read", code="unsupported_type", errors=[problem])
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > limit:
+        raise too_large(limit)
+    size = 0
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise too_large(limit)
+                keep(part)
+    except TimeoutError:
+        raise Invalid(f"the body did not come within {WITHIN_S:g} s", code="request_timeout") from None
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body; Invalid (413) as soon as it passes the limit, however it announces its length."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
-        raise too_large(limit)
+    """The whole body of at most `limit` bytes."""
     parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise too_large(limit)
-        parts.append(part)
+    await read_parts(request, limit, parts.append)
     return b"".join(parts)
 
 
@@ -34,25 +56,50 @@ def too_large(limit: int) -> Invalid:
     return Invalid(f"the body is larger than {text}", code="too_large", errors=[problem])
 
 
-async def read_object(request: Request) -> dict[str, Any]:
-    """A small JSON object; Invalid with a pointer where it is something else."""
+async def read_object(request: Request, *media: str) -> dict[str, Any]:
+    """A small JSON object that can be stored: no NUL, no half characters, no NaN."""
+    _refuse_other_types(request, media or (JSON_TYPE,))
     body = await read_body(request, SMALL_BYTES)
     try:
         value = json.loads(body)
+        text = json.dumps(value, allow_nan=False)
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        raise Invalid("the body is not JSON", errors=[Problem("", "malformed_json", "must be JSON")]) from None
+        raise Invalid("the body is not JSON", errors=[Problem("", "malformed_json", "must be JSON in UTF-8")]) from None
+    if _NUL.search(text):
+        raise Invalid("the body holds a NUL", errors=[Problem("", "nul", "no text may hold the character U+0000")])
     if not isinstance(value, dict):
         raise Invalid("the body is not a JSON object", errors=[Problem("", "wrong_type", "must be a JSON object")])
     return value
 
 
-def text_member(body: dict[str, Any], name: str, *, required: bool = False, limit: int = 1000) -> str:
-    """A text member of a JSON object."""
-    value = body.get(name)
-    if value is None and not required:
-        return ""
-    if not isinstance(value, str) or (required and not value.strip()):
-        raise Invalid(f"{name} must be a text", errors=[Problem(f"/{name}", "wrong_type", "must be a text, not empty")])
-    if len(value) > limit:
-        raise Invalid(f"{name} is too long", errors=[Problem(f"/{name}", "too_long", f"at most {limit} characters")])
-    return value
+def _refuse_other_types(request: Request, media: tuple[str, ...]) -> None:
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in media:
+        problem = Problem("/header/content-type", "unsupported_type", f"send {' or '.join(media)}")
+        raise Invalid("the content type is not JSON", code="unsupported_type", errors=[problem])
+
+
+def of(shape: type[ShapeT]) -> Callable[[Request], Awaitable[ShapeT]]:
+    """A dependency: the JSON body as a shape. Name it after the caller: the framework would read the body first,
+    whole, whoever sends it."""
+
+    async def read(request: Request) -> ShapeT:
+        value = await read_object(request)
+        try:
+            return shape.model_validate(value)
+        except ValidationError as error:
+            _refuse(error)
+
+    return read
+
+
+def _refuse(error: ValidationError) -> NoReturn:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in faults]) from None
+
+
+def described(shape: type[BaseModel], media: str = JSON_TYPE) -> dict[str, Any]:
+    """The body in the OpenAPI document."""
+    content = {media: {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}}
+    return {"requestBody": {"required": True, "content": content}}

@@ -1,11 +1,16 @@
-"""The region map: shapes from the configured GeoJSON file, values from the forecast service."""
+"""The region map: shapes from the configured GeoJSON file, values from the forecast service.
+
+Without a file the map is empty, and every region of the feed is listed as unmapped.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+from chassis.errors import Invalid
 from gateway.views import band_view
 from marketwin.forecast.v1 import service_pb2 as forecast_service
 from marketwin.forecast.v1 import types_pb2
@@ -17,10 +22,18 @@ class RegionMap:
     """Shapes by region code, encoded once."""
 
     def __init__(self, path: Path | None) -> None:
-        document = json.loads(path.read_text(encoding="utf-8")) if path else {"features": []}
-        self._attribution = str(document.get("attribution", ""))
         self._names: dict[str, Json] = {}
         self._shapes: dict[str, str] = {}
+        self._attribution = ""
+        if path is not None:
+            try:
+                self._read(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+                message = f"GATEWAY_MAP must be GeoJSON whose features have an adcode: {type(error).__name__}"
+                raise Invalid(message) from error
+
+    def _read(self, document: Json) -> None:
+        self._attribution = str(document.get("attribution", ""))
         for feature in document["features"]:
             properties = feature["properties"]
             code = str(properties["adcode"])
@@ -54,7 +67,7 @@ class RegionMap:
             "name_en": names.get("name_en"),
             "level": names.get("level"),
             "centroid": names.get("centroid"),
-            "value": value.value,
+            "value": value.value if math.isfinite(value.value) else None,
             "unit": value.unit,
             "band": value.band,
             "color_key": value.color_key,

@@ -1,26 +1,36 @@
-"""What happens to every HTTP request: a span, `traceparent` back, safe headers."""
+"""What happens to every request: a span, `traceparent` back, safe headers, nothing that no database could be asked."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import Span, SpanKind, StatusCode
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis.errors import Invalid, Problem
 from chassis.telemetry import carry, span, where
+from gateway.problems import chassis_response
 
 log = structlog.get_logger()
 
 # The console is one page of our own files; nothing else may run in it, frame it or be called by it.
 SECURITY_HEADERS = {
     "content-security-policy": (
-        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
-        "connect-src 'self' ws: wss:; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'"
+        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
+        "connect-src 'self' ws: wss:; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; "
+        "form-action 'self'"
     ),
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "x-robots-tag": "noindex, nofollow",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
 }
+# Answers belong to the caller; they may be asked for again with their ETag.
+CACHE = "private, no-cache"
 
 
 class Traced:
@@ -30,30 +40,62 @@ class Traced:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
+        if scope["type"] == "websocket":
+            await self._guarded(scope, receive, send)
             return
-        headers = {
-            key.decode("latin-1"): value.decode("latin-1")
-            for key, value in scope["headers"]
-            if key in (b"traceparent", b"tracestate")
-        }
-        with span(f"{scope['method']} /", headers=headers, kind=SpanKind.SERVER) as current:
+        # HEAD is GET without a body (RFC 9110); the server below leaves the body out by itself.
+        method = scope["method"]
+        asked = {**scope, "method": "GET" if method == "HEAD" else method}
+        with span(f"{method} /", headers=_trace_headers(scope), kind=SpanKind.SERVER) as current:
+            answering = _Answering(asked, send, current, method)
+            if _holds_nul(scope):
+                problem = Problem("/path", "nul", "neither path nor query may hold the character U+0000")
+                response = chassis_response(Invalid("the address holds a NUL", errors=[problem]))
+                await response(asked, receive, answering.send)
+                return
+            await self._guarded(asked, receive, answering.send, current)
 
-            async def traced_send(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    # The route, never the path: a path may hold a code that somebody typed.
-                    route = getattr(scope.get("route"), "path", "(none)")
-                    current.update_name(f"{scope['method']} {route}")
-                    current.set_attribute("http.response.status_code", message["status"])
-                    answered = MutableHeaders(scope=message)
-                    for name, value in (*SECURITY_HEADERS.items(), *carry().items()):
-                        answered[name] = value
-                await send(message)
-
-            try:
-                await self._app(scope, receive, traced_send)
-            except Exception as error:
-                # The problem has been answered already; the text of the error stays out of the log.
+    async def _guarded(self, scope: Scope, receive: Receive, send: Send, current: Span | None = None) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            # The problem has been answered already; the text of the error stays out of the log.
+            if current is not None:
                 current.set_status(StatusCode.ERROR, type(error).__name__)
-                log.error("http.failed", error=type(error).__name__, where=where(error))
+            log.error("http.failed", error=type(error).__name__, where=where(error))
+
+
+class _Answering:
+    """Completes the head of an answer."""
+
+    def __init__(self, scope: Scope, send: Send, current: Span, method: str) -> None:
+        self._scope = scope
+        self._send = send
+        self._span = current
+        self._method = method
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            # The route, never the path: a path may hold a code that somebody typed.
+            route: Any = self._scope.get("route")
+            self._span.update_name(f"{self._method} {getattr(route, 'path', '(none)')}")
+            self._span.set_attribute("http.response.status_code", message["status"])
+            headers = MutableHeaders(scope=message)
+            for name, value in (*SECURITY_HEADERS.items(), *carry().items()):
+                headers[name] = value
+            headers.setdefault("cache-control", CACHE)
+        await self._send(message)
+
+
+def _trace_headers(scope: Scope) -> dict[str, str]:
+    return {
+        key.decode("latin-1"): value.decode("latin-1")
+        for key, value in scope["headers"]
+        if key in (b"traceparent", b"tracestate")
+    }
+
+
+def _holds_nul(scope: Scope) -> bool:
+    return "\0" in scope["path"] or b"%00" in scope["query_string"]

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 from gateway.problems import MEDIA_TYPE, ProblemDocument
-from gateway.schemas import TwinBody
+from gateway.schemas import Feedback, Invitation, KeyFlag, TwinBody
 
 DESCRIPTION = (
     "Digital twin of a consumer-goods market. Trade-facing only: nothing here is meant for consumers. "
@@ -40,7 +40,7 @@ def _document(web: FastAPI) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    for shape in (ProblemDocument, TwinBody):
+    for shape in (ProblemDocument, TwinBody, KeyFlag, Feedback, Invitation):
         schemas.update(
             _with_parts(shape.model_json_schema(ref_template="#/components/schemas/{model}"), shape.__name__)
         )

@@ -2,15 +2,18 @@
 
 chassis error            status
 NotFound                 404
-Invalid                  400, 413 (too_large), 415 (unsupported_type)
+Invalid                  400, 408 (request_timeout), 413 (too_large), 415 (unsupported_type)
 Conflict                 409, 412 (precondition_failed), 428 (precondition_required)
 Denied                   403, 401 (unauthenticated)
-Unavailable              503, 429 (too_many_requests)
-query or path not valid  422
+Unavailable              503, 429 (too_many_requests), 500 (internal)
+query, path or a field of the body not valid  422
+
+503 and 429 say in Retry-After when to come again. No problem repeats a value that was sent.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,6 +37,12 @@ _STATUS_BY_CODE = {
     "precondition_required": 428,
     "unauthenticated": 401,
     "too_many_requests": 429,
+    "request_timeout": 408,
+    "internal": 500,
+}
+_ROUTING = {
+    404: ("not_found", "there is nothing at this path"),
+    405: ("method_not_allowed", "the path does not take this method; the header Allow says which"),
 }
 _TITLES = {
     400: "The request cannot be understood",
@@ -41,6 +50,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    408: "The request took too long",
     409: "Conflict with the present state",
     412: "The thing has changed meanwhile",
     413: "The body is too large",
@@ -100,11 +110,12 @@ def status_of(error: ChassisError) -> int:
 def chassis_response(error: ChassisError) -> JSONResponse:
     """The response to one of the five errors."""
     headers = {}
-    if error.retry_after_s is not None:
-        headers["Retry-After"] = str(max(1, round(error.retry_after_s)))
+    status = status_of(error)
+    if status in (429, 503) or error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s or 1)))
     if error.code == "unauthenticated":
         headers["WWW-Authenticate"] = 'Bearer realm="marketwin"'
-    return problem_response(status_of(error), error.code, error.message, error.errors, headers)
+    return problem_response(status, error.code, error.message, error.errors, headers)
 
 
 def install(app: FastAPI) -> None:
@@ -121,7 +132,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def of_routing(_: Request, error: HTTPException) -> JSONResponse:
-        return problem_response(error.status_code, "http", str(error.detail), (), error.headers)
+        # The text of the framework is left out: it may quote the request.
+        code, detail = _ROUTING.get(error.status_code, ("http", "the request cannot be understood"))
+        return problem_response(error.status_code, code, detail, (), error.headers)
 
     @app.exception_handler(Exception)
     async def of_the_server(_: Request, __: Exception) -> JSONResponse:
@@ -130,7 +143,7 @@ def install(app: FastAPI) -> None:
 
 def _parameter_problem(error: Mapping[str, Any]) -> Problem:
     # The value is left out: it may be what must not be repeated.
-    place = [str(part) for part in error["loc"]]
+    place = [str(part).replace("~", "~0").replace("/", "~1") for part in error["loc"]]
     pointer = "/" + "/".join(place[1:] if place[:1] == ["body"] else place)
     return Problem(pointer, str(error["type"]), str(error["msg"]))
 

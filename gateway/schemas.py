@@ -231,7 +231,7 @@ class ProfileExplanation(Shape):
 
 class KeyFlag(Shape):
     is_key: bool | None = Field(description="null: back to the score")
-    reason: str = ""
+    reason: str = Field(default="", max_length=1000)
 
 
 class Interval(Shape):
@@ -346,8 +346,8 @@ class Recommendation(Shape):
 
 
 class Feedback(Shape):
-    event: str = Field(description="shown, accepted, rejected, done or reopened")
-    reason: str = ""
+    event: str = Field(max_length=64, description="shown, accepted, rejected, done or reopened")
+    reason: str = Field(default="", max_length=1000)
 
 
 class User(Shape):
@@ -364,9 +364,9 @@ class Token(Shape):
 
 
 class Invitation(Shape):
-    user_id: str = Field(min_length=1, max_length=64)
+    user_id: str = Field(pattern=r"^[\w.@+:\-]{1,64}$")
     name: str = Field(default="", max_length=64)
-    roles: list[str] = Field(min_length=1)
+    roles: list[str] = Field(min_length=1, max_length=10)
 
 
 class OneTimeCode(Shape):

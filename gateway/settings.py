@@ -5,10 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
+
+
+def _hard_to_guess(code: SecretStr) -> SecretStr:
+    if 0 < len(code.get_secret_value()) < 16:
+        raise ValueError("a one-time code needs at least 16 characters")
+    return code
+
+
+OneTimeCode = Annotated[SecretStr, AfterValidator(_hard_to_guess)]
 
 
 class GatewaySettings(ServiceSettings):
@@ -23,16 +32,22 @@ class GatewaySettings(ServiceSettings):
     recommend_address: str = "127.0.0.1:7005"
     jwt_key: SecretStr = SecretStr("")
     """Key of the HS256 tokens, at least 32 bytes; the gateway does not start without it."""
-    one_time_code: SecretStr = SecretStr("")
-    """A sign-in code that is valid once, for the administrator who started the stack."""
+    one_time_code: OneTimeCode = SecretStr("")
+    """A sign-in code of at least 16 characters that is valid once, for the administrator who started the stack."""
     session_hours: Annotated[float, Field(gt=0, le=24)] = 8.0
     """How long a token from a sign-in code is valid."""
     console: Path | None = None
     """Folder of the built console; none: no console."""
     map: Path | None = None
-    """GeoJSON of the regions; none: the map answers that it is not configured."""
-    max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
+    """GeoJSON of the regions; none: all regions of the map are listed as unmapped."""
+    max_body_bytes: Annotated[int, Field(ge=1024, le=24 * 1024 * 1024)] = 16 * 1024 * 1024
     """Largest body of records."""
+    max_bodies_bytes: Annotated[int, Field(ge=1024)] = 128 * 1024 * 1024
+    """Bodies of records that may be in memory at once, all requests together."""
+    requests_per_s: Annotated[float, Field(gt=0)] = 600.0
+    """Requests a second of one caller, in each gateway process; twice as many may come at once."""
+    sign_ins_per_s: Annotated[float, Field(gt=0)] = 5.0
+    """Tries to sign in a second from one address; four times as many may come at once."""
     wecom_corp_id: str = ""
     wecom_token: SecretStr = SecretStr("")
     wecom_aes_key: SecretStr = SecretStr("")

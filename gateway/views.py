@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
+from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -25,8 +27,13 @@ def time_text(stamp: Timestamp) -> str:
 
 def fields(message: Message, *names: str) -> Json:
     """The named fields; an optional one that is absent becomes null."""
-    presence = {field.name for field in message.DESCRIPTOR.fields if field.has_presence}
+    presence = _with_presence(message.DESCRIPTOR)
     return {name: getattr(message, name) if name not in presence or message.HasField(name) else None for name in names}
+
+
+@cache
+def _with_presence(kind: Descriptor) -> frozenset[str]:
+    return frozenset(field.name for field in kind.fields if field.has_presence)
 
 
 def twin_text(twin: twin_pb.Twin) -> str:

@@ -22,6 +22,10 @@ Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str, Query(max_length=400)]
 
 
+class GeoJson(Response):
+    media_type = "application/geo+json"
+
+
 @router.get("/forecasts/annual", response_model=Page[AnnualForecast])
 async def list_annual(
     behind: Behind,
@@ -84,7 +88,7 @@ async def get_training(training_id: str, behind: Behind, caller: ReadsForecasts)
     return training_view(found.training)
 
 
-@router.get("/map/regions", tags=["map"], response_model=dict[str, Any])
+@router.get("/map/regions", tags=["map"], response_class=GeoJson)
 async def map_regions(  # each is a parameter of the public API
     request: Request,
     behind: Behind,
@@ -98,4 +102,4 @@ async def map_regions(  # each is a parameter of the public API
     """GeoJSON of the regions with value, band and colour key; the bands, years and levels come along."""
     feed = await behind.forecast.GetMapFeed(pb.GetMapFeedRequest(measure=measure, year=year, level=level, sku=sku))
     shapes: RegionMap = request.app.state.map
-    return Response(shapes.with_values(feed), media_type="application/geo+json")
+    return GeoJson(shapes.with_values(feed))

@@ -1,15 +1,20 @@
-"""`WS /live`: the hub over WebSocket."""
+"""`WS /live`: the hub over WebSocket.
+
+Close codes (private range of RFC 6455): 4400 not understood, 4401 sign in (again), 4403 not allowed; 1013 try later.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import time
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from chassis.errors import ChassisError, Denied, Invalid, Problem
-from gateway.auth import Caller, Tokens
+from chassis.errors import ChassisError, Denied, Invalid, Unavailable
+from gateway.auth import Caller, unauthenticated
 from gateway.clients import Services
 from gateway.live import Filter, Hub, Subscription, snapshot_text
 from gateway.views import twin_text
@@ -19,10 +24,11 @@ router = APIRouter()
 
 PROTOCOL = "marketwin.v1"
 SUBSCRIBE_WITHIN_S = 10.0
+LISTENING_WITHIN_S = 5.0
 PAGE = 1000
 MAX_IDS = 1000
-# Close codes: 4401 sign in, 4403 not allowed, 4400 not understood (private range of RFC 6455).
-UNAUTHENTICATED, DENIED, INVALID = 4401, 4403, 4400
+UNAUTHENTICATED, DENIED, INVALID, TRY_LATER = 4401, 4403, 4400, 1013
+HOW = 'send {"subscribe": {"model": "...", "ids": [...]}, "after": sequence}; only subscribe is required'
 
 
 @router.websocket("/live")
@@ -30,29 +36,42 @@ async def live(socket: WebSocket) -> None:
     """Snapshot, then deltas; see docs/architecture.md."""
     await socket.accept(subprotocol=PROTOCOL if PROTOCOL in socket.scope["subprotocols"] else None)
     try:
-        _caller(socket)
-        async with asyncio.timeout(SUBSCRIBE_WITHIN_S):
-            wanted, after = _asked(await socket.receive_text())
-        await _serve(socket, wanted, after)
-    except Denied as error:
-        await socket.close(UNAUTHENTICATED if error.code == "unauthenticated" else DENIED, error.message)
-    except (Invalid, TimeoutError):
-        await socket.close(INVALID, 'send {"subscribe": {"model": "...", "ids": [...]}}')
+        caller = _caller(socket)
+        wanted, after = _asked(await _first_message(socket))
+        await _until_gone(socket, caller, asyncio.create_task(_serve(socket, wanted, after)))
     except ChassisError as error:
-        await socket.close(1013, error.message)
+        with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+            await socket.close(_close_code(error), error.message)
     except WebSocketDisconnect:
         return
 
 
+def _close_code(error: ChassisError) -> int:
+    if isinstance(error, Denied):
+        return UNAUTHENTICATED if error.code == "unauthenticated" else DENIED
+    return INVALID if isinstance(error, Invalid) else TRY_LATER
+
+
 def _caller(socket: WebSocket) -> Caller:
-    tokens: Tokens = socket.app.state.tokens
     offered = [each for each in socket.scope["subprotocols"] if each.startswith("bearer.")]
     if not offered:
-        raise Denied("offer the subprotocol bearer.TOKEN", code="unauthenticated")
-    caller = tokens.verify(offered[0].removeprefix("bearer."))
+        raise unauthenticated("offer the subprotocol bearer.TOKEN")
+    caller: Caller = socket.app.state.tokens.verify(offered[0].removeprefix("bearer."))
     if not caller.may("twins:read"):
         raise Denied("this needs the scope twins:read")
+    socket.app.state.callers_limit.take(caller.subject)
     return caller
+
+
+async def _first_message(socket: WebSocket) -> str:
+    try:
+        async with asyncio.timeout(SUBSCRIBE_WITHIN_S):
+            message = await socket.receive()
+    except TimeoutError:
+        raise Invalid(HOW) from None
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message.get("code", 1005))
+    return str(message.get("text") or "")
 
 
 def _asked(text: str) -> tuple[Filter, int | None]:
@@ -62,74 +81,72 @@ def _asked(text: str) -> tuple[Filter, int | None]:
         asked = message["subscribe"]
         model, ids, after = asked.get("model") or "", asked.get("ids") or [], message.get("after")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise Invalid("not understood") from None
+        raise Invalid(HOW) from None
     well_formed = (
-        isinstance(model, str)
+        _is_plain(model)
         and isinstance(ids, list)
         and len(ids) <= MAX_IDS
-        and all(isinstance(each, str) for each in ids)
-        and (after is None or isinstance(after, int))
+        and all(_is_plain(each) for each in ids)
+        and (after is None or type(after) is int)
     )
     if not well_formed:
-        raise Invalid("not understood", errors=[Problem("/subscribe", "wrong_type", "see the documentation")])
+        raise Invalid(HOW)
     return Filter(model, frozenset(ids)), after
 
 
+def _is_plain(value: object) -> bool:
+    """Text that a database can be asked for: no control characters, no half of a surrogate pair."""
+    return isinstance(value, str) and (value == "" or value.isprintable())
+
+
+async def _until_gone(socket: WebSocket, caller: Caller, serving: asyncio.Task[None]) -> None:
+    """Lets the client be served until it leaves, its token expires, or serving fails."""
+    leaving = asyncio.create_task(_wait_for_leave(socket))
+    try:
+        left = max(0.0, caller.expires_at - time.time())
+        done, _ = await asyncio.wait({serving, leaving}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        serving.cancel()
+        leaving.cancel()
+        await asyncio.gather(serving, leaving, return_exceptions=True)
+    if not done:
+        raise unauthenticated("the token has expired")
+    if serving in done:
+        serving.result()
+
+
+async def _wait_for_leave(socket: WebSocket) -> None:
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
 async def _serve(socket: WebSocket, wanted: Filter, after: int | None) -> None:
+    """Sends what the client missed, or else a snapshot, then deltas; begins anew when the client falls behind."""
     hub: Hub = socket.app.state.hub
+    try:
+        await asyncio.wait_for(hub.listening.wait(), LISTENING_WITHIN_S)
+    except TimeoutError:
+        raise Unavailable("the stream of changes cannot be reached") from None
+    subscription = hub.subscribe(wanted, after)
     while True:
-        subscription = hub.subscribe(wanted)
+        if subscription.needs_snapshot:
+            await _snapshot(socket, subscription)
         try:
-            await _begin(socket, hub, wanted, after)
-            await _until_gone(socket, subscription)
-        finally:
-            hub.unsubscribe(subscription)
-        if not subscription.overflowed:
-            return
-        after = None
+            while True:
+                await socket.send_text(await subscription.next_text())
+        except LookupError:
+            subscription = hub.subscribe(wanted)
 
 
-async def _begin(socket: WebSocket, hub: Hub, wanted: Filter, after: int | None) -> None:
-    """What the client missed, or else a whole snapshot; changes meanwhile wait in the subscription."""
-    missed = hub.since(after) if after is not None else None
-    if missed is not None:
-        for delta in missed:
-            if text := delta.text(wanted):
-                await socket.send_text(text)
-        return
-    await _snapshot(socket, hub.sequence, wanted)
-
-
-async def _snapshot(socket: WebSocket, sequence: int, wanted: Filter) -> None:
+async def _snapshot(socket: WebSocket, subscription: Subscription) -> None:
+    """The twins as they are now, in parts; changes meanwhile wait in the hub."""
     behind: Services = socket.app.state.services
+    wanted = subscription.wanted
     cursor, more = "", True
     while more:
         page = await behind.twin.ListTwins(
             pb.ListTwinsRequest(model=wanted.model, ids=sorted(wanted.ids), page_size=PAGE, cursor=cursor)
         )
         cursor, more = page.next_cursor, bool(page.next_cursor)
-        await socket.send_text(snapshot_text(sequence, [twin_text(twin) for twin in page.twins], more=more))
-
-
-async def _until_gone(socket: WebSocket, subscription: Subscription) -> None:
-    """Sends deltas until the client leaves or falls too far behind."""
-    sending = asyncio.create_task(_send(socket, subscription))
-    leaving = asyncio.create_task(_wait_for_leave(socket))
-    _, pending = await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(sending, leaving, return_exceptions=True)
-
-
-async def _send(socket: WebSocket, subscription: Subscription) -> None:
-    while not subscription.overflowed:
-        delta = await subscription.queue.get()
-        if text := delta.text(subscription.wanted):
-            await socket.send_text(text)
-
-
-async def _wait_for_leave(socket: WebSocket) -> None:
-    while True:
-        message = await socket.receive()
-        if message["type"] == "websocket.disconnect":
-            return
+        texts = [twin_text(twin) for twin in page.twins]
+        await socket.send_text(snapshot_text(subscription.sequence, texts, more=more))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from chassis.rpc import is_serving
 from gateway.auth import ReadsRecords
@@ -15,6 +16,27 @@ from marketwin.forecast.v1 import service_pb2 as forecast_pb
 from marketwin.profile.v1 import service_pb2 as profile_pb
 from marketwin.recommend.v1 import service_pb2 as recommend_pb
 from marketwin.twin.v1 import service_pb2 as twin_pb
+
+READY_FOR_S = 0.25
+
+
+class Readiness:
+    """Which services answer; asked at most four times a second, however many ask the open address."""
+
+    def __init__(self, addresses: dict[str, str]) -> None:
+        self._addresses = addresses
+        self._lock = asyncio.Lock()
+        self._known: dict[str, bool] = {}
+        self._known_at = float("-inf")
+
+    async def services(self) -> dict[str, bool]:
+        async with self._lock:
+            if time.monotonic() - self._known_at > READY_FOR_S:
+                serving = await asyncio.gather(*(is_serving(address) for address in self._addresses.values()))
+                self._known = dict(zip(self._addresses, serving, strict=True))
+                self._known_at = time.monotonic()
+            return self._known
+
 
 router = APIRouter(tags=["operation"])
 health = APIRouter(tags=["operation"])
@@ -26,14 +48,13 @@ async def healthz() -> dict[str, Any]:
     return {"status": "ok"}
 
 
-@health.get("/readyz", response_model=Health)
-async def readyz(behind: Behind, response: Response) -> dict[str, Any]:
+@health.get("/readyz", response_model=Health, responses={503: {"description": "Not yet", "model": Health}})
+async def readyz(request: Request, response: Response) -> dict[str, Any]:
     """Every service behind the door answers."""
-    serving = await asyncio.gather(*(is_serving(address) for address in behind.addresses.values()))
-    if not all(serving):
+    by_name = await request.app.state.readiness.services()
+    if not all(by_name.values()):
         response.status_code = 503
-    by_name = dict(zip(behind.addresses, serving, strict=True))
-    return {"status": "ok" if all(serving) else "unavailable", "services": by_name}
+    return {"status": "ok" if all(by_name.values()) else "unavailable", "services": by_name}
 
 
 @router.get("/summary", response_model=Summary)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
-from chassis.errors import Invalid, Problem
+from chassis.errors import Invalid, NotFound, Problem
+from gateway import bodies
 from gateway.auth import Caller, ReadsProfiles, WritesProfiles
 from gateway.clients import Behind
 from gateway.schemas import KeyFlag, PageWithTotal, Profile, ProfileExplanation
@@ -52,14 +53,14 @@ async def list_profiles(
 
 @router.get("/profiles/{retailer}", response_model=Profile)
 async def get_profile(retailer: str, behind: Behind, caller: ReadsProfiles) -> dict[str, Any]:
-    """One retailer's profile."""
-    found = await behind.profile.GetProfile(pb.GetProfileRequest(retailer=retailer))
-    return profile_view(found.profile)
+    """One retailer's profile; an account manager gets those of his own retailers."""
+    return await _own(behind, caller, retailer)
 
 
 @router.get("/profiles/{retailer}/explain", response_model=ProfileExplanation)
 async def explain_profile(retailer: str, behind: Behind, caller: ReadsProfiles) -> dict[str, Any]:
     """Why the profile says what it says."""
+    await _own(behind, caller, retailer)
     found = await behind.profile.ExplainProfile(pb.ExplainProfileRequest(retailer=retailer))
     return {
         "explanations": [
@@ -76,8 +77,10 @@ async def explain_profile(retailer: str, behind: Behind, caller: ReadsProfiles) 
     }
 
 
-@router.put("/profiles/{retailer}/key-flag", response_model=Profile)
-async def set_key_flag(retailer: str, flag: KeyFlag, behind: Behind, caller: WritesProfiles) -> dict[str, Any]:
+@router.put("/profiles/{retailer}/key-flag", response_model=Profile, openapi_extra=bodies.described(KeyFlag))
+async def set_key_flag(
+    retailer: str, behind: Behind, caller: WritesProfiles, flag: Annotated[KeyFlag, Depends(bodies.of(KeyFlag))]
+) -> dict[str, Any]:
     """Marks a key customer by hand, with a reason, or hands the question back to the score."""
     if flag.is_key is not None and not flag.reason.strip():
         problem = Problem("/reason", "required", "say why; the reason is kept and shown")
@@ -85,6 +88,18 @@ async def set_key_flag(retailer: str, flag: KeyFlag, behind: Behind, caller: Wri
     found = await behind.profile.SetKeyFlag(
         pb.SetKeyFlagRequest(retailer=retailer, is_key=flag.is_key, reason=flag.reason, set_by=caller.subject)
     )
+    return profile_view(found.profile)
+
+
+async def _own(behind: Behind, caller: Caller, retailer: str) -> dict[str, Any]:
+    # What others have gets the same answer as what is not there: it is not to be guessed.
+    missing = NotFound("there is no profile of this retailer", code="profile_not_found")
+    try:
+        found = await behind.profile.GetProfile(pb.GetProfileRequest(retailer=retailer))
+    except NotFound:
+        raise missing from None
+    if caller.sees_only_own and found.profile.account_manager != caller.subject:
+        raise missing
     return profile_view(found.profile)
 
 

@@ -30,7 +30,7 @@ async def get_kind(kind: str, behind: Behind, caller: ReadsRecords) -> dict[str,
     for each in found.kinds:
         if each.name == kind:
             return kind_view(each)
-    raise NotFound(f"there is no kind {kind}; GET /api/v1/kinds lists them", code="unknown_kind")
+    raise NotFound("there is no such kind; GET /api/v1/kinds lists them", code="unknown_kind")
 
 
 @router.get("/quarantine", response_model=Page[QuarantineItem])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Depends, Header, Query
 
 from chassis.errors import NotFound
+from gateway import bodies
 from gateway.auth import AnswersRecommendations, Caller, ReadsRecommendations
 from gateway.clients import Behind
 from gateway.routes.profiles import own
@@ -54,12 +55,16 @@ async def get_recommendation(recommendation_id: str, behind: Behind, caller: Rea
     return await _own(behind, caller, recommendation_id)
 
 
-@router.post("/recommendations/{recommendation_id}/feedback", response_model=Recommendation)
+@router.post(
+    "/recommendations/{recommendation_id}/feedback",
+    response_model=Recommendation,
+    openapi_extra=bodies.described(Feedback),
+)
 async def give_feedback(
     recommendation_id: str,
-    feedback: Feedback,
     behind: Behind,
     caller: AnswersRecommendations,
+    feedback: Annotated[Feedback, Depends(bodies.of(Feedback))],
     idempotency_key: Annotated[str, Header(max_length=200)] = "",
 ) -> dict[str, Any]:
     """Accepts, rejects, completes or reopens a recommendation."""
@@ -78,9 +83,12 @@ async def give_feedback(
 
 
 async def _own(behind: Behind, caller: Caller, recommendation_id: str) -> dict[str, Any]:
-    found = await behind.recommend.GetRecommendation(pb.GetRecommendationRequest(id=recommendation_id))
-    view = recommendation_view(found.recommendation)
-    if caller.sees_only_own and view["account_manager"] != caller.subject:
-        # The same answer as for one that is not there: what others have is not to be guessed.
-        raise NotFound(f"there is no recommendation {recommendation_id}", code="recommendation_not_found")
-    return view
+    # What others have gets the same answer as what is not there: it is not to be guessed.
+    missing = NotFound("there is no such recommendation", code="recommendation_not_found")
+    try:
+        found = await behind.recommend.GetRecommendation(pb.GetRecommendationRequest(id=recommendation_id))
+    except NotFound:
+        raise missing from None
+    if caller.sees_only_own and found.recommendation.account_manager != caller.subject:
+        raise missing
+    return recommendation_view(found.recommendation)

@@ -10,13 +10,14 @@ from datetime import date
 from typing import Annotated, Any
 
 import polars as pl
+import polars.selectors as cs
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from chassis.errors import Invalid, Problem
+from chassis.errors import Invalid, NotFound, Problem
 from gateway.auth import ReadsRecords, WritesRecords
-from gateway.bodies import read_body
 from gateway.clients import Behind, Services
+from gateway.limits import Intake
 from gateway.schemas import Page, PageWithTotal, Receipt, RecordStatistics
 from gateway.views import receipt_view
 from marketwin.ingest.v1 import service_pb2 as pb
@@ -24,6 +25,8 @@ from marketwin.ingest.v1 import service_pb2 as pb
 router = APIRouter(tags=["records"])
 
 CSV_PAGE = 5000
+FORMULA = r"^([=+\-@\t\r\n＝＋－＠])"
+FILE_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 CSV = "text/csv"
 BODY_TYPES = (
     "application/json",
@@ -31,6 +34,7 @@ BODY_TYPES = (
     CSV,
     "application/vnd.apache.arrow.stream",
 )
+ALSO_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {"schema": {"type": "string"}}}}}
 RECORD_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -85,21 +89,22 @@ async def push_records(
     idempotency_key: Annotated[str, Header(max_length=200)] = "",
 ) -> dict[str, Any]:
     """Takes in records; the receipt is given when they are durable."""
-    body = await read_body(request, request.app.state.settings.max_body_bytes)
-    taken = await behind.ingest.TakeIn(
-        pb.TakeInRequest(
-            kind=kind,
-            source=source,
-            content_type=request.headers.get("content-type", ""),
-            idempotency_key=idempotency_key,
-            body=body,
-            sent_by=caller.subject,
+    intake: Intake = request.app.state.intake
+    async with intake.body(request, request.app.state.settings.max_body_bytes) as body:
+        taken = await behind.ingest.TakeIn(
+            pb.TakeInRequest(
+                kind=kind,
+                source=source,
+                content_type=request.headers.get("content-type", ""),
+                idempotency_key=idempotency_key,
+                body=body,
+                sent_by=caller.subject,
+            )
         )
-    )
     return receipt_view(taken.receipt)
 
 
-@router.get("/records/{kind}", response_model=PageWithTotal[dict[str, Any]])
+@router.get("/records/{kind}", response_model=PageWithTotal[dict[str, Any]], responses=ALSO_CSV)
 async def query_records(
     kind: str,
     behind: Behind,
@@ -114,7 +119,7 @@ async def query_records(
     """Lists records, oldest business date first."""
     wanted = filters.of(kind)
     if format == "csv":
-        return _download(behind, wanted)
+        return await _download(behind, wanted)
     page = await behind.ingest.QueryRecords(
         pb.QueryRecordsRequest(filter=wanted, page_size=limit, cursor=cursor, with_total=with_total)
     )
@@ -134,7 +139,7 @@ async def record_statistics(
     return await _statistics(behind, filters.of(kind), group_by, measure)
 
 
-@router.get("/records/{kind}/{key}", response_model=dict[str, Any])
+@router.get("/records/{kind}/{key:path}", response_model=dict[str, Any])
 async def get_record(kind: str, key: str, behind: Behind, caller: ReadsRecords) -> Response:
     """One record by its business key; the parts of the key are joined by `~`."""
     found = await behind.ingest.GetRecord(pb.GetRecordRequest(kind=kind, key=key))
@@ -144,7 +149,7 @@ async def get_record(kind: str, key: str, behind: Behind, caller: ReadsRecords) 
 ORDER = "commercial_order"
 
 
-@router.get("/orders", response_model=PageWithTotal[dict[str, Any]], tags=["orders"])
+@router.get("/orders", response_model=PageWithTotal[dict[str, Any]], responses=ALSO_CSV, tags=["orders"])
 async def query_orders(  # each is a parameter of the public API
     behind: Behind,
     caller: ReadsRecords,
@@ -169,11 +174,14 @@ async def order_statistics(
     return await _statistics(behind, filters.of(ORDER), group_by, measure)
 
 
-@router.get("/orders/{no}", response_model=Page[dict[str, Any]], tags=["orders"])
-async def get_order(no: str, behind: Behind, caller: ReadsRecords) -> Response:
-    """All lines of one order."""
+@router.get("/orders/{no:path}", response_model=Page[dict[str, Any]], tags=["orders"])
+async def get_order(no: str, behind: Behind, caller: ReadsRecords, cursor: Cursor = "") -> Response:
+    """The lines of one order, 1,000 to a page."""
     wanted = pb.RecordFilter(kind=ORDER, order_no=no)
-    return _page(await behind.ingest.QueryRecords(pb.QueryRecordsRequest(filter=wanted, page_size=1000)))
+    page = await behind.ingest.QueryRecords(pb.QueryRecordsRequest(filter=wanted, page_size=1000, cursor=cursor))
+    if not cursor and _frame(page.arrow_ipc).is_empty():
+        raise NotFound("there is no such order", code="order_not_found")
+    return _page(page)
 
 
 def _page(page: pb.QueryRecordsResponse) -> Response:
@@ -197,32 +205,48 @@ def _rows(arrow_ipc: bytes) -> str:
 
 
 def _printable(frame: pl.DataFrame) -> pl.DataFrame:
+    times = (
+        column.dt.convert_time_zone("UTC") if _has_zone(column) else column for column in frame.select(cs.datetime())
+    )
     return frame.with_columns(
-        pl.col(pl.Decimal).cast(pl.String), pl.col(pl.Datetime).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
+        cs.decimal().cast(pl.String), *(column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ") for column in times)
     )
 
 
-def _download(behind: Services, wanted: pb.RecordFilter) -> Response:
-    name = f"{wanted.kind}.csv"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(_csv_pages(behind, wanted), media_type=f"{CSV}; charset=utf-8", headers=headers)
+def _has_zone(column: pl.Series) -> bool:
+    return isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None
 
 
-async def _csv_pages(behind: Services, wanted: pb.RecordFilter) -> AsyncIterator[str]:
+async def _download(behind: Services, wanted: pb.RecordFilter) -> Response:
+    # The first page is asked for before the answer begins, so that what is wrong is still said as a problem.
+    first = await _csv_page(behind, wanted, "")
+    # Only letters of our own go into a header: the kind is a part of the path that anybody may write.
+    name = "".join(letter for letter in wanted.kind if letter in FILE_LETTERS) or "records"
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return StreamingResponse(_csv(behind, wanted, first), media_type=f"{CSV}; charset=utf-8", headers=headers)
+
+
+async def _csv(behind: Services, wanted: pb.RecordFilter, first: pb.QueryRecordsResponse) -> AsyncIterator[str]:
     # The byte order mark is what makes Excel read Chinese text as UTF-8.
-    cursor, mark, is_first = "", "\ufeff", True
-    while is_first or cursor:
-        page = await behind.ingest.QueryRecords(
-            pb.QueryRecordsRequest(filter=wanted, page_size=CSV_PAGE, cursor=cursor)
-        )
-        frame = _flat(_printable(_frame(page.arrow_ipc)))
-        yield mark + frame.write_csv(include_header=is_first)
-        cursor, mark, is_first = page.next_cursor, "", False
+    yield "\ufeff" + csv_text(_frame(first.arrow_ipc), header=True)
+    cursor = first.next_cursor
+    while cursor:
+        page = await _csv_page(behind, wanted, cursor)
+        yield csv_text(_frame(page.arrow_ipc), header=False)
+        cursor = page.next_cursor
 
 
-def _flat(frame: pl.DataFrame) -> pl.DataFrame:
-    lists = [name for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
-    return frame.with_columns(pl.col(name).list.join(" ") for name in lists)
+async def _csv_page(behind: Services, wanted: pb.RecordFilter, cursor: str) -> pb.QueryRecordsResponse:
+    asked = pb.QueryRecordsRequest(filter=wanted, page_size=CSV_PAGE, cursor=cursor)
+    return await behind.ingest.QueryRecords(asked)
+
+
+def csv_text(frame: pl.DataFrame, *, header: bool) -> str:
+    """Records as CSV. Text that a spreadsheet would run as a formula gets an apostrophe before it, figures do not."""
+    flat = frame.with_columns(cs.list().cast(pl.List(pl.String)).list.join(" "))
+    texts = (cs.string() | cs.categorical() | cs.enum()).cast(pl.String)
+    harmless = flat.with_columns(texts.str.replace(FORMULA, "'$1"))
+    return _printable(harmless).write_csv(include_header=header)
 
 
 async def _statistics(behind: Services, wanted: pb.RecordFilter, group_by: str, measure: str) -> Response:

@@ -10,24 +10,23 @@ from fastapi import APIRouter, Header, Query, Request, Response
 
 from chassis.errors import Conflict, Invalid, Problem
 from gateway.auth import ReadsTwins, WritesTwins
-from gateway.bodies import SMALL_BYTES, read_body
+from gateway.bodies import JSON_TYPE, described, read_object
 from gateway.clients import Behind
-from gateway.schemas import Change, Json, Listing, Page, Twin, TwinModel
+from gateway.schemas import Change, Json, Listing, Page, Twin, TwinBody, TwinModel
 from gateway.views import change_view, model_view, twin_text
 from marketwin.twin.v1 import service_pb2 as pb
 from marketwin.twin.v1 import types_pb2
 
 router = APIRouter(tags=["twins"])
 
-JSON_TYPE = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
-_ETAG = re.compile(r'^(?:W/)?"(\d{1,18})"$')
+MEDIA = (JSON_TYPE, MERGE_PATCH)
+CREATED: dict[int | str, Json] = {201: {"description": "The twin is new", "model": Twin}}
+_ETAG = re.compile(r'(?:W/)?"(\d{1,18})"')
+MAX_REVISION = 2**63 - 1
 
 IfMatch = Annotated[str | None, Header(max_length=64, description='ETag of the revision that is meant, or "*"')]
-IfNoneMatch = Annotated[str | None, Header(max_length=64)]
-PUT_BODY: Json = {
-    "requestBody": {"required": True, "content": {JSON_TYPE: {"schema": {"$ref": "#/components/schemas/TwinBody"}}}}
-}
+IfNoneMatch = Annotated[str | None, Header(max_length=1000, description="ETags that the caller has")]
 PATCH_BODY: Json = {"requestBody": {"required": True, "content": {MERGE_PATCH: {"schema": {"type": "object"}}}}}
 
 
@@ -46,22 +45,22 @@ async def list_twins(
     return Response(f'{{"items":[{texts}],"next_cursor":{following}}}', media_type=JSON_TYPE)
 
 
-@router.get("/twins/{twin_id}", response_model=Twin)
+@router.get("/twins/{twin_id}", response_model=Twin, responses={304: {"description": "The caller has it"}})
 async def get_twin(
     twin_id: str,
     behind: Behind,
     caller: ReadsTwins,
-    revision: Annotated[int | None, Query(ge=1, description="A past revision")] = None,
+    revision: Annotated[int | None, Query(ge=1, le=MAX_REVISION, description="A past revision")] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One twin, now or at a past revision."""
     found = await behind.twin.GetTwin(pb.GetTwinRequest(id=twin_id, revision=revision))
-    if if_none_match == _etag(found.twin):
+    if _is_known(if_none_match, found.twin):
         return Response(status_code=304, headers={"ETag": _etag(found.twin)})
     return _answer(found.twin)
 
 
-@router.put("/twins/{twin_id}", response_model=Twin, openapi_extra=PUT_BODY)
+@router.put("/twins/{twin_id}", response_model=Twin, responses=CREATED, openapi_extra=described(TwinBody))
 async def put_twin(
     twin_id: str,
     request: Request,
@@ -74,7 +73,7 @@ async def put_twin(
     written = await behind.twin.PutTwin(
         pb.PutTwinRequest(
             id=twin_id,
-            body_json=await _text(request),
+            body_json=json.dumps(await read_object(request, *MEDIA), ensure_ascii=False),
             precondition=_precondition(if_match, if_none_match),
             written_by=caller.subject,
         )
@@ -90,7 +89,7 @@ async def patch_twin(
     written = await behind.twin.PatchTwin(
         pb.PatchTwinRequest(
             id=twin_id,
-            patch_json=await _text(request),
+            patch_json=json.dumps(await read_object(request, *MEDIA), ensure_ascii=False),
             precondition=_precondition(if_match, None),
             written_by=caller.subject,
         )
@@ -133,21 +132,14 @@ def _etag(twin: types_pb2.Twin) -> str:
     return f'"{twin.revision}"'
 
 
+def _is_known(if_none_match: str | None, twin: types_pb2.Twin) -> bool:
+    """RFC 9110 section 13.1.2: weak comparison with each of a list, or `*` for any."""
+    given = (if_none_match or "").strip()
+    return given == "*" or str(twin.revision) in _ETAG.findall(given)
+
+
 def _answer(twin: types_pb2.Twin, status: int = 200) -> Response:
     return Response(twin_text(twin), status, {"ETag": _etag(twin)}, JSON_TYPE)
-
-
-async def _text(request: Request) -> str:
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media not in (JSON_TYPE, MERGE_PATCH):
-        problem = Problem("/header/content-type", "unsupported_type", f"send {JSON_TYPE} or {MERGE_PATCH}")
-        raise Invalid("the content type is not JSON", code="unsupported_type", errors=[problem])
-    body = await read_body(request, SMALL_BYTES)
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        problem = Problem("", "malformed_json", "must be UTF-8")
-        raise Invalid("the body is not UTF-8", errors=[problem]) from None
 
 
 def _precondition(if_match: str | None, if_none_match: str | None) -> pb.Precondition:
@@ -158,8 +150,12 @@ def _precondition(if_match: str | None, if_none_match: str | None) -> pb.Precond
         raise Conflict("a write must say which revision it means", code="precondition_required", errors=[problem])
     if if_match.strip() == "*":
         return pb.Precondition(must_exist=True)
-    etag = _ETAG.match(if_match.strip())
+    etag = _ETAG.fullmatch(if_match.strip())
     if etag is None:
         problem = Problem("/header/if-match", "bad_etag", 'an ETag is a revision in quotes, e.g. "7"')
         raise Invalid("the If-Match header cannot be read", errors=[problem])
-    return pb.Precondition(revision=int(etag.group(1)) or 1)
+    revision = int(etag.group(1))
+    if revision == 0:
+        # To the service 0 means that the twin must not exist; no twin ever had this ETag.
+        raise Conflict("no twin is at revision 0; read it again", code="precondition_failed")
+    return pb.Precondition(revision=revision)
