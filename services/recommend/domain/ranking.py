@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -39,11 +40,13 @@ def rank_products(
     rules: RankingRules,
     *,
     excluded: frozenset[str] = frozenset(),
+    avoided: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Rank products for every retailer of one market.
 
     `retailers` has `retailer_code, gets_new` (false: only products it buys already); `purchases` what they bought, as
-    for `fit_market`. `excluded` products (such as those that left the market) appear nowhere. `next_order` lists hold
+    for `fit_market`. `excluded` products (such as those that left the market) appear nowhere, the pairs of `avoided`
+    (`retailer_code, sku_code`) not for their retailer. `next_order` lists hold
     products the retailer has bought, `new` lists only others. Sorted by retailer, mode, rank; see `RANKED`.
     """
     columns = model.rows
@@ -53,22 +56,41 @@ def rank_products(
     is_excluded = np.isin(np.array(model.sku_codes, dtype=object), np.array(sorted(excluded), dtype=object))
     if not model.sku_codes or retailers.is_empty():
         return pl.DataFrame(schema=RANKED)
-    parts = [_rank_chunk(chunk, placed, model, rules, is_excluded) for chunk in retailers.iter_slices(CHUNK_RETAILERS)]
+    barred = pl.DataFrame(schema=_PAIRS) if avoided is None else avoided.select(list(_PAIRS))
+    barred = barred.filter(pl.col("sku_code").is_in(list(columns))).with_columns(
+        item=pl.col("sku_code").replace_strict(columns, return_dtype=pl.Int64)
+    )
+    shared = _Shared(placed, barred, is_excluded, model, rules)
+    parts = [_rank_chunk(chunk, shared) for chunk in retailers.iter_slices(CHUNK_RETAILERS)]
     return pl.concat(parts).sort("retailer_code", "mode", "rank")
 
 
-def _rank_chunk(
-    chunk: pl.DataFrame, placed: pl.DataFrame, model: MarketModel, rules: RankingRules, is_excluded: Bools
-) -> pl.DataFrame:
-    mine = placed.join(chunk.select("retailer_code").with_row_index("retailer"), on="retailer_code")
+_PAIRS = {"retailer_code": pl.String, "sku_code": pl.String}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    placed: pl.DataFrame
+    barred: pl.DataFrame
+    is_excluded: Bools
+    model: MarketModel
+    rules: RankingRules
+
+
+def _rank_chunk(chunk: pl.DataFrame, shared: _Shared) -> pl.DataFrame:
+    model, rules = shared.model, shared.rules
+    mine = shared.placed.join(chunk.select("retailer_code").with_row_index("retailer"), on="retailer_code")
     shape = (chunk.height, len(model.sku_codes))
     evidences = _evidences(mine, model, rules, shape)
     is_bought = np.zeros(shape, dtype=np.bool_)
     is_bought[mine["retailer"].to_numpy(), mine["item"].to_numpy()] = True
+    barred = shared.barred.join(chunk.select("retailer_code").with_row_index("retailer"), on="retailer_code")
+    is_free = np.broadcast_to(~shared.is_excluded, shape).copy()
+    is_free[barred["retailer"].to_numpy(), barred["item"].to_numpy()] = False
     gets_new = chunk["gets_new"].to_numpy().astype(np.bool_)
     allowed = {
-        "next_order": is_bought & ~is_excluded,
-        "new": ~is_bought & ~is_excluded & gets_new[:, None],
+        "next_order": is_bought & is_free,
+        "new": ~is_bought & is_free & gets_new[:, None],
     }
     lists = [
         frame

@@ -155,7 +155,7 @@ def _popular(ranked: pl.DataFrame, model: MarketModel, rules: RankingRules) -> p
         {"sku_code": model.sku_codes, "recent": model.recent_buyers, "popularity": model.popularity},
         schema_overrides={"sku_code": pl.String},
     )
-    rows = ranked.filter(pl.col("mode") == "new").join(counted, on="sku_code").filter(pl.col("recent") > 1)
+    rows = ranked.filter(pl.col("mode") == "new").join(counted, on="sku_code").filter(pl.col("recent") > 0)
     share = rules.popularity_share / (1 + rules.popularity_share)
     return _reason(
         rows,
@@ -227,7 +227,7 @@ def _reason(
         code=code,
         text_zh=zh,
         text_en=en,
-        evidence_json=pl.struct(**dict(evidence)).struct.json_encode(),
+        evidence_json=pl.struct(*[value.alias(name) for name, value in evidence.items()]).struct.json_encode(),
     )
 
 

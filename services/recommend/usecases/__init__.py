@@ -1,0 +1,1 @@
+"""What the recommend service can do: taking in, ranking, answering, delivering."""
