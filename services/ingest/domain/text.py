@@ -29,14 +29,17 @@ _END = r"($|[^0-9A-Za-z])"
 LONE_PHONE = rf"{_EDGE}(?:(?:\+|00)?86{_GAP})?{PHONE}{_END}"
 LONE_ID = rf"{_EDGE}{ID_NUMBER}{_END}"
 LONE = rf"{LONE_PHONE}|{LONE_ID}"
-CODE_IS_PHONE = r"^(?:(?:\+|00)?86-?)?1[3-9][0-9]{9}$"
+CODE_IS_PHONE = r"^(?:(?:\+|00)?86[\s\-\.]?)?1[\s\-\.]?[3-9](?:[\s\-\.]?[0-9]){9}$"
 _ANY_PHONE = re.compile(PHONE)
 _ANY_ID = re.compile(ID_NUMBER)
 MASK = "***"
 
-CONTROL = r"[\x00-\x1f\x7f\x{feff}\x{200b}]+"
+# 01 stands for a nested value (decode.body.NESTED) and stays until its record is refused.
+CONTROL = r"[\x00\x02-\x1f\x7f\x{feff}\x{200b}]+"
 NEEDS_TIDY = r"^\s|\s$|^$|[\x00-\x1f\x7f\x{feff}\x{200b}]"
 _FIRST_PLAIN, _LAST_PLAIN = 0x21, 0x7E
+_NO_BYTES = np.zeros(0, dtype=np.uint8)
+_ALPHANUMERIC = np.array([chr(byte).isascii() and chr(byte).isalnum() for byte in range(256)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Shape:
 
     is_plain: bool
     """Printable ASCII without blanks, and no empty text: nothing to tidy."""
+    is_alphanumeric: bool
+    """Nothing but ASCII letters and digits."""
     lengths: npt.NDArray[np.int64]
     """Bytes of each value, 0 for null."""
 
@@ -57,15 +62,15 @@ def shape(values: pl.Series) -> Shape:
     """The shape of a text column, in microseconds per thousand values."""
     size = len(values)
     if values.null_count() == size:
-        return Shape(is_plain=True, lengths=np.zeros(size, dtype=np.int64))
+        return Shape(is_plain=True, is_alphanumeric=True, lengths=np.zeros(size, dtype=np.int64))
     array = values.to_arrow()
     _, offsets_buffer, data_buffer = array.buffers()
     offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[array.offset : array.offset + size + 1]
     lengths = np.diff(offsets)
-    data = np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]] if data_buffer else np.zeros(0)
+    data = np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]] if data_buffer else _NO_BYTES
     has_empty = int((lengths == 0).sum()) > values.null_count()
     in_range = bool(data.size == 0 or (data.min() >= _FIRST_PLAIN and data.max() <= _LAST_PLAIN))
-    return Shape(is_plain=in_range and not has_empty, lengths=lengths)
+    return Shape(in_range and not has_empty, bool(_ALPHANUMERIC[data].all()), lengths)
 
 
 def tidy(values: pl.Series, *, widths: bool) -> pl.Series:

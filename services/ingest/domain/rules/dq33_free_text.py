@@ -6,12 +6,13 @@ import numpy as np
 import polars as pl
 
 from services.ingest.domain import text
-from services.ingest.domain.batch import Batch, Severity, choose
+from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.fields import Field, FieldType
 from services.ingest.domain.rule import Rule
 
-# Lengths of 138..., 86138..., +86138..., 86-138..., 0086138..., +86-138... and 0086-138...
-PHONE_LENGTHS = (11, 13, 14, 15, 16)
+SHORTEST_PHONE = 11
+# 138..., 86138... and 0086138...
+UNBROKEN_LENGTHS = (11, 13, 15)
 
 
 def check(batch: Batch) -> None:
@@ -29,13 +30,21 @@ def check(batch: Batch) -> None:
 
 
 def _hide_phones(batch: Batch, field: Field, values: pl.Series) -> None:
-    if not np.isin(text.shape(values).lengths, PHONE_LENGTHS).any():
+    """A code may be a key, so a mask would make strangers equal: a token keeps them apart and stays joinable."""
+    shape = text.shape(values)
+    if shape.longest < SHORTEST_PHONE:
         return
-    phones = values.str.contains(text.CODE_IS_PHONE).fill_null(value=False).to_numpy()
-    if phones.any():
-        numbers = values.str.slice(-11)
-        batch.put(field.name, choose(phones, batch.door.tokens.tokens(numbers), values))
-        batch.mend("DQ-33", field.name, phones, None, "the code is a phone number; a token replaces it")
+    if shape.is_alphanumeric and not np.isin(shape.lengths, UNBROKEN_LENGTHS).any():
+        return
+    hits = values.str.contains(text.CODE_IS_PHONE if shape.is_alphanumeric else text.LONE).fill_null(value=False)
+    if not hits.any():
+        return
+    digits = values.str.replace_all(r"[^0-9]", "").str.slice(-SHORTEST_PHONE)
+    alone = values.str.contains(text.CODE_IS_PHONE).fill_null(value=False)
+    hidden = batch.door.tokens.tokens(digits.zip_with(alone, values))
+    batch.put(field.name, hidden.zip_with(hits, values))
+    message = "the code holds a phone or ID number; a token replaces it"
+    batch.mend("DQ-33", field.name, hits.to_numpy(), None, message)
 
 
 RULE = Rule(
