@@ -13,6 +13,7 @@ from nats.js.manager import JetStreamManager
 
 from chassis.errors import Unavailable
 from deploy.clients import Clients
+from deploy.tasks import Stuck
 from marketwin.forecast.v1.service_pb2 import CountForecastsRequest, GetTrainingRequest, TrainRequest
 from marketwin.ingest.v1.service_pb2 import GetQualityRequest
 from marketwin.recommend.v1.service_pb2 import CountRecommendationsRequest
@@ -24,10 +25,6 @@ STUCK_SECONDS = 120.0
 CARDS_SECONDS = 20.0
 
 Report = Callable[[float, float], None]
-
-
-class Stuck(RuntimeError):
-    """A follower makes no progress."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,7 @@ from rich.markup import escape
 from chassis.errors import ChassisError
 from demo.packs import LoadFailed, open_pack
 from deploy import run_file
-from deploy.catch_up import Stuck
 from deploy.children import ChildFailed
-from deploy.clients import clients
 from deploy.environment import (
     ROOT,
     Layout,
@@ -42,12 +40,10 @@ from deploy.environment import (
     standin_wecom,
 )
 from deploy.folder import AlreadyRunning, FolderLock
-from deploy.market import fill, play
 from deploy.progress import bar
 from deploy.servers import Servers, servers
 from deploy.stack import Stack, Workplace, stack
-from deploy.summary import Doors, look, show
-from deploy.tasks import watched
+from deploy.tasks import Stuck, watched
 from deploy.terminal import own_foreground, silence
 
 EXPECTED = (ChildFailed, AlreadyRunning, WeComWrong, Stuck, LoadFailed, ChassisError, OSError)
@@ -117,11 +113,7 @@ async def _story(options: argparse.Namespace, home: Path, where: Workplace, cons
             wecom_page = await _start_all(layout, infrastructure, running, where, console)
             pids = infrastructure.pids | running.pids
             run_file.write(home, run_file.RunFile(layout.gateway_url, pids, str(data), wecom_page))
-            async with clients(layout.address) as calls:
-                await fill(layout, infrastructure.nats_url, os.environ, calls, console)
-                summary = await look(calls)
-            doors = Doors(layout.gateway_url, layout.sign_in_link, wecom_page)
-            show(console, summary, doors, seconds=time.monotonic() - began)
+            await _fill_and_sum_up(layout, infrastructure.nats_url, console, wecom_page, began)
             if not options.once:
                 await _stay(layout, console)
 
@@ -141,7 +133,24 @@ async def _start_all(
     return layout.standin_url if standin else None
 
 
+async def _fill_and_sum_up(
+    layout: Layout, nats_url: str, console: Console, wecom_page: str | None, began: float
+) -> None:
+    # Imported here: what they bring along would delay the start of everything by a second.
+    from deploy.clients import clients
+    from deploy.market import fill
+    from deploy.summary import Doors, look, show
+
+    async with clients(layout.address) as calls:
+        await fill(layout, nats_url, os.environ, calls, console)
+        summary = await look(calls)
+    doors = Doors(layout.gateway_url, layout.sign_in_link, wecom_page)
+    show(console, summary, doors, seconds=time.monotonic() - began)
+
+
 async def _stay(layout: Layout, console: Console) -> None:
+    from deploy.market import play
+
     console.print("replaying the last weeks of the pack as live input; Ctrl-C stops everything")
     await play(layout, os.environ)
     console.print("the replay has reached the end of the pack; the stack stays up")

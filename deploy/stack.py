@@ -18,7 +18,6 @@ from pathlib import Path
 import httpx
 import psutil
 
-from chassis.rpc import is_serving
 from deploy.children import Child, spawn
 from deploy.tasks import first_failure, uninterrupted
 
@@ -114,6 +113,9 @@ def serves_grpc(port: int) -> Probe:
     """Ready when the child itself listens on the port and the standard health protocol says SERVING."""
 
     async def is_ready(child: Child) -> bool:
+        # While the children start there is time for it; before, everybody would wait.
+        from chassis.rpc import is_serving
+
         return _listens(child.pid, port) and await is_serving(f"127.0.0.1:{port}", timeout_s=1.0)
 
     return is_ready

@@ -13,6 +13,10 @@ T = TypeVar("T")
 CAUSE_SECONDS = 1.0
 
 
+class Stuck(RuntimeError):
+    """What is waited for makes no progress."""
+
+
 @contextlib.asynccontextmanager
 async def watched(watch: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """Run the block while `watch` runs. When `watch` fails, the block ends with what it says.

