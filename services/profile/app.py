@@ -28,8 +28,6 @@ from services.profile.wire import ProfileWriter
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 IDLE_S = 0.5
-BULK_PAUSE = 3.0  # a bulk round may take a quarter of the time
-MOST_PAUSE_S = 10.0
 log = structlog.get_logger()
 
 
@@ -70,23 +68,22 @@ async def app(settings: ProfileSettings) -> AsyncIterator[Running]:
 
 async def keep_renewed(renewer: Renewer, store: PostgresStore, settings: ProfileSettings) -> None:
     """Profiles anew for ever: single changes at once, bulk changes gathered, yardsticks when things are quiet."""
-    last_change = last_yardstick = time.monotonic()
+    last_bulk = last_yardstick = time.monotonic()
     while True:
         store.stale.clear()
-        done = await renewer.renew_stale()
         now = time.monotonic()
+        takes_all = now - store.heard_at >= settings.gather_s or now - last_bulk >= settings.gather_at_most_s
+        done = await renewer.renew_stale(at_most=None if takes_all else settings.live_retailers)
+        if takes_all:
+            last_bulk = time.monotonic()
         if done.stale:
-            last_change = now
             log.info("profile.renewed", stale=done.stale, changed=done.changed, seconds=round(done.seconds, 3))
-        if now - last_change >= settings.quiet_s or now - last_yardstick >= settings.overdue_s:
+        elif now - store.heard_at >= settings.quiet_s or now - last_yardstick >= settings.overdue_s:
             last_yardstick = now
             taken = await renewer.renew_markets()
             if taken.changed:
                 log.info("profile.yardsticks_taken", changed=taken.changed, seconds=round(taken.seconds, 3))
-        if done.stale > settings.live_retailers:
-            await asyncio.sleep(min(max(settings.gather_s, BULK_PAUSE * done.seconds), MOST_PAUSE_S))
-        else:
-            await _woken(store.stale)
+        await _woken(store.stale)
 
 
 async def _woken(event: asyncio.Event) -> None:

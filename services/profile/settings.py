@@ -36,7 +36,9 @@ class ProfileSettings(ServiceSettings):
     live_retailers: Annotated[int, Field(ge=1)] = 50
     """Up to so many changed retailers are profiled at once; more are gathered first."""
     gather_s: Annotated[float, Field(ge=0)] = 1.0
-    """How long a bulk change is gathered at least."""
+    """A bulk change is profiled when no record has come for so long."""
+    gather_at_most_s: Annotated[float, Field(ge=0)] = 60.0
+    """After which time it is profiled even if records keep coming."""
     quiet_s: Annotated[float, Field(ge=0)] = 2.0
     """How long nothing may have changed before a market's yardstick is taken anew."""
     overdue_s: Annotated[float, Field(ge=0)] = 30.0

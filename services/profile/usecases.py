@@ -68,7 +68,7 @@ class RenewalUnit(Protocol):
     """One transaction that profiles anew."""
 
     async def try_lock(self, *, wait: bool = False) -> bool: ...
-    async def take_stale(self) -> pl.DataFrame: ...
+    async def take_stale(self, *, at_most: int | None) -> pl.DataFrame: ...
     async def markets_of(self, retailers: Sequence[str]) -> pl.DataFrame: ...
     async def clocks(self) -> dict[str, Clock]: ...
     async def market_input(self, market: str, cycle: int, retailers: Sequence[str] | None) -> MarketInput: ...
@@ -157,13 +157,13 @@ class Renewer:
     run: Runner
     now: Callable[[], datetime]
 
-    async def renew_stale(self) -> Renewed:
-        """Profiles the retailers that changed, and whole markets where most did."""
+    async def renew_stale(self, *, at_most: int | None = None) -> Renewed:
+        """Profiles the retailers that changed, and whole markets where most did; nothing if more than `at_most` did."""
         started = time.monotonic()
         async with self.store.renewal() as unit:
             if not await unit.try_lock():
                 return Renewed(is_busy=True)
-            stale = await unit.take_stale()
+            stale = await unit.take_stale(at_most=at_most)
             if stale.is_empty():
                 return Renewed()
             clocks = await unit.clocks()

@@ -35,9 +35,9 @@ class RecommendSettings(ServiceSettings):
     """After so many weeks the lists of shops that nothing was heard of are made anew."""
     live_profiles: Annotated[int, Field(ge=1)] = 20
     """A message of up to so many profiles is a live change, a larger one part of a bulk."""
-    quiet_s: Annotated[float, Field(ge=0)] = 1.5
+    quiet_s: Annotated[float, Field(ge=0)] = 2.0
     """How long no profile may have come before a bulk change is ranked."""
-    overdue_s: Annotated[float, Field(ge=0)] = 20.0
+    overdue_s: Annotated[float, Field(ge=0)] = 60.0
     """After which time a bulk change is ranked even if profiles keep coming."""
     cards_per_day: Annotated[int, Field(ge=0)] = 30
     """New cards per account manager and day."""

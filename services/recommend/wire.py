@@ -74,6 +74,16 @@ def made_events(rows: Iterable[Row]) -> list[events_pb2.RecommendationMade]:
     return events if events[0].recommendations else []
 
 
+def events_of_frame(rows: pl.DataFrame) -> list[events_pb2.RecommendationMade]:
+    """Events of a frame whose reasons and limits are JSON text."""
+    parsed = ({**row, **{name: json.loads(row[name]) for name in ("reasons", "limits")}} for row in _named(rows))
+    return made_events(parsed)
+
+
+def _named(rows: pl.DataFrame) -> Iterable[dict[str, Any]]:
+    return rows.iter_rows(named=True)
+
+
 def timestamp(moment: datetime) -> Timestamp:
     stamp = Timestamp()
     stamp.FromDatetime(moment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -30,6 +31,7 @@ class PostgresStore:
         self._relay = relay
         self._writer = writer
         self.stale = asyncio.Event()
+        self.heard_at = time.monotonic()
 
     @asynccontextmanager
     async def intake(self) -> AsyncIterator[Intake]:
@@ -37,6 +39,7 @@ class PostgresStore:
             unit = Intake(session)
             yield unit
         if unit.changed:
+            self.heard_at = time.monotonic()
             self.stale.set()
 
     @asynccontextmanager

@@ -99,9 +99,16 @@ class Renewal:
         taken = await self._session.scalar(sa.text(f"SELECT {name}(hashtext('profile.renewal'))::text"))
         return bool(taken != "false")
 
-    async def take_stale(self) -> pl.DataFrame:
-        """Empties the list of stale retailers and returns it, the newest cause per retailer."""
-        query = sa.delete(STALE).returning(
+    async def take_stale(self, *, at_most: int | None) -> pl.DataFrame:
+        """Empties the list of stale retailers and returns it, the newest cause per retailer.
+
+        A list of more than `at_most` retailers is left as it is.
+        """
+        taken = sa.delete(STALE)
+        if at_most is not None:
+            listed = sa.select(sa.func.count(sa.distinct(STALE.c.retailer_code))).scalar_subquery()
+            taken = taken.where(listed <= at_most)
+        query = taken.returning(
             STALE.c.id, STALE.c.retailer_code, STALE.c.occurred_at, STALE.c.trace_id, STALE.c.traceparent
         )
         rows = (await self._session.execute(query)).all()

@@ -20,8 +20,9 @@ ACCEPTED_CYCLES = 4
 class ListInput:
     """What the lists of some retailers of one market are made from.
 
-    `shops`: retailer_code, adcode, account_manager, license_status, license_valid_to, school_zone, is_key;
-    `purchases` as for `rank_products`; `products`: sku_code, name_zh, name_en, licence_required, status, supply_state;
+    `shops`: retailer_code, name, adcode, account_manager, license_status, license_valid_to, school_zone, is_key;
+    `purchases` as for `rank_products`; `products`: sku_code, name_zh, name_en, base_unit, licence_required, status,
+    supply_state;
     `trends`: retailer_code, sku_code, growth; `avoided`: retailer_code, sku_code that the retailer turned down lately.
     `cycle` is the market's clock, `today` the ISO day of the wall clock, which licences are held against.
     """
@@ -57,12 +58,23 @@ def make_lists(given: ListInput, model: MarketModel, rules: RankingRules) -> pl.
         limited.join(
             target_cycles(given.shops, given.purchases, given.cycle), on="retailer_code", maintain_order="left"
         )
-        .join(given.shops.select("retailer_code", "account_manager"), on="retailer_code", maintain_order="left")
+        .join(
+            given.shops.select("retailer_code", "account_manager", retailer_name="name"),
+            on="retailer_code",
+            maintain_order="left",
+        )
+        .join(
+            given.products.select("sku_code", "name_zh", "name_en", "base_unit"),
+            on="sku_code",
+            how="left",
+            maintain_order="left",
+        )
         .join(_quantities(given.purchases, model), on=["retailer_code", "sku_code"], how="left", maintain_order="left")
         .join(_usual_quantities(model), on="sku_code", how="left", maintain_order="left")
     )
     return (
         placed.with_columns(
+            pl.col("name_zh", "name_en", "base_unit").fill_null(""),
             id=pl.Series(
                 _ids(placed.select("retailer_code", "mode", "sku_code", "cycle").iter_rows()), dtype=pl.String
             ),
@@ -115,10 +127,11 @@ def _usual_quantities(model: MarketModel) -> pl.DataFrame:
 def settled(lists: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
     """Rows of the lists that are new or read differently, with `state` and `revision`.
 
-    `kept` has `id, state, content, revision` of what is kept. A person's answer stays; a withdrawn one comes back.
+    `kept` has `id, state, content, revision, created_at` of what is kept. A person's answer stays; a withdrawn one
+    comes back. `created_at` is null for new ones.
     """
     joined = lists.join(
-        kept.select("id", kept_state="state", kept_content="content", kept_revision="revision"),
+        kept.select("id", "created_at", kept_state="state", kept_content="content", kept_revision="revision"),
         on="id",
         how="left",
         maintain_order="left",
@@ -133,7 +146,7 @@ def settled(lists: pl.DataFrame, kept: pl.DataFrame) -> pl.DataFrame:
 
 
 def ended(lists: pl.DataFrame, kept: pl.DataFrame, targets: pl.DataFrame, purchases: pl.DataFrame) -> pl.DataFrame:
-    """`id, state, revision` of kept recommendations that the new lists leave behind.
+    """`id, retailer_code, state, revision` of kept recommendations that the new lists leave behind.
 
     Shown or accepted and bought since: done. Of an earlier week: expired (accepted ones wait `ACCEPTED_CYCLES`).
     Open ones of this week that the lists no longer hold: withdrawn.
@@ -155,4 +168,4 @@ def ended(lists: pl.DataFrame, kept: pl.DataFrame, targets: pl.DataFrame, purcha
         .when(state == "open")
         .then(pl.lit("withdrawn"))
     )
-    return left.select("id", state=after, revision=pl.col("revision") + 1).drop_nulls("state")
+    return left.select("id", "retailer_code", state=after, revision=pl.col("revision") + 1).drop_nulls("state")

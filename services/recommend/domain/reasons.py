@@ -28,6 +28,9 @@ def with_reasons(
     `names` has `sku_code, name_zh, name_en` for products that sentences mention. A reason's strength is its share of
     the score; a regional trend is named last, since it does not move the score.
     """
+    if ranked.is_empty():
+        # A market whose shops have not ordered yet has no products to look up.
+        return ranked.with_columns(reasons=pl.lit("[]"))
     own = _own_facts(ranked, purchases, model, rules)
     found = pl.concat(
         [

@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import pull_frame, stage_frame, upsert_frame
 from services.recommend.domain.lists import ListInput
-from services.recommend.store.rows import tell_of
+from services.recommend.store.rows import tell_frame
 from services.recommend.store.tables import CARD, DEMAND, PRODUCT, PURCHASE, RECOMMENDATION, SHOP, STALE
 from services.recommend.usecases.ports import Clock
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 SHOPS: Schema = {
     "retailer_code": pl.String,
+    "name": pl.String,
     "adcode": pl.String,
     "account_manager": pl.String,
     "license_status": pl.String,
@@ -38,6 +39,7 @@ PRODUCTS: Schema = {
     "sku_code": pl.String,
     "name_zh": pl.String,
     "name_en": pl.String,
+    "base_unit": pl.String,
     "licence_required": pl.Boolean,
     "status": pl.String,
     "supply_state": pl.String,
@@ -52,6 +54,14 @@ KEPT: Schema = {
     "state": pl.String,
     "content": pl.Int64,
     "revision": pl.Int64,
+    "created_at": pl.Datetime("us", "UTC"),
+}
+_KINDS: dict[type, pl.DataType | type[pl.DataType]] = {
+    sa.Integer: pl.Int64,
+    sa.BigInteger: pl.Int64,
+    sa.Float: pl.Float64,
+    sa.Boolean: pl.Boolean,
+    sa.DateTime: pl.Datetime("us", "UTC"),
 }
 STALE_COLUMNS: Schema = {
     "id": pl.Int64,
@@ -60,8 +70,9 @@ STALE_COLUMNS: Schema = {
     "trace_id": pl.String,
     "traceparent": pl.String,
 }
+_TOLD: Schema = {column.name: _KINDS.get(type(column.type), pl.String) for column in RECOMMENDATION.columns}
 HORIZONS = 4
-_WRITTEN = [column.name for column in RECOMMENDATION.columns if column.name != "created_at"]
+_WRITTEN = [column.name for column in RECOMMENDATION.columns]
 
 
 class Ranking:
@@ -184,37 +195,64 @@ class Ranking:
         )
 
     async def save(self, changed: pl.DataFrame, ended: pl.DataFrame, at: datetime) -> None:
-        """Keeps new and changed recommendations, ends those left behind, and tells of all of them."""
-        if not changed.is_empty():
-            await self._keep(changed.with_columns(changed_at=pl.lit(at)), at)
-        if not ended.is_empty():
-            await stage_frame(self._session, RECOMMENDATION, ended, name="ended")
-            await self._session.execute(
-                sa.text(
-                    f"UPDATE {RECOMMENDATION.fullname} r SET state = e.state, revision = e.revision, changed_at = :at "
-                    "FROM ended e WHERE r.id = e.id AND r.revision = e.revision - 1"
-                ),
-                {"at": at},
-            )
-        ids = [*changed["id"], *ended["id"]]
-        if ids:
-            await tell_of(self._session, ids, dict(changed.select("id", "traceparent").iter_rows()))
-            self.told = True
+        """Keeps new and changed recommendations, ends those left behind, and tells of all of them.
 
-    async def _keep(self, changed: pl.DataFrame, at: datetime) -> None:
+        Both frames have `traceparent`, the trace in which they are told of.
+        """
+        if not changed.is_empty():
+            await self._keep(changed)
+        if not ended.is_empty():
+            await self._end(ended, at)
+        self.told = self.told or changed.height + ended.height > 0
+
+    async def _keep(self, changed: pl.DataFrame) -> None:
         rows = changed.sort("id").select(_WRITTEN)
         await stage_frame(self._session, RECOMMENDATION, rows, name="made")
         columns = ", ".join(_WRITTEN)
-        updates = ", ".join(f"{name} = excluded.{name}" for name in _WRITTEN if name not in ("id", "state", "revision"))
-        # The state is not overwritten: an answer may have come since the lists were made.
+        fixed = ("id", "state", "revision", "created_at")
+        updates = ", ".join(f"{name} = excluded.{name}" for name in _WRITTEN if name not in fixed)
+        # Revision and state of a row move on from what they are now: an answer may have come since the lists were made.
+        moved = await self._session.execute(
+            sa.text(
+                f"INSERT INTO {RECOMMENDATION.fullname} AS r ({columns}) SELECT {columns} FROM made "
+                f"ON CONFLICT (id) DO UPDATE SET {updates}, revision = r.revision + 1, "
+                "state = CASE WHEN r.state = 'withdrawn' THEN excluded.state ELSE r.state END "
+                "RETURNING r.id, r.state, r.revision"
+            )
+        )
+        now = pl.DataFrame(
+            [tuple(row) for row in moved],
+            schema={"id": pl.String, "state": pl.String, "revision": pl.Int64},
+            orient="row",
+        )
+        told = changed.drop("state", "revision").join(now, on="id", maintain_order="left")
+        await tell_frame(self._session, told)
+
+    async def _end(self, ended: pl.DataFrame, at: datetime) -> None:
+        await stage_frame(self._session, RECOMMENDATION, ended.select("id", "state", "revision"), name="ended")
         await self._session.execute(
             sa.text(
-                f"INSERT INTO {RECOMMENDATION.fullname} AS r ({columns}, created_at) SELECT {columns}, :at FROM made "
-                f"ON CONFLICT (id) DO UPDATE SET {updates}, "
-                "state = CASE WHEN r.state = 'withdrawn' THEN excluded.state ELSE r.state END, "
-                "revision = r.revision + 1"
-            ).bindparams(sa.bindparam("at", at, sa.DateTime(timezone=True)))
+                f"UPDATE {RECOMMENDATION.fullname} r SET state = e.state, revision = e.revision, changed_at = :at "
+                "FROM ended e WHERE r.id = e.id AND r.revision = e.revision - 1"
+            ),
+            {"at": at},
         )
+        await tell_frame(self._session, await self._seen(ended))
+
+    async def _seen(self, ended: pl.DataFrame) -> pl.DataFrame:
+        columns = ", ".join(f"r.{name}" for name in _WRITTEN)
+        rows = await pull_frame(
+            self._session,
+            f"""
+            SELECT {columns}, coalesce(s.name, ''), coalesce(p.name_zh, ''), coalesce(p.name_en, ''),
+                   coalesce(p.base_unit, '')
+            FROM {RECOMMENDATION.fullname} r LEFT JOIN {SHOP.fullname} s USING (retailer_code)
+            LEFT JOIN {PRODUCT.fullname} p USING (sku_code) WHERE r.id = ANY($1::text[])
+            """,
+            {**_TOLD, **dict.fromkeys(("retailer_name", "name_zh", "name_en", "base_unit"), pl.String)},
+            ended["id"].to_list(),
+        )
+        return rows.join(ended.select("id", "traceparent"), on="id", maintain_order="left")
 
     async def cards_of(self, retailers: Sequence[str]) -> pl.DataFrame:
         """Recommendation, retailer and cycle of every card of the retailers."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +15,7 @@ from chassis.outbox import tell
 from chassis.telemetry import span
 from services.recommend.store.tables import OUTBOX, PRODUCT, RECOMMENDATION, SHOP
 from services.recommend.usecases.ports import Row
-from services.recommend.wire import made_events
+from services.recommend.wire import events_of_frame, made_events
 
 MAX_TRACES = 20
 
@@ -56,21 +57,17 @@ def seen(row: sa.Row[Any]) -> Row:
     return {**values, **{name: value for name, value in _UNKNOWN.items() if values[name] is None}}
 
 
-async def tell_of(session: AsyncSession, ids: Sequence[str], traceparents: Mapping[str, str]) -> None:
-    """Puts the whole new state of the recommendations into the outbox, each in the trace that caused it.
+async def tell_frame(session: AsyncSession, rows: pl.DataFrame) -> None:
+    """Puts the whole new state of the recommendations into the outbox, each in the trace of its `traceparent`.
 
-    A bulk of many traces is told of without.
+    A bulk of many traces is told of without. JSON columns are text.
     """
-    query = seen_query().where(RECOMMENDATION.c.id == sa.any_(sa.cast(list(ids), sa.ARRAY(sa.Text))))
-    rows = [seen(row) for row in (await session.execute(query)).all()]
-    groups: dict[str, list[Row]] = {}
-    many = len(set(traceparents.values())) > MAX_TRACES
-    for row in rows:
-        groups.setdefault("" if many else traceparents.get(row["id"], ""), []).append(row)
-    for traceparent, members in groups.items():
-        headers = {"traceparent": traceparent} if traceparent else None
-        with span("recommend.tells", headers=headers, recommendations=len(members)):
-            await tell(session, OUTBOX, await in_thread(made_events, members))
+    many = rows["traceparent"].n_unique() > MAX_TRACES
+    grouped = rows.with_columns(traceparent=pl.lit("")) if many else rows
+    for (traceparent,), members in grouped.group_by("traceparent", maintain_order=True):
+        headers = {"traceparent": str(traceparent)} if traceparent else None
+        with span("recommend.tells", headers=headers, recommendations=members.height):
+            await tell(session, OUTBOX, await in_thread(events_of_frame, members))
 
 
 async def move(session: AsyncSession, row: Row, state: str, *, at: datetime, trace_id: str) -> None:

@@ -148,9 +148,11 @@ class Ranker:
         retailers = given.shops["retailer_code"].to_list()
         lists = await self.run(make_lists, given, model, self.settings.ranking)
         kept = await unit.kept(retailers, clock.cycle - KEPT_CYCLES)
-        changed = with_causes(settled(lists, kept), stale).with_columns(model_version=pl.lit(model.version))
+        changed = with_causes(settled(lists, kept), stale).with_columns(
+            pl.col("created_at").fill_null(at), model_version=pl.lit(model.version), changed_at=pl.lit(at)
+        )
         targets = target_cycles(given.shops, given.purchases, clock.cycle)
-        left = ended(lists, kept, targets, given.purchases)
+        left = with_causes(ended(lists, kept, targets, given.purchases), stale)
         await unit.save(changed, left, at)
         if codes is None:
             self.models.ranked_at[market] = clock.cycle
