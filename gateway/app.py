@@ -66,6 +66,7 @@ STOP_GRACE_S = 3
 class Running:
     address: str
     background: Background
+    web: FastAPI
 
 
 def routes() -> FastAPI:
@@ -76,6 +77,7 @@ def routes() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
+        generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,  # the redirect would repeat whatever host the request names
     )
     for router in ROUTERS:
@@ -121,7 +123,7 @@ async def app(settings: GatewaySettings) -> AsyncIterator[Running]:
             web.router.default = Console(settings.console)
         tasks.spawn(web.state.hub.run(log), name="live")
         async with _listening(web, settings, tasks) as address:
-            yield Running(address, tasks)
+            yield Running(address, tasks, web)
 
 
 def _wecom_keys(settings: GatewaySettings) -> CallbackKeys | None:

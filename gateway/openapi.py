@@ -8,7 +8,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 
 from gateway.problems import MEDIA_TYPE, ProblemDocument
 from gateway.schemas import Feedback, Invitation, KeyFlag, TwinBody
@@ -31,9 +30,6 @@ def describe(web: FastAPI) -> None:
 
 
 def _document(web: FastAPI) -> dict[str, Any]:
-    for route in web.routes:
-        if isinstance(route, APIRoute):
-            route.operation_id = route.name
     document = get_openapi(
         title=web.title, version=web.version, description=DESCRIPTION, routes=web.routes, openapi_version="3.1.0"
     )
