@@ -59,7 +59,7 @@ async def app(settings: ForecastSettings) -> AsyncIterator[Running]:
         regions = _regions(settings.regions)
         relay = Relay(db, stream, OUTBOX)
         store = PostgresStore(db, relay, Shelf(settings.models or common.data / "models" / "forecast"), regions)
-        await store.fail_abandoned_trainings()
+        await store.recover()
         pace = Pace()
         how = _forecasting(settings, regions)
         forecaster = Forecaster(store, await _models(store, settings.threads), how, in_thread, utc_now, settings)

@@ -41,7 +41,7 @@ class Regions:
         """`reach` limited to these regions, with each reaching itself at distance 0."""
         asked = adcodes.unique().drop_nulls().rename("adcode").to_frame()
         own = asked.select(ancestor="adcode", adcode="adcode", distance=pl.lit(0, dtype=pl.Int64))
-        return pl.concat([own, self.reach.join(asked, on="adcode", how="semi").select(_REACH)])
+        return pl.concat([own, self.reach.join(asked, on="adcode", how="semi").select(list(_REACH))])
 
     def top_of(self, adcodes: pl.Series) -> pl.DataFrame:
         """adcode, top: the widest region that holds each."""

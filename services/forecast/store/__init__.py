@@ -18,7 +18,7 @@ from chassis.telemetry import span
 from services.forecast.domain.regions import Regions
 from services.forecast.domain.working_set import groups_of, tops_of
 from services.forecast.store import reading, registry, results
-from services.forecast.store.history import HistoryUnit, lock_history
+from services.forecast.store.history import HistoryUnit, Places, lock_history
 from services.forecast.store.shelf import Shelf, code_version
 from services.forecast.store.tables import INBOX, OUTBOX, SCHEMA
 from services.forecast.usecases.ports import AnnualWork, DemandWork, NewModel, Row
@@ -40,15 +40,18 @@ class PostgresStore:
         self._relay = relay
         self._shelf = shelf
         self._regions = regions
+        self._places = Places()
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[HistoryUnit]:
         async with self._db.transaction() as session:
-            yield HistoryUnit(session)
+            unit = HistoryUnit(session, self._places)
+            yield unit
+        unit.committed()
 
     async def demand_work(self, limit: int | None) -> DemandWork:
         async with self._db.transaction() as session:
-            dirty = await reading.dirty_series(session, limit or 0)
+            dirty = await reading.claim_series(session, limit or 0)
             ids = None if limit is None else dirty["series_id"]
             if ids is not None and ids.is_empty():
                 nothing = pl.DataFrame()
@@ -67,13 +70,13 @@ class PostgresStore:
         async with self._db.transaction() as session:
             await lock_history(session)
             await results.save_demand(session, made, made_at)
-            await results.clear_series(session, done)
+            await results.finish_series(session, done)
             await _tell_by_trace(session, made, lambda part: demand_events(part, made_at))
         self._relay.wake()
 
     async def annual_work(self, limit: int | None) -> AnnualWork:
         async with self._db.transaction() as session:
-            dirty = await reading.dirty_units(session, limit or 0)
+            dirty = await reading.claim_units(session, limit or 0)
             if limit is None:
                 units = await reading.all_units(session)
             else:
@@ -112,7 +115,7 @@ class PostgresStore:
             await lock_history(session)
             await results.save_annual(session, made, made_at)
             await results.drop_annual(session, done.join(made, on="unit_id", how="anti"))
-            await results.clear_units(session, done)
+            await results.finish_units(session, done)
             await _tell_by_trace(session, made, lambda part: annual_events(part, made_at))
         self._relay.wake()
 
@@ -136,8 +139,11 @@ class PostgresStore:
         async with self._db.transaction() as session:
             await registry.update_training(session, training_id, **values)
 
-    async def fail_abandoned_trainings(self) -> None:
+    async def recover(self) -> None:
+        """What a stopped process had begun is to be done again."""
         async with self._db.transaction() as session:
+            await lock_history(session)
+            await results.unclaim(session)
             await registry.fail_abandoned(session)
 
     async def adopt(self, models: Sequence[NewModel], now: datetime) -> None:

@@ -23,10 +23,26 @@ _TYPES: dict[type[pl.DataType], str] = {
 
 
 def given(frame: pl.DataFrame) -> tuple[str, dict[str, Any]]:
-    """SQL for a table `given` with the frame's columns, and its parameters."""
-    arrays = [f"CAST(:{name}__ AS {_TYPES[kind.base_type()]}[])" for name, kind in frame.schema.items()]
+    """SQL for a table `given` with the frame's columns, and its parameters.
+
+    Columns travel as array literals: the driver would look at every element of a list several times.
+    """
+    arrays = [f"CAST(CAST(:{name}__ AS text) AS {_TYPES[kind.base_type()]}[])" for name, kind in frame.schema.items()]
     sql = f"unnest({', '.join(arrays)}) AS given({', '.join(frame.columns)})"
-    return sql, {f"{name}__": frame[name].to_list() for name in frame.columns}
+    return sql, {f"{name}__": _literal(frame[name]) for name in frame.columns}
+
+
+def _literal(column: pl.Series) -> str:
+    text = pl.col(column.name)
+    if column.dtype == pl.String:
+        escaped = text.str.replace_all("\\", "\\\\", literal=True).str.replace_all('"', '\\"', literal=True)
+        text = pl.concat_str(pl.lit('"'), escaped, pl.lit('"'))
+    elif isinstance(column.dtype, pl.Datetime):
+        text = text.dt.strftime('"%Y-%m-%d %H:%M:%S%.6f+00"')
+    else:
+        text = text.cast(pl.String)
+    joined: str = column.to_frame().select(text.fill_null("NULL").str.join(",")).item()
+    return f"{{{joined}}}"
 
 
 async def put(session: AsyncSession, statement: str, frame: pl.DataFrame, **parameters: Any) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import polars as pl
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,6 +28,15 @@ SKU = {
     "sticks_per_pack": pl.Int64,
     "packs_per_carton": pl.Int64,
 }
+UNIT = {
+    "unit_id": pl.Int64,
+    "region": pl.String,
+    "sku_code": pl.String,
+    "base_unit": pl.String,
+    "measure": pl.String,
+}
+_PLACE = ["adcode", "sku_code", "measure"]
+_UNIT_PLACE = ["region", "sku_code", "base_unit", "measure"]
 _LINE_COLUMNS = [name for name in LINE if name not in ("key", "market", "pool", "trace_id")]
 
 
@@ -34,11 +45,32 @@ async def lock_history(session: AsyncSession) -> None:
     await session.execute(text(f"SELECT pg_advisory_xact_lock(hashtext('{SCHEMA}.history'))"))
 
 
+@dataclass(slots=True)
+class Places:
+    """Ids of all series and units: they never change, so they are looked up once in the life of a process."""
+
+    series: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SERIES))
+    units: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=UNIT))
+
+    def add(self, series: pl.DataFrame, units: pl.DataFrame) -> None:
+        """Remembers what a transaction has made or found, after it has committed."""
+        self.series = pl.concat([self.series, series]).unique(subset="series_id", keep="last")
+        self.units = pl.concat([self.units, units]).unique(subset="unit_id", keep="last")
+
+
 class HistoryUnit:
     """One transaction on the history."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, places: Places) -> None:
         self._session = session
+        self._places = places
+        self._new_series = pl.DataFrame(schema=SERIES)
+        self._new_units = pl.DataFrame(schema=UNIT)
+
+    def committed(self) -> None:
+        """The transaction is over, and what it made stays."""
+        if self._new_series.height or self._new_units.height:
+            self._places.add(self._new_series, self._new_units)
 
     async def is_new(self, consumer: str, message_id: str) -> bool:
         """Marks a message as handled; False when it had been."""
@@ -103,24 +135,33 @@ class HistoryUnit:
 
         A series belongs to the market and pool in which it was first seen.
         """
-        new = await put(
+        asked = spans.select(list(SERIES)[1:]).unique(subset=_PLACE, maintain_order=True)
+        unknown = asked.join(self._places.series, on=_PLACE, how="anti")
+        if unknown.height:
+            await self._make_series(unknown)
+        known = pl.concat([self._places.series, self._new_series])
+        return asked.select(_PLACE).join(known, on=_PLACE).select(SERIES.keys())
+
+    async def _make_series(self, unknown: pl.DataFrame) -> None:
+        made = await put(
             self._session,
             f"INSERT INTO {SCHEMA}.series (adcode, sku_code, measure, market, pool, is_shadowed, revision, dirty_rank, "
-            "trace_id) SELECT adcode, sku_code, measure, market, pool, false, 0, 0, '' FROM {given} WHERE NOT EXISTS "
-            f"(SELECT FROM {SCHEMA}.series AS s WHERE (s.adcode, s.sku_code, s.measure) = "
-            "(given.adcode, given.sku_code, given.measure))",
-            spans.select(list(SERIES)[1:]).unique(subset=["adcode", "sku_code", "measure"], maintain_order=True),
+            "trace_id) SELECT adcode, sku_code, measure, market, pool, false, 0, 0, '' FROM {given} "
+            "ON CONFLICT (adcode, sku_code, measure) DO NOTHING",
+            unknown,
         )
-        keys = spans.select("adcode", "sku_code", "measure").unique()
-        if new:
-            await self._shadow(keys)
         columns = ", ".join(f"series.{name}" for name in SERIES)
-        return await fetch(
+        self._new_series = await fetch(
             self._session,
             f"SELECT {columns} FROM {{given}} JOIN {SCHEMA}.series USING (adcode, sku_code, measure)",
             SERIES,
-            keys,
+            unknown.select(_PLACE),
         )
+        known = pl.concat([self._places.series, self._new_series])
+        measures = known.join(unknown, on=["adcode", "sku_code"], how="semi")
+        both = measures.group_by("adcode", "sku_code").agg(pl.col("measure").n_unique()).filter(pl.col("measure") > 1)
+        if made and both.height:
+            await self._shadow(both.select("adcode", "sku_code"))
 
     async def _shadow(self, keys: pl.DataFrame) -> None:
         """Sales of a product in a region, once reported, are forecast instead of its orders."""
@@ -138,7 +179,7 @@ class HistoryUnit:
             DELETE FROM {SCHEMA}.demand_forecast USING shadowed
             WHERE demand_forecast.series_id = shadowed.series_id
             """,
-            keys.select("adcode", "sku_code").unique(),
+            keys,
         )
 
     async def add_weeks(self, cells: pl.DataFrame) -> None:
@@ -182,21 +223,12 @@ class HistoryUnit:
         `cells`: region, sku_code, base_unit, measure, grain, reported, starts_on, quantity. `spans`: region,
         base_unit, measure, covered_from, covered_through.
         """
-        units = cells.select("region", "sku_code", "base_unit", "measure").unique()
+        known = await self._units(cells.select(_UNIT_PLACE).unique())
         await put(
             self._session,
-            f"INSERT INTO {SCHEMA}.unit (region, sku_code, base_unit, measure, revision, trace_id) "
-            "SELECT region, sku_code, base_unit, measure, 0, '' FROM {given} WHERE NOT EXISTS "
-            f"(SELECT FROM {SCHEMA}.unit AS u WHERE (u.region, u.sku_code, u.base_unit, u.measure) = "
-            "(given.region, given.sku_code, given.base_unit, given.measure))",
-            units,
-        )
-        await put(
-            self._session,
-            f"INSERT INTO {SCHEMA}.unit_cell AS c SELECT u.unit_id, grain, reported, starts_on, quantity "
-            f"FROM {{given}} JOIN {SCHEMA}.unit AS u USING (region, sku_code, base_unit, measure) "
-            "ON CONFLICT (unit_id, grain, reported, starts_on) DO UPDATE SET quantity = c.quantity + excluded.quantity",
-            cells,
+            f"INSERT INTO {SCHEMA}.unit_cell AS c SELECT * FROM {{given}} ON CONFLICT (unit_id, grain, reported, "
+            "starts_on) DO UPDATE SET quantity = c.quantity + excluded.quantity",
+            cells.join(known, on=_UNIT_PLACE).select("unit_id", "grain", "reported", "starts_on", "quantity"),
         )
         await put(
             self._session,
@@ -207,6 +239,25 @@ class HistoryUnit:
             "OR u.covered_through < given.covered_through)",
             spans,
         )
+
+    async def _units(self, asked: pl.DataFrame) -> pl.DataFrame:
+        unknown = asked.join(self._places.units, on=_UNIT_PLACE, how="anti")
+        if unknown.height:
+            await put(
+                self._session,
+                f"INSERT INTO {SCHEMA}.unit (region, sku_code, base_unit, measure, revision, trace_id) "
+                "SELECT region, sku_code, base_unit, measure, 0, '' FROM {given} "
+                "ON CONFLICT (region, sku_code, base_unit, measure) DO NOTHING",
+                unknown,
+            )
+            self._new_units = await fetch(
+                self._session,
+                f"SELECT u.unit_id, region, sku_code, base_unit, measure FROM {{given}} "
+                f"JOIN {SCHEMA}.unit AS u USING (region, sku_code, base_unit, measure)",
+                UNIT,
+                unknown,
+            )
+        return asked.join(pl.concat([self._places.units, self._new_units]), on=_UNIT_PLACE)
 
     async def save_prices(self, prices: pl.DataFrame) -> None:
         """Replaces the content of price observations; older content than the stored is left."""
@@ -225,7 +276,8 @@ class HistoryUnit:
         await put(
             self._session,
             f"UPDATE {SCHEMA}.series AS s SET dirty_at = clock_timestamp(), dirty_rank = 0, trace_id = given.trace_id "
-            "FROM {given} WHERE s.series_id = given.series_id AND NOT s.is_shadowed",
+            "FROM {given} WHERE s.series_id = given.series_id AND NOT s.is_shadowed "
+            "AND (s.dirty_at IS NULL OR s.dirty_rank > 0)",
             changed,
         )
 
@@ -241,11 +293,13 @@ class HistoryUnit:
 
     async def mark_units(self, changed: pl.DataFrame) -> None:
         """Units (region, sku_code, trace_id) are to be forecast again."""
+        known = pl.concat([self._places.units, self._new_units]).select("unit_id", "region", "sku_code")
+        marked = changed.join(known, on=["region", "sku_code"]).select("unit_id", "trace_id")
         await put(
             self._session,
             f"UPDATE {SCHEMA}.unit AS u SET dirty_at = clock_timestamp(), trace_id = given.trace_id FROM {{given}} "
-            "WHERE (u.region, u.sku_code) = (given.region, given.sku_code)",
-            changed,
+            "WHERE u.unit_id = given.unit_id AND u.dirty_at IS NULL",
+            marked,
         )
 
     async def mark_units_of_skus(self, changed: pl.DataFrame) -> None:
@@ -257,7 +311,7 @@ class HistoryUnit:
             FROM (SELECT DISTINCT ON (region, base_unit, sku_code) region, base_unit, sku_code, given.trace_id
                   FROM {{given}} JOIN {SCHEMA}.unit USING (sku_code)) AS priced
             WHERE u.region = priced.region AND u.base_unit = priced.base_unit
-              AND (u.sku_code = priced.sku_code OR u.sku_code = '')
+              AND (u.sku_code = priced.sku_code OR u.sku_code = '') AND u.dirty_at IS NULL
             """,
             changed,
         )

@@ -12,7 +12,6 @@ from services.forecast.store.tables import SCHEMA
 
 DIRTY: Schema = {
     "series_id": pl.Int64,
-    "dirty_at": pl.Datetime("us", "UTC"),
     "trace_id": pl.String,
     "revision": pl.Int64,
 }
@@ -61,15 +60,24 @@ _COUNTED = f"""
 """
 
 
-async def dirty_series(session: AsyncSession, limit: int) -> pl.DataFrame:
-    """Series to forecast again (columns of DIRTY): changed ones before those of a new week, the newest first."""
-    return await fetch(
-        session,
-        f"SELECT series_id, dirty_at, trace_id, revision FROM {SCHEMA}.series WHERE dirty_at IS NOT NULL "
-        "ORDER BY dirty_rank, dirty_at DESC LIMIT :limit",
-        DIRTY,
-        limit=limit,
-    )
+async def claim_series(session: AsyncSession, limit: int) -> pl.DataFrame:
+    """Series to forecast again (columns of DIRTY): changed ones before those of a new week, the newest first.
+
+    From now on a change marks them anew; what is claimed counts as waiting until its forecast is saved.
+    """
+    return await fetch(session, _claim("series", "dirty_rank, dirty_at DESC"), DIRTY, limit=limit)
+
+
+def _claim(name: str, order: str) -> str:
+    key = f"{name}_id"
+    return f"""
+        WITH chosen AS (
+            SELECT {key} FROM {SCHEMA}.{name} WHERE dirty_at IS NOT NULL ORDER BY {order} LIMIT :limit
+            FOR UPDATE SKIP LOCKED
+        )
+        UPDATE {SCHEMA}.{name} AS t SET dirty_at = NULL, claimed_at = clock_timestamp() FROM chosen
+        WHERE t.{key} = chosen.{key} RETURNING t.{key}, t.trace_id, t.revision
+    """
 
 
 async def series_facts(session: AsyncSession, series_ids: pl.Series | None) -> pl.DataFrame:
@@ -115,16 +123,10 @@ async def totals(session: AsyncSession, members: pl.DataFrame | None) -> pl.Data
     return await pull_frame(session, statement, _TOTALS, *(members[name].to_list() for name in members.columns))
 
 
-async def dirty_units(session: AsyncSession, limit: int) -> pl.DataFrame:
-    """Units to forecast again: unit_id, dirty_at, trace_id, revision."""
+async def claim_units(session: AsyncSession, limit: int) -> pl.DataFrame:
+    """Units to forecast again: unit_id, trace_id, revision; claimed as series are."""
     schema: Schema = {"unit_id": pl.Int64, **{name: kind for name, kind in DIRTY.items() if name != "series_id"}}
-    return await fetch(
-        session,
-        f"SELECT unit_id, dirty_at, trace_id, revision FROM {SCHEMA}.unit WHERE dirty_at IS NOT NULL "
-        "ORDER BY dirty_at LIMIT :limit",
-        schema,
-        limit=limit,
-    )
+    return await fetch(session, _claim("unit", "dirty_at DESC"), schema, limit=limit)
 
 
 async def unit_facts(session: AsyncSession, where: str, frame: pl.DataFrame | None) -> pl.DataFrame:
@@ -232,7 +234,7 @@ async def history_revision(session: AsyncSession) -> int:
 async def has_much_history(session: AsyncSession) -> bool:
     """Whether there are so many weeks or years that training may be worth while."""
     for name in ("week", "unit_cell"):
-        statement = f"SELECT count(*) FROM (SELECT FROM {SCHEMA}.{name} LIMIT {_MUCH}) AS some"
+        statement = f"SELECT count(*) FROM (SELECT FROM {SCHEMA}.{name} LIMIT {_MUCH}) AS first_rows"
         if int((await session.execute(text(statement))).scalar_one()) >= _MUCH:
             return True
     return False

@@ -29,12 +29,13 @@ ANNUAL_SELECT = f"""
     SELECT u.region, u.sku_code, u.base_unit, u.measure, f.*
     FROM {SCHEMA}.annual_forecast AS f JOIN {SCHEMA}.unit AS u USING (unit_id)
 """
+_WAITS = "dirty_at IS NOT NULL OR claimed_at IS NOT NULL"
 Row = dict[str, Any]
 
 
 async def save_demand(session: AsyncSession, made: pl.DataFrame, made_at: datetime) -> None:
     """Replaces the forecasts of series; `made` also has revision and trace_id."""
-    listed = pl.format("{{}}", pl.concat_str(pl.col(QUANTILES).cast(pl.String), separator=","))
+    listed = pl.concat_str(pl.lit("{"), pl.concat_str(pl.col(QUANTILES).cast(pl.String), separator=","), pl.lit("}"))
     frame = made.select(
         *("series_id", "horizon", "period", "value", "method", "model_version", "recent_mean", "revision", "trace_id"),
         quantiles=listed,
@@ -62,26 +63,35 @@ async def drop_annual(session: AsyncSession, units: pl.DataFrame) -> None:
     )
 
 
-async def clear_series(session: AsyncSession, done: pl.DataFrame) -> None:
-    """Series (series_id, dirty_at) are forecast, unless they have changed again; their revision moves on."""
+async def finish_series(session: AsyncSession, done: pl.DataFrame) -> None:
+    """Claimed series (series_id) are forecast; their revision moves on."""
     await put(
         session,
-        f"UPDATE {SCHEMA}.series AS s SET revision = s.revision + 1, "
-        "dirty_at = CASE WHEN s.dirty_at > given.dirty_at THEN s.dirty_at END "
-        "FROM {given} WHERE s.series_id = given.series_id",
-        done.select("series_id", "dirty_at"),
+        f"UPDATE {SCHEMA}.series AS s SET revision = s.revision + 1, claimed_at = NULL FROM {{given}} "
+        "WHERE s.series_id = given.series_id",
+        done.select("series_id"),
     )
 
 
-async def clear_units(session: AsyncSession, done: pl.DataFrame) -> None:
-    """Units (unit_id, dirty_at) are forecast, unless they have changed again; their revision moves on."""
+async def finish_units(session: AsyncSession, done: pl.DataFrame) -> None:
+    """Claimed units (unit_id) are forecast; their revision moves on."""
     await put(
         session,
-        f"UPDATE {SCHEMA}.unit AS u SET revision = u.revision + 1, "
-        "dirty_at = CASE WHEN u.dirty_at > given.dirty_at THEN u.dirty_at END "
-        "FROM {given} WHERE u.unit_id = given.unit_id",
-        done.select("unit_id", "dirty_at"),
+        f"UPDATE {SCHEMA}.unit AS u SET revision = u.revision + 1, claimed_at = NULL FROM {{given}} "
+        "WHERE u.unit_id = given.unit_id",
+        done.select("unit_id"),
     )
+
+
+async def unclaim(session: AsyncSession) -> None:
+    """What was claimed and not saved is to be forecast again."""
+    for name in ("series", "unit"):
+        await session.execute(
+            text(
+                f"UPDATE {SCHEMA}.{name} SET dirty_at = coalesce(dirty_at, claimed_at), claimed_at = NULL "
+                "WHERE claimed_at IS NOT NULL"
+            )
+        )
 
 
 async def mark_everything(session: AsyncSession, trace_id: str) -> None:
@@ -173,8 +183,8 @@ async def count(session: AsyncSession) -> tuple[int, int, int]:
     for statement in (
         f"SELECT count(*) FROM {SCHEMA}.annual_forecast WHERE value IS NOT NULL AND method = 'patent_v1'",
         f"SELECT count(*) FROM {SCHEMA}.demand_forecast",
-        f"SELECT (SELECT count(*) FROM {SCHEMA}.series WHERE dirty_at IS NOT NULL) + "
-        f"(SELECT count(*) FROM {SCHEMA}.unit WHERE dirty_at IS NOT NULL)",
+        f"SELECT (SELECT count(*) FROM {SCHEMA}.series WHERE {_WAITS}) + "
+        f"(SELECT count(*) FROM {SCHEMA}.unit WHERE {_WAITS})",
     ):
         numbers.append(int((await session.execute(text(statement))).scalar_one()))
     return numbers[0], numbers[1], numbers[2]

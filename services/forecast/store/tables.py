@@ -58,13 +58,14 @@ class MarketRow(Base, table=True):
 
 
 class SeriesRow(Base, table=True):
-    """A product in a region, by measure; `dirty_at` is when it last changed without a new forecast since."""
+    """A product in a region, by measure; it waits for a forecast since `dirty_at`, one is made since `claimed_at`."""
 
     __tablename__ = "series"
     __table_args__ = (
         sa.UniqueConstraint("adcode", "sku_code", "measure"),
         sa.Index("series_market", "market", "pool"),
         sa.Index("series_dirty", "dirty_rank", "dirty_at", postgresql_where=sa.text("dirty_at IS NOT NULL")),
+        sa.Index("series_claimed", "claimed_at", postgresql_where=sa.text("claimed_at IS NOT NULL")),
     )
 
     series_id: int = _numbered()
@@ -76,6 +77,7 @@ class SeriesRow(Base, table=True):
     is_shadowed: bool = False
     revision: int = Field(default=0, sa_type=sa.BigInteger)
     dirty_at: datetime | None = _time(default=None)
+    claimed_at: datetime | None = _time(default=None)
     dirty_rank: int = Field(default=0, sa_type=sa.SmallInteger)
     trace_id: str = ""
 
@@ -128,6 +130,7 @@ class UnitRow(Base, table=True):
     __table_args__ = (
         sa.UniqueConstraint("region", "sku_code", "base_unit", "measure"),
         sa.Index("unit_dirty", "dirty_at", postgresql_where=sa.text("dirty_at IS NOT NULL")),
+        sa.Index("unit_claimed", "claimed_at", postgresql_where=sa.text("claimed_at IS NOT NULL")),
         sa.Index("unit_sku", "sku_code"),
     )
 
@@ -140,6 +143,7 @@ class UnitRow(Base, table=True):
     covered_through: date | None = None
     revision: int = Field(default=0, sa_type=sa.BigInteger)
     dirty_at: datetime | None = _time(default=None)
+    claimed_at: datetime | None = _time(default=None)
     trace_id: str = ""
 
 

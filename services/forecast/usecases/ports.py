@@ -35,7 +35,7 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class DemandWork:
-    """Series to forecast and what they need; `dirty` is series_id, dirty_at, trace_id, revision."""
+    """Series to forecast and what they need; `dirty` is series_id, trace_id, revision."""
 
     dirty: pl.DataFrame
     series: pl.DataFrame

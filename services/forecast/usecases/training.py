@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import polars as pl
 
 from chassis.errors import NotFound
 from services.forecast.domain.annual import backtest as annual_backtest
@@ -17,6 +19,9 @@ from services.forecast.domain.demand.training import TrainedDemand
 from services.forecast.domain.working_set import annual_panel, complete_weeks, demand_panel, price_inputs
 from services.forecast.usecases.forecasting import Forecasting
 from services.forecast.usecases.ports import AnnualWork, DemandWork, Heavy, Models, NewModel, Now, Row, Store
+
+_TWO_YEARS_DAYS = 724
+"""Two years, less the days by which weeks and months differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +95,16 @@ def train_weeks(work: DemandWork, how: Training) -> TrainedDemand | None:
 def train_years(work: AnnualWork, how: Training) -> TrainedAnnual:
     """The annual models; by drift alone while there are too few years."""
     forecasting = how.forecasting
+    work = with_two_years(work)
     prices = price_inputs(work.units, work.observations, work.guides, work.volumes, forecasting.regions)
     panel = annual_panel(work.units, work.cells, prices, work.tops, pool_spring=forecasting.pool_spring_months)
     return annual_backtest.train(panel, threads=how.threads)
+
+
+def with_two_years(work: AnnualWork) -> AnnualWork:
+    """The units from which something about years can be learnt; the others only take memory."""
+    span = pl.col("covered_through") - pl.col("covered_from")
+    return replace(work, units=work.units.filter(span >= pl.duration(days=_TWO_YEARS_DAYS)))
 
 
 def _demand_model(trained: TrainedDemand) -> NewModel:

@@ -7,10 +7,10 @@ price. The source gives wa = 0.2, wb = 0.3, wc = 0.5, the older year more; `pate
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import nnls
 
 from services.forecast.domain.market_calendar import Floats
 
@@ -69,11 +69,24 @@ def fitted(inputs: Floats, coefficient: Floats, actual: Floats) -> Method | None
     if usable.sum() < 30:
         return None
     relative = inputs[usable] * (coefficient[usable] / actual[usable])[:, None]
-    # A heavy row asks for a sum of one; what is left of the difference is scaled away.
-    heavy = 100.0 * np.sqrt(len(relative))
-    solution, _ = nnls(np.vstack([relative, np.full(3, heavy)]), np.append(np.ones(len(relative)), heavy))
-    weights = solution / solution.sum()
-    return Method("fitted", (float(weights[0]), float(weights[1]), float(weights[2])))
+    candidates = [
+        _least_squares(relative, list(support)) for size in (1, 2, 3) for support in combinations(range(3), size)
+    ]
+    best = min((w for w in candidates if w.min() >= 0), key=lambda w: float(((relative @ w - 1) ** 2).sum()))
+    return Method("fitted", (float(best[0]), float(best[1]), float(best[2])))
+
+
+def _least_squares(relative: Floats, support: list[int]) -> Floats:
+    """Weights with sum 1 on `support` (others zero, signs free) that bring `relative @ weights` closest to 1.
+
+    The first weight is 1 minus the others, which leaves an ordinary least-squares problem.
+    """
+    first, others = relative[:, support[0]], relative[:, support[1:]]
+    solution, *_ = np.linalg.lstsq(others - first[:, None], 1 - first, rcond=None)
+    weights = np.zeros(relative.shape[1])
+    weights[support[1:]] = solution
+    weights[support[0]] = 1 - solution.sum()
+    return weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def features(panel: AnnualPanel, cases: Cases) -> Floats:
 
 def _past_cases(panel: AnnualPanel, until: int, seed: int) -> Cases:
     """All years before `until` at every month (year-only units: at their beginning), a sample when there are many."""
-    monthly = np.asarray(np.isfinite(panel.months).all(axis=2))
+    monthly = panel.monthly
     yearly = np.isfinite(panel.years)
     now, before = yearly[:, 1:until], yearly[:, : until - 1]
     unit, column = np.nonzero(now & before)
@@ -172,11 +172,10 @@ def _shown(panel: AnnualPanel, cases: Cases) -> Floats:
 
 
 def _sum_months(panel: AnnualPanel, cases: Cases, back: int, *, first: bool) -> Floats:
-    column = cases.column - back
-    months = panel.months[cases.unit, np.clip(column, 0, panel.months.shape[1] - 1)]
+    months = panel.months_of(cases.unit, cases.column - back)
     wanted = np.arange(12)[None, :] < cases.elapsed[:, None]
-    total = np.where(wanted if first else ~wanted, months, 0.0).sum(axis=1)
-    return np.where(column >= 0, total, np.nan)
+    total: Floats = np.where(wanted if first else ~wanted, months, 0.0).sum(axis=1)
+    return total
 
 
 def _year(panel: AnnualPanel, cases: Cases, back: int) -> Floats:

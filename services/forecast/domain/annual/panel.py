@@ -11,6 +11,7 @@ from services.forecast.domain.market_calendar import Days, Floats
 
 Ints = npt.NDArray[np.int64]
 
+_MONTHLY_YEARS = 10
 _TOLERANCE = np.timedelta64(3, "D")
 """A month is covered when at most so many days at its end (or its start) are not: weeks do not end with months."""
 
@@ -21,7 +22,8 @@ class AnnualPanel:
 
     `units`: unit_id, region, sku_code (empty: all), base_unit, top (row of the country's unit), pools_spring.
     `first_year` is the year of column 0; the last column is the newest forecast year. `years` (units, years) is NaN
-    where a year is not fully known; `months` (units, years, 12) where a month is not. `column` is the forecast year
+    where a year is not fully known; `months` (units, last years, 12) where a month is not: column 0 of `months` is the
+    year of column `months_from`, because months are kept for the last ten years only. `column` is the forecast year
     of each unit as a column, `elapsed` its complete months so far. `coefficient` (units, years) is what k would have
     been in each year, NaN where there is no price.
     """
@@ -30,6 +32,7 @@ class AnnualPanel:
     first_year: int
     years: Floats
     months: Floats
+    months_from: int
     column: Ints
     elapsed: Ints
     top: Ints
@@ -38,7 +41,7 @@ class AnnualPanel:
     def before(self, column: int) -> Self:
         """What was known when the year of `column` began: that year and later ones are forgotten."""
         years, months = self.years.copy(), self.months.copy()
-        years[:, column:], months[:, column:] = np.nan, np.nan
+        years[:, column:], months[:, max(column - self.months_from, 0) :] = np.nan, np.nan
         coefficient = self.coefficient.copy()
         coefficient[:, column + 1 :] = np.nan
         return type(self)(
@@ -46,6 +49,7 @@ class AnnualPanel:
             self.first_year,
             years,
             months,
+            self.months_from,
             np.full_like(self.column, column),
             np.zeros_like(self.elapsed),
             self.top,
@@ -58,7 +62,21 @@ class AnnualPanel:
 
     def months_at(self, back: int) -> Floats:
         """Each unit's 12 months `back` years before its forecast year."""
-        return _at(self.months, self.column - back)
+        return _at(self.months, self.column - back - self.months_from)
+
+    def months_of(self, unit: Ints, column: Ints) -> Floats:
+        """The 12 months (rows, 12) of units in years given as columns; NaN outside the kept years."""
+        place = column - self.months_from
+        inside = (place >= 0) & (place < self.months.shape[1])
+        months = self.months[unit, np.clip(place, 0, self.months.shape[1] - 1)]
+        return np.where(inside[:, None], months, np.nan)
+
+    @property
+    def monthly(self) -> npt.NDArray[np.bool_]:
+        """(units, years): whether all months of a year are known."""
+        known = np.zeros(self.years.shape, dtype=bool)
+        known[:, self.months_from :] = np.isfinite(self.months).all(axis=2)
+        return known
 
 
 def build_annual_panel(units: pl.DataFrame, cells: pl.DataFrame, coefficients: pl.DataFrame) -> AnnualPanel:
@@ -75,9 +93,11 @@ def build_annual_panel(units: pl.DataFrame, cells: pl.DataFrame, coefficients: p
     first = min([int(year.min(initial=9999)) - 3, *cells.select(pl.col("starts_on").dt.year().min()).to_series()])
     width = int(year.max(initial=first)) - first + 1
     placed = cells.join(units.select("unit_id", "row"), on="unit_id")
-    months = _months(placed, units, first, width)
+    months_from = max(0, width - _MONTHLY_YEARS)
+    months = _months(placed, units, first + months_from, width - months_from)
     reported = _years(placed.filter(pl.col("grain") == "year"), units.height, first, width)
-    summed = months.sum(axis=2)
+    summed = np.full_like(reported, np.nan)
+    summed[:, months_from:] = months.sum(axis=2)
     years = np.where(np.isfinite(reported), reported, summed)
     years[years <= 0] = np.nan
     position = dict(zip(units["unit_id"].to_list(), range(units.height), strict=True))
@@ -87,7 +107,7 @@ def build_annual_panel(units: pl.DataFrame, cells: pl.DataFrame, coefficients: p
     inside = rates.filter(pl.col("year").is_between(first, first + width - 1))
     coefficient[inside["row"].to_numpy(), inside["year"].to_numpy() - first] = inside["coefficient"].to_numpy()
     facts = units.select("unit_id", "region", "sku_code", "base_unit", "pools_spring")
-    return AnnualPanel(facts, first, years, months, year - first, elapsed, top, coefficient)
+    return AnnualPanel(facts, first, years, months, months_from, year - first, elapsed, top, coefficient)
 
 
 def forecast_years(units: pl.DataFrame) -> pl.DataFrame:

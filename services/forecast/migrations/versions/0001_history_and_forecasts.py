@@ -18,8 +18,9 @@ TABLES = (
     *("annual_forecast", "model", "backtest", "training", "history", "inbox", "outbox"),
 )
 DIRTY = sa.text("dirty_at IS NOT NULL")
+CLAIMED = sa.text("claimed_at IS NOT NULL")
 
-Columns = list[sa.Column[object]]
+Columns = list[sa.Column[Any]]
 
 
 def _columns(kind: type[TypeEngine[Any]] | TypeEngine[Any], *names: str, key: bool = False) -> Columns:
@@ -39,7 +40,8 @@ def _numbered(name: str) -> Columns:
 
 
 def _dirty() -> Columns:
-    return [*_columns(sa.BigInteger(), "revision"), sa.Column("dirty_at", sa.DateTime(timezone=True))]
+    marks: Columns = [sa.Column(name, sa.DateTime(timezone=True)) for name in ("dirty_at", "claimed_at")]
+    return [*_columns(sa.BigInteger(), "revision"), *marks]
 
 
 def _create(name: str, *columns: Columns, unique: tuple[str, ...] = ()) -> None:
@@ -97,6 +99,7 @@ def _sums() -> None:
         unique=("adcode", "sku_code", "measure"),
     )
     op.create_index("series_market", "series", ["market", "pool"], schema=SCHEMA)
+    op.create_index("series_claimed", "series", ["claimed_at"], schema=SCHEMA, postgresql_where=CLAIMED)
     op.create_index("series_dirty", "series", ["dirty_rank", "dirty_at"], schema=SCHEMA, postgresql_where=DIRTY)
     _create(
         "week",
@@ -121,6 +124,7 @@ def _sums() -> None:
         unique=("region", "sku_code", "base_unit", "measure"),
     )
     op.create_index("unit_dirty", "unit", ["dirty_at"], schema=SCHEMA, postgresql_where=DIRTY)
+    op.create_index("unit_claimed", "unit", ["claimed_at"], schema=SCHEMA, postgresql_where=CLAIMED)
     op.create_index("unit_sku", "unit", ["sku_code"], schema=SCHEMA)
     _create(
         "unit_cell",
