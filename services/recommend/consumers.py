@@ -9,7 +9,7 @@ from marketwin.profile.v1 import events_pb2 as profile_events
 from marketwin.twin.v1 import events_pb2 as twin_events
 from services.recommend.usecases.ports import Cause, Store
 from services.recommend.usecases.taking import take_in_demand, take_in_products, take_in_profiles
-from services.recommend.wire import demand_columns, product_columns, purchase_columns, shop_columns
+from services.recommend.wire import demand_columns, product_columns, profile_columns
 
 PROFILES = "recommend-profiles"
 PRODUCTS = "recommend-products"
@@ -22,12 +22,13 @@ async def hear_profiles(bus: Bus, store: Store, *, live_profiles: int) -> None:
 
     async def handle(message: Message) -> None:
         profiles = profile_events.ProfileChanged.FromString(message.data).profiles
+        shops, purchases = profile_columns(profiles)
         await take_in_profiles(
             store,
             consumer=PROFILES,
             message_id=message.message_id,
-            shops=shop_columns(profiles),
-            purchases=purchase_columns(profiles),
+            shops=shops,
+            purchases=purchases,
             cause=_cause(is_live=len(profiles) <= live_profiles),
         )
 

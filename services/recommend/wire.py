@@ -90,8 +90,21 @@ def timestamp(moment: datetime) -> Timestamp:
     return stamp
 
 
-def shop_columns(profiles: Sequence[profile_types.Profile]) -> pl.DataFrame:
-    """Profiles as rows of the shop table."""
+def profile_columns(profiles: Sequence[profile_types.Profile]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Profiles as rows of the shop table and of the purchase table; the latter with the profile's `revision`."""
+    shops, purchases = _shops(profiles), _purchases(profiles)
+    bought = pl.struct(pl.all().exclude("retailer_code", "revision")).hash()
+    signed = (
+        purchases.select("retailer_code", "revision", row=bought)
+        .group_by("retailer_code", "revision")
+        .agg(signature=pl.col("row").sum())
+    )
+    joined = shops.join(signed, on=["retailer_code", "revision"], how="left", maintain_order="left")
+    content = pl.struct(*[name for name in shops.columns if name not in ("revision", "cycle")], "signature").hash()
+    return joined.with_columns(content=content.reinterpret(signed=True)).drop("signature"), purchases
+
+
+def _shops(profiles: Sequence[profile_types.Profile]) -> pl.DataFrame:
     same = ("revision", "name", "market", "adcode", "account_manager", "license_status", "license_valid_to")
     return pl.DataFrame(
         {
@@ -99,12 +112,11 @@ def shop_columns(profiles: Sequence[profile_types.Profile]) -> pl.DataFrame:
             **{name: [getattr(each, name) for each in profiles] for name in (*same, "school_zone", "is_key")},
             "cycle": [cycle_of_text(each.cycle) if each.cycle else NO_CYCLE for each in profiles],
         },
-        schema_overrides={"cycle": pl.Int32},
+        schema_overrides={"cycle": pl.Int32, "revision": pl.Int64},
     )
 
 
-def purchase_columns(profiles: Sequence[profile_types.Profile]) -> pl.DataFrame:
-    """The purchases of all profiles as rows of the purchase table, with the profile's `revision`."""
+def _purchases(profiles: Sequence[profile_types.Profile]) -> pl.DataFrame:
     weeks: dict[str, int] = {}
 
     def week(text: str) -> int:

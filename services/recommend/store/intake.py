@@ -12,7 +12,8 @@ from services.recommend.store.tables import DEMAND, INBOX, PRODUCT, PURCHASE, RE
 from services.recommend.usecases.ports import Cause
 
 _NEWER = f"""
-SELECT s.retailer_code FROM shops_in s LEFT JOIN {SHOP.fullname} kept USING (retailer_code)
+SELECT s.retailer_code, kept.content IS NOT DISTINCT FROM s.content
+FROM shops_in s LEFT JOIN {SHOP.fullname} kept USING (retailer_code)
 WHERE kept.revision IS NULL OR s.revision > kept.revision
 """
 _CONCERNED = f"""
@@ -35,13 +36,16 @@ class Intake:
         return await is_new(self._session, INBOX, consumer, message_id)
 
     async def take_shops(self, shops: pl.DataFrame, purchases: pl.DataFrame, cause: Cause) -> None:
-        """Keeps newer revisions; their purchases replace the earlier ones as a whole."""
+        """Keeps newer revisions; their purchases replace the earlier ones as a whole.
+
+        A shop for which only the clock moved on is not ranked anew.
+        """
         newest = shops.sort("revision").unique("retailer_code", keep="last", maintain_order=True)
         await stage_frame(self._session, SHOP, newest, name="shops_in")
-        newer = list((await self._session.execute(sa.text(_NEWER))).scalars().all())
+        newer = {code: is_same for code, is_same in await self._session.execute(sa.text(_NEWER))}
         if not newer:
             return
-        codes = pl.DataFrame({"retailer_code": newer}, schema={"retailer_code": pl.String})
+        codes = pl.DataFrame({"retailer_code": list(newer)}, schema={"retailer_code": pl.String})
         await upsert_frame(
             self._session,
             SHOP,
@@ -49,15 +53,17 @@ class Intake:
             key=["retailer_code"],
             where="excluded.revision > shop.revision",
         )
-        gone = PURCHASE.c.retailer_code == sa.any_(sa.cast(newer, sa.ARRAY(sa.Text)))
+        changed = [code for code, is_same in newer.items() if not is_same]
+        if changed:
+            await self._replace_purchases(purchases, newest, changed)
+            await self._mark_stale(pl.DataFrame({"retailer_code": changed}), cause)
+
+    async def _replace_purchases(self, purchases: pl.DataFrame, shops: pl.DataFrame, codes: list[str]) -> None:
+        gone = PURCHASE.c.retailer_code == sa.any_(sa.cast(codes, sa.ARRAY(sa.Text)))
         await self._session.execute(sa.delete(PURCHASE).where(gone))
-        kept = (
-            purchases.join(newest.select("retailer_code", "revision"), on=["retailer_code", "revision"], how="semi")
-            .join(codes, on="retailer_code", how="semi")
-            .drop("revision")
-        )
-        await copy_frame(self._session, "purchase", kept, schema=SCHEMA)
-        await self._mark_stale(codes, cause)
+        told = shops.filter(pl.col("retailer_code").is_in(codes)).select("retailer_code", "revision")
+        rows = purchases.join(told, on=["retailer_code", "revision"], how="semi").drop("revision")
+        await copy_frame(self._session, "purchase", rows, schema=SCHEMA)
 
     async def take_products(self, products: pl.DataFrame, cause: Cause) -> None:
         newest = products.sort("revision").unique("sku_code", keep="last", maintain_order=True)

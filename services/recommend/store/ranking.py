@@ -90,11 +90,18 @@ class Ranking:
 
     async def take_stale(self, *, live_only: bool) -> pl.DataFrame:
         """Takes the stale retailers off the list, the newest cause each; one live cause makes a retailer live."""
-        query = sa.delete(STALE)
-        if live_only:
-            query = query.where(STALE.c.is_live)
-        returned = query.returning(
-            STALE.c.id, STALE.c.retailer_code, STALE.c.is_live, STALE.c.trace_id, STALE.c.traceparent
+        return await self._take(STALE.c.is_live if live_only else sa.true())
+
+    async def take_stale_of(self, market: str) -> pl.DataFrame:
+        """The same for all stale retailers of one market."""
+        inside = sa.select(SHOP.c.retailer_code).where(SHOP.c.market == market)
+        return await self._take(STALE.c.retailer_code.in_(inside))
+
+    async def _take(self, which: sa.ColumnElement[bool]) -> pl.DataFrame:
+        returned = (
+            sa.delete(STALE)
+            .where(which)
+            .returning(STALE.c.id, STALE.c.retailer_code, STALE.c.is_live, STALE.c.trace_id, STALE.c.traceparent)
         )
         rows = (await self._session.execute(returned)).all()
         frame = pl.DataFrame([tuple(row) for row in rows], schema=STALE_COLUMNS, orient="row")

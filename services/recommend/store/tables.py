@@ -42,6 +42,8 @@ class ShopRow(Base, table=True):
     school_zone: bool
     is_key: bool
     cycle: int
+    content: int = _typed(sa.BigInteger)
+    """Changes when anything does that a list depends on, the clock aside."""
 
 
 class PurchaseRow(Base, table=True):

@@ -105,6 +105,7 @@ class Ranker:
                 market, codes = str(name), group["retailer_code"].to_list()
                 whole = self.models.wants_whole(market, clocks[market], len(codes))
                 if whole:
+                    stale = merged_causes(stale, await unit.take_stale_of(market))
                     await self._learn(unit, market, clocks[market])
                 done = await self._rank(unit, market, clocks[market], None if whole else codes, stale)
                 changed, cards = changed + done[0], cards + done[1]
@@ -193,6 +194,11 @@ def with_causes(rows: pl.DataFrame, stale: pl.DataFrame) -> pl.DataFrame:
     return rows.join(stale, on="retailer_code", how="left", maintain_order="left").with_columns(
         pl.col("trace_id", "traceparent").fill_null(""), pl.col("is_live").fill_null(False)
     )
+
+
+def merged_causes(stale: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
+    """Causes of both, the first ones where a retailer has two."""
+    return pl.concat([stale, more.select(stale.columns)]).unique("retailer_code", keep="first", maintain_order=True)
 
 
 def _no_causes() -> pl.DataFrame:
