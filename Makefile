@@ -8,7 +8,7 @@ CONSOLE_SOURCES := $(shell find $(CONSOLE) -path '*/node_modules' -prune -o -pat
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test token check lint types browser fmt protos lock openapi clean
+.PHONY: help setup run test token check lint types browser fmt protos lock openapi figures clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,7 +25,7 @@ $(VENV)/.ready: requirements.lock requirements-uv.lock pyproject.toml
 	@touch $@
 
 $(CONSOLE)/dist/.ready: $(CONSOLE_SOURCES)
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' || { echo "Marketwin needs Node.js 20 or later" >&2; exit 1; }
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || { echo "Marketwin needs Node.js 20 or later" >&2; exit 1; }
 	@echo "building the console"
 	@cd $(CONSOLE) && npm ci --silent --no-audit --no-fund && npm run --silent build
 	@touch $@
@@ -72,6 +72,9 @@ lock: ## Resolve the dependencies anew
 
 openapi: $(VENV)/.ready ## Write the REST contract to gateway/openapi.json
 	$(BIN)/python -m gateway.openapi > gateway/openapi.json
+
+figures: $(VENV)/.ready ## Time a clean clone to its summary, a warm start, and weigh what runs
+	@exec $(BIN)/python bench/first_run.py $(ARGS)
 
 clean: ## Remove what a run keeps: data, logs, models (not the installation)
 	rm -rf .marketwin
