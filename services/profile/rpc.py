@@ -32,7 +32,7 @@ class ProfileServicer(service_pb2_grpc.ProfileServiceServicer):
 
     async def GetProfile(self, request: pb.GetProfileRequest, context: Any) -> pb.GetProfileResponse:
         row, purchases = await usecases.get_profile(self._store, request.retailer)
-        bought = purchases_by_retailer(purchases).get(request.retailer, ())
+        bought = purchases_by_retailer(purchases).get(request.retailer)
         return pb.GetProfileResponse(profile=self._writer.message(row, bought))
 
     async def ListProfiles(self, request: pb.ListProfilesRequest, context: Any) -> pb.ListProfilesResponse:
@@ -73,5 +73,5 @@ class ProfileServicer(service_pb2_grpc.ProfileServiceServicer):
             set_by=request.set_by,
             why=Cause(trace_id(), carry().get("traceparent", "")),
         )
-        bought = purchases_by_retailer(purchases).get(request.retailer, ())
+        bought = purchases_by_retailer(purchases).get(request.retailer)
         return pb.SetKeyFlagResponse(profile=self._writer.message(row, bought))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from services.profile.domain.cycles import text_of_cycle
 from services.profile.domain.explain import Explanation
 from services.profile.domain.key_customer import PARTS
 from services.profile.domain.outcome import FeatureName
+from services.profile.domain.purchases import SUMMARY_CAP
 
 EVENT_PROFILES = 1000
 EVENT_BYTES = 1_000_000
@@ -46,6 +48,14 @@ GROWTH_NAMES = {number: name for name, number in GROWTH_TYPES.items()}
 Row = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """What a retailer bought: the products told of in full, and the codes of the others."""
+
+    purchases: list[types_pb2.Purchase]
+    other_skus: list[str]
+
+
 class ProfileWriter:
     """Writes profiles under one set of rules."""
 
@@ -53,7 +63,7 @@ class ProfileWriter:
         self._names = names
         self._threshold = threshold
 
-    def message(self, row: Row, purchases: Iterable[types_pb2.Purchase] = ()) -> types_pb2.Profile:
+    def message(self, row: Row, bought: Bought | None = None) -> types_pb2.Profile:
         """One profile; `row` has the columns of the profile table."""
         values = row["features"] if isinstance(row["features"], dict) else json.loads(row["features"])
         return types_pb2.Profile(
@@ -66,7 +76,8 @@ class ProfileWriter:
             key_overridden=row["is_overridden"],
             key_override_reason=row["override_reason"],
             features=[self._feature(each, values.get(each.name), row) for each in self._names],
-            purchases=purchases,
+            purchases=bought.purchases if bought else (),
+            other_skus=bought.other_skus if bought else (),
             occurred_at=timestamp(row["occurred_at"]),
             **{name: row[name] for name in SAME_NAME},
         )
@@ -84,7 +95,7 @@ class ProfileWriter:
         events = [events_pb2.ProfileChanged()]
         size = 0
         for row in profiles.iter_rows(named=True):
-            profile = self.message(row, bought.get(row["retailer_code"], ()))
+            profile = self.message(row, bought.get(row["retailer_code"]))
             length = profile.ByteSize()
             if events[-1].profiles and (size + length > EVENT_BYTES or len(events[-1].profiles) >= EVENT_PROFILES):
                 events.append(events_pb2.ProfileChanged())
@@ -94,9 +105,10 @@ class ProfileWriter:
         return events if events[0].profiles else []
 
 
-def purchases_by_retailer(summary: pl.DataFrame) -> dict[str, list[types_pb2.Purchase]]:
-    """Purchase messages of every retailer, in the order of the summary."""
-    columns = summary.select(
+def purchases_by_retailer(summary: pl.DataFrame) -> dict[str, Bought]:
+    """What every retailer bought, in the order of the summary."""
+    told = summary.filter(pl.col("place") <= SUMMARY_CAP)
+    columns = told.select(
         "retailer_code",
         "sku_code",
         "cycles",
@@ -106,10 +118,10 @@ def purchases_by_retailer(summary: pl.DataFrame) -> dict[str, list[types_pb2.Pur
         pl.col("interval_mean").fill_null(0.0),
         pl.col("amount").fill_null(0.0),
     )
-    weeks = {week: text_of_cycle(week) for name in ("first_cycle", "last_cycle") for week in summary[name].unique()}
-    found: dict[str, list[types_pb2.Purchase]] = {}
+    weeks = {week: text_of_cycle(week) for name in ("first_cycle", "last_cycle") for week in told[name].unique()}
+    found: dict[str, Bought] = {}
     for retailer, sku, cycles, first, last, quantity, interval, amount in columns.iter_rows():
-        found.setdefault(retailer, []).append(
+        found.setdefault(retailer, Bought([], [])).purchases.append(
             types_pb2.Purchase(
                 sku=sku,
                 cycles=cycles,
@@ -120,6 +132,9 @@ def purchases_by_retailer(summary: pl.DataFrame) -> dict[str, list[types_pb2.Pur
                 amount=amount,
             )
         )
+    others = summary.filter(pl.col("place") > SUMMARY_CAP).select("retailer_code", "sku_code")
+    for retailer, sku in others.iter_rows():
+        found[retailer].other_skus.append(sku)
     return found
 
 

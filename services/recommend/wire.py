@@ -111,6 +111,7 @@ def _shops(profiles: Sequence[profile_types.Profile]) -> pl.DataFrame:
             "retailer_code": [each.retailer for each in profiles],
             **{name: [getattr(each, name) for each in profiles] for name in (*same, "school_zone", "is_key")},
             "cycle": [cycle_of_text(each.cycle) if each.cycle else NO_CYCLE for each in profiles],
+            "other_skus": [json.dumps(list(each.other_skus)) for each in profiles],
         },
         schema_overrides={"cycle": pl.Int32, "revision": pl.Int64},
     )

@@ -45,6 +45,7 @@ async def profile(common: CommonSettings) -> AsyncIterator[Stub]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def log(common: CommonSettings) -> AsyncIterator[Bus]:
     async with bus(common.nats_url, "test") as connected:
+        await connected.ensure_stream("ingest")
         yield connected
 
 

@@ -86,6 +86,8 @@ async def recommend(common: CommonSettings, phone: httpx.AsyncClient) -> AsyncIt
 async def log(common: CommonSettings, recommend: Stub) -> AsyncIterator[Bus]:
     """A bus with six shops and their products already told of, all of one quiet manager."""
     async with bus(common.nats_url, "test") as connected:
+        for owner in ("twin", "profile"):
+            await connected.ensure_stream(owner)
         await tell_twins(connected, *[sku_twin(f"S{n}", price_class=1 + n % 3) for n in range(8)])
         baskets = [(0, 1, 2), (0, 1, 3), (0, 1, 4), (1, 2, 5), (0, 2, 3), (0, 1, 2, 3)]
         shops = [

@@ -9,7 +9,7 @@ from services.profile.domain.features import PRICE_CLASSES, bought
 from services.profile.domain.key_customer import PARTS
 from services.profile.domain.peers import Peers
 from services.profile.domain.profiles import Rules, market_features, profiles_of, yardstick
-from services.profile.domain.purchases import SUMMARY_CAP, purchase_summary
+from services.profile.domain.purchases import purchase_summary
 
 LABELS = (
     "growth_type",
@@ -122,7 +122,7 @@ def profile_market(given: MarketInput, peers: Peers | None, rules: Rules) -> Mar
     if not features.is_empty() and (peers is None or given.is_whole):
         peers = yardstick(features, recorded, rules)
     labelled = profiles_of(features, recorded, peers, rules) if peers is not None else None
-    summary = purchase_summary(purchases, clocks, cap=SUMMARY_CAP)
+    summary = purchase_summary(purchases, clocks)
     return MarketOutcome(_told(given, labelled, summary, rules), summary, peers)
 
 

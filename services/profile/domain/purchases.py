@@ -3,14 +3,14 @@
 import polars as pl
 
 SUMMARY_CAP = 200
+"""So many products of a retailer are told of in full, those with the greatest amounts; of the rest only the code."""
 
 
-def purchase_summary(purchases: pl.DataFrame, clocks: pl.DataFrame, *, cap: int = SUMMARY_CAP) -> pl.DataFrame:
-    """Retailer x SKU: cycles bought, last cycle, quantity per cycle bought, interval, amount.
+def purchase_summary(purchases: pl.DataFrame, clocks: pl.DataFrame) -> pl.DataFrame:
+    """Retailer x SKU: cycles bought, first and last cycle, quantity per cycle bought, interval, amount.
 
-    Only the `cap` products with the greatest amount of each retailer are kept; `sku_total` says how many
-    there were. The interval (`interval_mean`, in cycles) is null after a single purchase. Rows are sorted
-    by retailer and falling amount.
+    `place` counts a retailer's products from 1 by falling amount. The interval (`interval_mean`, in cycles) is null
+    after a single purchase. Rows are sorted by retailer and place.
     """
     dated = purchases.join(clocks.select("market", now="cycle"), on="market").filter(pl.col("cycle") <= pl.col("now"))
     return (
@@ -27,8 +27,7 @@ def purchase_summary(purchases: pl.DataFrame, clocks: pl.DataFrame, *, cap: int 
             interval_mean=pl.when(pl.col("cycles") > 1).then(
                 (pl.col("last_cycle") - pl.col("first_cycle")) / (pl.col("cycles") - 1)
             ),
-            sku_total=pl.len().over("retailer_code").cast(pl.Int32),
         )
         .sort("retailer_code", "amount", "sku_code", descending=[False, True, False])
-        .filter(pl.int_range(pl.len()).over("retailer_code") < cap)
+        .with_columns(place=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("retailer_code"))
     )

@@ -23,7 +23,7 @@ class ListInput:
     `shops`: retailer_code, name, adcode, account_manager, license_status, license_valid_to, school_zone, is_key;
     `purchases` as for `rank_products`; `products`: sku_code, name_zh, name_en, base_unit, licence_required, status,
     supply_state;
-    `trends`: retailer_code, sku_code, growth; `avoided`: retailer_code, sku_code that the retailer turned down lately.
+    `trends`: retailer_code, sku_code, growth; `avoided`: retailer_code, sku_code that no list shall hold.
     `cycle` is the market's clock, `today` the ISO day of the wall clock, which licences are held against.
     """
 

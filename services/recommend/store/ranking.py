@@ -181,11 +181,15 @@ class Ranking:
         )
 
     async def _avoided(self, clause: str, argument: object, since: int) -> pl.DataFrame:
+        """What the shops rejected lately, and what they bought of which no more is known than that."""
         return await pull_frame(
             self._session,
-            f"SELECT DISTINCT r.retailer_code, r.sku_code FROM {RECOMMENDATION.fullname} r "
-            f"JOIN {SHOP.fullname} s USING (retailer_code) "
-            f"WHERE r.state = 'rejected' AND r.cycle > {since} AND {clause}",
+            f"""
+            SELECT r.retailer_code, r.sku_code
+            FROM {RECOMMENDATION.fullname} r JOIN {SHOP.fullname} s USING (retailer_code)
+            WHERE r.state = 'rejected' AND r.cycle > {since} AND {clause}
+            UNION SELECT s.retailer_code, jsonb_array_elements_text(s.other_skus) FROM {SHOP.fullname} s WHERE {clause}
+            """,
             AVOIDED,
             argument,
         )

@@ -42,6 +42,8 @@ class ShopRow(Base, table=True):
     school_zone: bool
     is_key: bool
     cycle: int
+    other_skus: list[str] = _typed(JSONB)
+    """Products it bought too, of which no more is known."""
     content: int = _typed(sa.BigInteger)
     """Changes when anything does that a list depends on, the clock aside."""
 

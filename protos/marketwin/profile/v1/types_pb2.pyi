@@ -226,6 +226,7 @@ class Profile(_message.Message):
     TRACE_ID_FIELD_NUMBER: _builtins.int
     STORE_FORMAT_FIELD_NUMBER: _builtins.int
     MARKET_TYPE_FIELD_NUMBER: _builtins.int
+    OTHER_SKUS_FIELD_NUMBER: _builtins.int
     retailer: _builtins.str
     """Retailer code."""
     name: _builtins.str
@@ -284,6 +285,10 @@ class Profile(_message.Message):
     def occurred_at(self) -> _timestamp_pb2.Timestamp:
         """When the newest record behind it occurred."""
 
+    @_builtins.property
+    def other_skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Codes of the SKUs that were bought too but are not among `purchases`."""
+
     def __init__(
         self,
         *,
@@ -312,10 +317,11 @@ class Profile(_message.Message):
         trace_id: _builtins.str = ...,
         store_format: _builtins.str = ...,
         market_type: _builtins.str = ...,
+        other_skus: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_tier_rank", b"_tier_rank", "key_score", b"key_score", "occurred_at", b"occurred_at", "tier_rank", b"tier_rank"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tier_rank", b"_tier_rank", "account_manager", b"account_manager", "adcode", b"adcode", "currency", b"currency", "cycle", b"cycle", "features", b"features", "growth_type", b"growth_type", "is_key", b"is_key", "key_overridden", b"key_overridden", "key_override_reason", b"key_override_reason", "key_score", b"key_score", "license_status", b"license_status", "license_valid_to", b"license_valid_to", "market", b"market", "market_type", b"market_type", "model_version", b"model_version", "name", b"name", "occurred_at", b"occurred_at", "purchases", b"purchases", "retailer", b"retailer", "revision", b"revision", "school_zone", b"school_zone", "store_format", b"store_format", "tier_basis", b"tier_basis", "tier_rank", b"tier_rank", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_tier_rank", b"_tier_rank", "account_manager", b"account_manager", "adcode", b"adcode", "currency", b"currency", "cycle", b"cycle", "features", b"features", "growth_type", b"growth_type", "is_key", b"is_key", "key_overridden", b"key_overridden", "key_override_reason", b"key_override_reason", "key_score", b"key_score", "license_status", b"license_status", "license_valid_to", b"license_valid_to", "market", b"market", "market_type", b"market_type", "model_version", b"model_version", "name", b"name", "occurred_at", b"occurred_at", "other_skus", b"other_skus", "purchases", b"purchases", "retailer", b"retailer", "revision", b"revision", "school_zone", b"school_zone", "store_format", b"store_format", "tier_basis", b"tier_basis", "tier_rank", b"tier_rank", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__tier_rank: _TypeAlias = _typing.Literal["tier_rank"]  # noqa: Y015
     _WhichOneofArgType__tier_rank: _TypeAlias = _typing.Literal["_tier_rank", b"_tier_rank"]  # noqa: Y015

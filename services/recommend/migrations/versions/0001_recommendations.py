@@ -56,6 +56,7 @@ def _copies() -> None:
         *_texts("adcode", "account_manager", "license_status", "license_valid_to"),
         *_flags("school_zone", "is_key"),
         *_integers("cycle"),
+        sa.Column("other_skus", postgresql.JSONB, nullable=False),
         *_bigs("content"),
         schema=SCHEMA,
     )
