@@ -11,15 +11,15 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from services.ingest.domain.columns import Floats, Mask, as_floats, filled
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.fields import Kind
 from services.ingest.domain.regions import Regions
+from services.ingest.domain.text import Shape, shape
 from services.ingest.domain.tokens import TokenKey
-
-Mask = npt.NDArray[np.bool_]
+from services.ingest.domain.units import Packs
 
 TRADE_ZONE = ZoneInfo("Asia/Shanghai")
 EARLIEST = date(2000, 1, 1)
@@ -97,14 +97,22 @@ class Batch:
         self.size = len(lines)
         self.findings: list[Finding] = []
         self.repairs: list[Repair] = []
+        self._shapes: dict[str, tuple[pl.Series, Shape]] = {}
         self.repeated = np.zeros(self.size, dtype=np.bool_)
         """Exact repetitions of an earlier record of the batch."""
-        self.sku: pl.DataFrame | None = None
-        """Master data of each record's product, nulls where it is not known."""
-        self.retailer: pl.DataFrame | None = None
+        self.packs: Packs | None = None
+        """Pack sizes and guide price of each record's product."""
 
     def get(self, name: str) -> pl.Series | None:
         return self.columns.get(name)
+
+    def shape(self, name: str) -> Shape:
+        """The shape of a text column, looked at once."""
+        values = self.columns[name]
+        known = self._shapes.get(name)
+        if known is None or known[0] is not values:
+            known = self._shapes[name] = (values, shape(values))
+        return known[1]
 
     def put(self, name: str, values: pl.Series) -> None:
         self.columns[name] = values.alias(name) if values.name != name else values
@@ -117,7 +125,7 @@ class Batch:
         values = self.columns.get(name)
         return self.nowhere() if values is None else filled(values)
 
-    def numbers(self, name: str) -> npt.NDArray[np.float64] | None:
+    def numbers(self, name: str) -> Floats | None:
         """A numeric column as floats, NaN where empty; None where the field is absent."""
         values = self.columns.get(name)
         return None if values is None else as_floats(values)
@@ -148,26 +156,3 @@ class Batch:
 
     def refused(self) -> Mask:
         return self.worst(Severity.REJECT) | self.worst(Severity.QUARANTINE)
-
-
-def filled(values: pl.Series) -> Mask:
-    """Where a column is not null."""
-    if values.null_count() == 0:
-        return np.ones(len(values), dtype=np.bool_)
-    return values.is_not_null().to_numpy()
-
-
-def as_floats(values: pl.Series) -> npt.NDArray[np.float64]:
-    """A numeric column as floats, NaN for null."""
-    floats: npt.NDArray[np.float64] = values.cast(pl.Float64).to_numpy()
-    return floats
-
-
-def empty(dtype: pl.DataType, size: int) -> pl.Series:
-    """A column of nulls."""
-    return pl.Series("", [None], dtype=dtype).new_from_index(0, size)
-
-
-def choose(mask: Mask, yes: pl.Series, no: pl.Series) -> pl.Series:
-    """`yes` where the mask is true, else `no`."""
-    return yes.zip_with(pl.Series(mask), no)

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from services.ingest.domain import identity
-from services.ingest.domain.batch import Batch, Door, Finding, Mask, Severity, Unit, empty
+from services.ingest.domain.batch import Batch, Door, Finding, Severity, Unit
+from services.ingest.domain.columns import Mask, choose, empty
 from services.ingest.domain.derive import derive
 from services.ingest.domain.fields import UTC_TIME, Kind
 from services.ingest.domain.receipt import Reason, Receipt, Refused, most_frequent_first
@@ -88,20 +89,34 @@ def clean(raw: Raw, kind: Kind, door: Door, stamp: Stamp) -> Cleaned:
 
 def _accepted(batch: Batch, raw: Raw, stamp: Stamp, mask: Mask) -> tuple[pl.DataFrame, int]:
     mended = batch.worst(Severity.REPAIR) | bool(raw.charset_repaired)
-    columns = _envelope(batch, stamp)
-    nothing: dict[pl.DataType, pl.Series] = {}
-    for name, dtype in polars_schema(batch.kind).items():
-        values = columns.get(name, batch.columns.get(name))
-        if values is None:
-            values = nothing.setdefault(dtype, empty(dtype, batch.size))
-        columns[name] = values
-    columns["quality_status"] = pl.Series(np.where(mended, "repaired", "ok"))
+    columns = {**batch.columns, **_envelope(batch, stamp)}
+    columns["quality_status"] = _status(mended)
     columns["quality_rules"] = _rules(batch, raw)
     columns["originals"] = _originals(batch)
-    schema = polars_schema(batch.kind)
-    frame = pl.DataFrame([columns[name].alias(name) for name in schema]).cast(dict(schema.items()))
+    frame = _framed(columns, polars_schema(batch.kind), batch.size)
     repaired = int((mended & mask).sum())
     return (frame if mask.all() else frame.filter(pl.Series(mask))), repaired
+
+
+def _framed(columns: dict[str, pl.Series], schema: dict[str, pl.DataType], size: int) -> pl.DataFrame:
+    """The columns of a schema, in its order and types; those that are absent are null."""
+    nothing: dict[pl.DataType, pl.Series] = {}
+    framed = []
+    for name, dtype in schema.items():
+        values = columns.get(name)
+        if values is None:
+            values = nothing.get(dtype)
+            if values is None:
+                values = nothing[dtype] = empty(dtype, size)
+        elif values.dtype != dtype:
+            values = values.cast(dtype)
+        framed.append(values.alias(name))
+    return pl.DataFrame(framed)
+
+
+def _status(mended: Mask) -> pl.Series:
+    ok, repaired = (pl.Series([word]).new_from_index(0, len(mended)) for word in ("ok", "repaired"))
+    return choose(mended, repaired, ok) if mended.any() else ok
 
 
 def _envelope(batch: Batch, stamp: Stamp) -> dict[str, pl.Series]:

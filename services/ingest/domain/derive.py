@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import polars as pl
 
-from services.ingest.domain.batch import Batch, choose, empty
+from services.ingest.domain.batch import Batch
+from services.ingest.domain.columns import choose, empty, filled
 from services.ingest.domain.fields import UTC_TIME
-from services.ingest.domain.identity import business_keys, payload_hashes
+from services.ingest.domain.identity import identify
 from services.ingest.domain.times import business_days
+
+
+def derive_dates(batch: Batch) -> None:
+    """`occurred_at` and `biz_date`; master data without a time of its own occurred when it arrived."""
+    occurred = batch.get(batch.kind.occurred)
+    if occurred is None:
+        occurred = empty(UTC_TIME, batch.size)
+    if occurred.dtype == pl.Date:
+        local = occurred.cast(pl.Datetime("us")).dt.replace_time_zone(str(batch.door.zone))
+        occurred = local.dt.convert_time_zone("UTC")
+    if occurred.null_count():
+        arrived = pl.Series("now", [batch.door.now]).cast(UTC_TIME).new_from_index(0, batch.size)
+        occurred = choose(filled(occurred), occurred, arrived)
+    batch.put("occurred_at", occurred)
+    if batch.get("biz_date") is None:
+        batch.put("biz_date", business_days(occurred, batch.door.zone))
 
 
 def derive(batch: Batch) -> None:
@@ -15,9 +32,7 @@ def derive(batch: Batch) -> None:
     if batch.kind.name == "commercial_order":
         _demand(batch)
         _cycle(batch)
-    _dates(batch)
-    batch.put("record_key", business_keys(batch))
-    batch.put("payload_hash", payload_hashes(batch))
+    identify(batch)
 
 
 def _demand(batch: Batch) -> None:
@@ -37,19 +52,3 @@ def _cycle(batch: Batch) -> None:
     weeks = times.dt.convert_time_zone(str(batch.door.zone)).dt.strftime("%G-W%V")
     given = batch.get("cycle")
     batch.put("cycle", weeks if given is None else choose(missing, weeks, given))
-
-
-def _dates(batch: Batch) -> None:
-    """`occurred_at` and `biz_date`; master data without a time of its own occurred when it arrived."""
-    occurred = batch.get(batch.kind.occurred)
-    if occurred is None:
-        occurred = empty(UTC_TIME, batch.size)
-    if occurred.dtype == pl.Date:
-        local = occurred.cast(pl.Datetime("us")).dt.replace_time_zone(str(batch.door.zone))
-        occurred = local.dt.convert_time_zone("UTC")
-    if occurred.null_count():
-        arrived = pl.Series("now", [batch.door.now]).cast(UTC_TIME).new_from_index(0, batch.size)
-        occurred = occurred.zip_with(occurred.is_not_null(), arrived)
-    batch.put("occurred_at", occurred)
-    if batch.get("biz_date") is None:
-        batch.put("biz_date", business_days(occurred, batch.door.zone))

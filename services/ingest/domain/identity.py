@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from services.ingest.domain.batch import Batch, empty
+from services.ingest.domain.batch import Batch
+from services.ingest.domain.columns import choose
 from services.ingest.domain.fields import ENRICHED
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -18,7 +19,8 @@ KEY_SEPARATOR = "~"
 PART_BITS = 15
 LINE_CHARS = 4
 MAX_LINES = len(CROCKFORD) ** LINE_CHARS
-_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.6fZ"
+_KEY_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
+_SEPARATOR = "\x1f"
 
 
 def batch_id(source: str, kind: str, told: str) -> str:
@@ -27,7 +29,7 @@ def batch_id(source: str, kind: str, told: str) -> str:
     Its last three characters are zero: they number the messages into which a large body is split.
     """
     digest = hashlib.sha256("\x1f".join((source, kind, told)).encode()).digest()
-    return _ulid(int.from_bytes(digest[:16]) >> PART_BITS << PART_BITS)
+    return _characters(int.from_bytes(digest[:16]) >> PART_BITS << PART_BITS, 26)
 
 
 def part_id(batch: str, part: int) -> str:
@@ -46,59 +48,71 @@ def record_ids(batch: str, at: datetime, lines: pl.Series) -> pl.Series:
     """ULIDs that carry the time of arrival, the batch and the line: the same record of the same batch has one id."""
     milliseconds = int(at.timestamp() * 1000)
     prefix = _characters(milliseconds, 10) + hashlib.sha256(batch.encode()).hexdigest()[:12].upper()
-    suffixes = _line_suffixes(1 << max(10, int(lines.to_numpy().max(initial=0)).bit_length()))
-    return prefix + suffixes.gather(lines)
+    size = 1 << max(10, int(lines.to_numpy().max(initial=0)).bit_length())
+    suffixes = map(_line_suffixes(size).__getitem__, lines.to_list())
+    return pl.Series("record_id", list(map(prefix.__add__, suffixes)), dtype=pl.String)
 
 
 @cache
-def _line_suffixes(size: int) -> pl.Series:
-    return pl.Series("record_id", [_characters(line, LINE_CHARS) for line in range(min(size, MAX_LINES))])
-
-
-def _ulid(value: int) -> str:
-    return _characters(value, 26)
+def _line_suffixes(size: int) -> tuple[str, ...]:
+    return tuple(_characters(line, LINE_CHARS) for line in range(min(size, MAX_LINES)))
 
 
 def _characters(value: int, width: int) -> str:
     return "".join(CROCKFORD[value >> shift & 31] for shift in range(5 * (width - 1), -1, -5))
 
 
-def business_keys(batch: Batch) -> pl.Series:
-    """The business key of each record as text, its parts joined by `~`; missing parts are empty."""
-    parts = [_key_part(batch, name) for name in batch.kind.keys]
-    columns = pl.DataFrame([part.alias(f"part{place}") for place, part in enumerate(parts)])
-    key = pl.concat_str(pl.all(), separator=KEY_SEPARATOR, ignore_nulls=False)
-    return columns.select(key.alias("record_key")).to_series()
+def identify(batch: Batch) -> None:
+    """Puts `record_key`, the business key as text, its parts joined by `~`, and `payload_hash` beside the records.
+
+    The digest covers each record's own fields, without what the door added from master data. It is compared with
+    digests made by other versions of the code, so it is a standard one over plain text: the hash of the column library
+    is not stable between its versions. Empty fields at the end leave no trace, so that a field added to a kind does
+    not change the digests of older records.
+    """
+    keys = [_key_part(batch, name).alias(f"key{place}") for place, name in enumerate(batch.kind.keys)]
+    own = [field.name for field in batch.kind.stored if field.given or field.name not in ENRICHED]
+    parts = [_text(batch.columns[name]) if name in batch.columns else None for name in own]
+    payload = [None if part is None else part.alias(f"own{place}") for place, part in enumerate(parts)]
+    texts = pl.DataFrame([*keys, *(part for part in payload if part is not None)])
+    found = texts.select(
+        pl.concat_str([pl.col(key.name) for key in keys], separator=KEY_SEPARATOR).alias("record_key"),
+        pl.concat_str([_or_nothing(part) for part in payload], separator=_SEPARATOR).alias("payload"),
+    )
+    batch.put("record_key", found.get_column("record_key"))
+    batch.put("payload_hash", _digests(found.get_column("payload").to_list()))
+
+
+def _digests(texts: list[str]) -> pl.Series:
+    digests = [hashlib.blake2b(text.rstrip(_SEPARATOR).encode(), digest_size=16).hexdigest() for text in texts]
+    return pl.Series("payload_hash", digests, dtype=pl.String)
+
+
+def _or_nothing(part: pl.Series | None) -> pl.Expr:
+    if part is None or part.null_count() == len(part):
+        return pl.lit("")
+    return pl.col(part.name).fill_null("") if part.null_count() else pl.col(part.name)
+
+
+def _text(values: pl.Series) -> pl.Series:
+    if isinstance(values.dtype, pl.Datetime):
+        return values.to_physical().cast(pl.String)
+    return values if values.dtype == pl.String else values.cast(pl.String)
 
 
 def _key_part(batch: Batch, name: str) -> pl.Series:
     values = batch.get(name)
     if values is None:
-        return pl.Series(name, [""]).new_from_index(0, batch.size)
-    if isinstance(values.dtype, pl.Datetime):
-        values = values.dt.strftime(_TIME_FORMAT)
-    texts = values.cast(pl.String)
+        return _nothing(batch)
+    texts = values.dt.strftime(_KEY_TIME) if isinstance(values.dtype, pl.Datetime) else _text(values)
     if name in batch.kind.one_of[1:]:
         # The region of a price counts only where no shop is named: a shop that moves keeps its prices.
-        first = batch.present(batch.kind.one_of[0])
-        texts = pl.Series(name, [""]).new_from_index(0, batch.size).zip_with(pl.Series(first), texts)
+        texts = choose(batch.present(batch.kind.one_of[0]), _nothing(batch), texts)
     return texts.fill_null("") if texts.null_count() else texts
 
 
-def payload_hashes(batch: Batch) -> pl.Series:
-    """A digest of each record's own fields, without what the door added from master data.
-
-    It is compared with digests made by other versions of the code, so it is a standard one over plain text: the hash
-    of the column library is not stable between its versions. Empty fields at the end leave no trace, so that a field
-    added to a kind does not change the digests of older records.
-    """
-    nothing = empty(pl.String(), batch.size)
-    names = [field.name for field in batch.kind.stored if field.given or field.name not in ENRICHED]
-    own = pl.DataFrame([batch.columns.get(name, nothing).alias(name) for name in names])
-    text = own.write_csv(include_header=False, datetime_format=_TIME_FORMAT)
-    rows = text.encode().split(b"\n")[: batch.size]
-    digests = [hashlib.blake2b(row.rstrip(b","), digest_size=16).hexdigest() for row in rows]
-    return pl.Series("payload_hash", digests, dtype=pl.String)
+def _nothing(batch: Batch) -> pl.Series:
+    return pl.Series("nothing", [""]).new_from_index(0, batch.size)
 
 
 def same_as_before(*columns: pl.Series) -> npt.NDArray[np.bool_]:

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from services.ingest.domain import text
-from services.ingest.domain.batch import Batch, Finding, Mask, Severity
+from services.ingest.domain.batch import Batch, Finding, Severity
+from services.ingest.domain.columns import Mask
 from services.ingest.domain.fields import FieldType
 from services.ingest.domain.receipt import Reason, Refused
 

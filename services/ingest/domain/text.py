@@ -36,8 +36,15 @@ MASK = "***"
 
 # 01 stands for a nested value (decode.body.NESTED) and stays until its record is refused.
 CONTROL = r"[\x00\x02-\x1f\x7f\x{feff}\x{200b}]+"
-NEEDS_TIDY = r"^\s|\s$|^$|[\x00-\x1f\x7f\x{feff}\x{200b}]"
-_FIRST_PLAIN, _LAST_PLAIN = 0x21, 0x7E
+_FIRST_PLAIN, _LAST_PLAIN, _BLANK = 0x21, 0x7E, 0x20
+_PHONE_DIGITS = 11
+# 138..., 86138... and 0086138...
+_UNBROKEN_LENGTHS = (11, 13, 15)
+_TITLES = ("先生".encode(), "女士".encode())
+# First bytes of ０ to ９, and of the blanks and marks beyond ASCII that `tidy` removes.
+_WIDE_DIGIT = b"\xef\xbc"
+_WIDE_BLANKS = (b"\xe2\x80", *(blank.encode() for blank in "\x85\xa0\u1680\u205f\u3000\ufeff"))
+_DIGITS = np.array([48 <= byte <= 57 for byte in range(256)], dtype=np.int64)
 _NO_BYTES = np.zeros(0, dtype=np.uint8)
 _ALPHANUMERIC = np.array([chr(byte).isascii() and chr(byte).isalnum() for byte in range(256)])
 
@@ -50,6 +57,12 @@ class Shape:
     """Printable ASCII without blanks, and no empty text: nothing to tidy."""
     is_alphanumeric: bool
     """Nothing but ASCII letters and digits."""
+    may_need_tidying: bool
+    """Whether control characters, outer blanks or empty texts are possible."""
+    may_name_persons: bool
+    """Whether a phone number, an ID number, 先生 or 女士 is possible."""
+    may_be_phones: bool
+    """Whether a value is possible that is a phone number, or holds one that stands alone."""
     lengths: npt.NDArray[np.int64]
     """Bytes of each value, 0 for null."""
 
@@ -62,15 +75,51 @@ def shape(values: pl.Series) -> Shape:
     """The shape of a text column, in microseconds per thousand values."""
     size = len(values)
     if values.null_count() == size:
-        return Shape(is_plain=True, is_alphanumeric=True, lengths=np.zeros(size, dtype=np.int64))
+        return Shape(True, True, False, False, False, np.zeros(size, dtype=np.int64))
     array = values.to_arrow()
     _, offsets_buffer, data_buffer = array.buffers()
     offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[array.offset : array.offset + size + 1]
     lengths = np.diff(offsets)
-    data = np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]] if data_buffer else _NO_BYTES
     has_empty = int((lengths == 0).sum()) > values.null_count()
-    in_range = bool(data.size == 0 or (data.min() >= _FIRST_PLAIN and data.max() <= _LAST_PLAIN))
-    return Shape(in_range and not has_empty, bool(_ALPHANUMERIC[data].all()), lengths)
+    data = np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]] if data_buffer else _NO_BYTES
+    if not data.size:
+        return Shape(not has_empty, True, has_empty, False, False, lengths)
+    lowest, highest = data.min(), data.max()
+    is_plain = bool(lowest >= _FIRST_PLAIN and highest <= _LAST_PLAIN and not has_empty)
+    is_alphanumeric = is_plain and bool(_ALPHANUMERIC[data].all())
+    whole = b"" if is_plain else data.tobytes()
+    digits = _digits(data, lengths, offsets - offsets[0])
+    has_long = _WIDE_DIGIT in whole or bool((digits >= _PHONE_DIGITS).any())
+    unbroken = (digits == lengths) & np.isin(lengths, _UNBROKEN_LENGTHS)
+    outer = not is_plain and _has_outer_blanks(data, whole, offsets - offsets[0])
+    return Shape(
+        is_plain,
+        is_alphanumeric,
+        has_empty or outer or bool(lowest < _BLANK) or b"\x7f" in whole,
+        has_long or any(title in whole for title in _TITLES),
+        bool(unbroken.any()) if is_alphanumeric else has_long,
+        lengths,
+    )
+
+
+def _has_outer_blanks(data: npt.NDArray[np.uint8], whole: bytes, offsets: npt.NDArray[np.int64]) -> bool:
+    if any(blank in whole for blank in _WIDE_BLANKS):
+        return True
+    starts, ends = offsets[:-1], offsets[1:] - 1
+    present = starts <= ends
+    outer = np.concatenate([data[starts[present]], data[ends[present]]])
+    return bool((outer == _BLANK).any())
+
+
+def _digits(
+    data: npt.NDArray[np.uint8], lengths: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """ASCII digits in each value, counted only where a value is long enough for a phone number."""
+    if lengths.max() < _PHONE_DIGITS:
+        return np.zeros(lengths.size, dtype=np.int64)
+    counts = np.zeros(data.size + 1, dtype=np.int64)
+    np.cumsum(_DIGITS[data], out=counts[1:])
+    return np.diff(counts[offsets])
 
 
 def tidy(values: pl.Series, *, widths: bool) -> pl.Series:
@@ -99,7 +148,7 @@ def scrub(values: pl.Series) -> pl.Series:
 
 def needs_scrub(values: pl.Series) -> bool:
     """Whether a column holds anything that `scrub` would mask."""
-    return bool(values.str.contains(PERSONAL).any())
+    return shape(values).may_name_persons and bool(values.str.contains(PERSONAL).any())
 
 
 def mask_codes(values: pl.Series) -> pl.Series:

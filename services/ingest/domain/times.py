@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Mask, filled
+from services.ingest.domain.columns import Mask, filled
 from services.ingest.domain.fields import UTC_TIME
 
 _COMMON = "%Y-%m-%dT%H:%M:%SZ"
@@ -40,7 +40,7 @@ def parse_times(values: pl.Series, zone: ZoneInfo, format: str = "") -> Times:
         return Times(values.cast(UTC_TIME), np.zeros(len(values), dtype=np.bool_))
     if format:
         return _formatted(values, zone, format)
-    utc = _utc(_strptime(values, _COMMON))
+    utc = _strptime_zoned(values, _COMMON)
     assumed = np.zeros(len(values), dtype=np.bool_)
     wanted = values.null_count()
     for pattern in _ZONED:
@@ -69,7 +69,8 @@ def parse_days(values: pl.Series, format: str = "") -> pl.Series:
 
 def business_days(utc: pl.Series, zone: ZoneInfo) -> pl.Series:
     """The calendar day of each time in a zone."""
-    return utc.dt.convert_time_zone(str(zone)).dt.date()
+    day = pl.col(utc.name).dt.convert_time_zone(str(zone)).dt.date()
+    return utc.to_frame().select(day).to_series()
 
 
 def _formatted(values: pl.Series, zone: ZoneInfo, format: str) -> Times:
@@ -102,10 +103,6 @@ def _strptime(values: pl.Series, pattern: str) -> pl.Series:
 
 def _strptime_zoned(values: pl.Series, pattern: str) -> pl.Series:
     return values.str.to_datetime(pattern, strict=False, time_unit="us", time_zone="UTC")
-
-
-def _utc(values: pl.Series) -> pl.Series:
-    return values.dt.replace_time_zone("UTC")
 
 
 def _localise(values: pl.Series, zone: ZoneInfo) -> pl.Series:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
+
+from services.ingest.domain.columns import Floats, Mask, as_floats, filled, hits
 
 CARTON = "carton"
 # 件 is left out: a warehouse may mean "piece" by it, so the mapping must say which.
@@ -19,11 +20,8 @@ SPOKEN = {
     "万箱": "wan_case",
     "base": "stick",
 }
-UNITS = ("stick", "pack", "carton", "master_carton", "case", "wan_case")
-MASTERS_PER_CASE = 5
-CASES_PER_WAN = 10_000
-
-Floats = npt.NDArray[np.float64]
+MASTERS_PER_CASE = 5.0
+CASES_PER_WAN = 10_000.0
 
 
 def unit_code(word: str) -> str:
@@ -31,41 +29,58 @@ def unit_code(word: str) -> str:
     return SPOKEN.get(word, word)
 
 
-def base_units(sku: pl.DataFrame, unit: str) -> Floats:
-    """Base units in one `unit` for each record, NaN where the product is unknown or does not have the unit.
+class Packs:
+    """Pack sizes, guide price and currency of each record's product; nothing where the product is not known."""
 
-    A unit that is the product's own `base_unit` (piece, bottle, millilitre) counts 1.
-    """
-    one = np.where(sku.get_column("base_unit").is_null().to_numpy(), np.nan, 1.0)
-    if unit == "stick":
-        return one
-    if unit not in UNITS:
-        own = (sku.get_column("base_unit") == unit).fill_null(value=False).to_numpy()
-        return np.where(own, one, np.nan)
-    factor = _floats(sku, "sticks_per_pack")
-    if unit == "pack":
-        return factor
-    factor = factor * _floats(sku, "packs_per_carton")
-    if unit == CARTON:
-        return factor
-    factor = factor * _floats(sku, "cartons_per_master")
-    if unit == "master_carton":
-        return factor
-    factor = factor * MASTERS_PER_CASE
-    return factor if unit == "case" else factor * CASES_PER_WAN
+    def __init__(self, sku: pl.DataFrame) -> None:
+        self._sku = sku
+        self.known: Mask = filled(sku.get_column("sku_code"))
+        self.currency: pl.Series = sku.get_column("currency")
+        self._factors: dict[str, Floats] = {}
 
+    @property
+    def guides(self) -> Floats:
+        """Guide price per carton, NaN where there is none."""
+        return as_floats(self._sku.get_column("price_guide"))
 
-def base_units_of(sku: pl.DataFrame, units: pl.Series) -> Floats:
-    """Base units in one of each record's own unit."""
-    codes = units.to_list()
-    factors = np.full(len(codes), np.nan)
-    names = np.array(codes, dtype=object)
-    for unit in {code for code in codes if code is not None}:
-        mask = names == unit
-        factors[mask] = base_units(sku, unit)[mask]
-    return factors
+    def factor(self, unit: str) -> Floats:
+        """Base units in one `unit`, NaN where the product is unknown or does not have the unit.
 
+        A unit that is the product's own `base_unit` (piece, bottle, millilitre) counts 1.
+        """
+        found = self._factors.get(unit)
+        if found is None:
+            found = self._factors[unit] = self._computed(unit)
+        return found
 
-def _floats(sku: pl.DataFrame, column: str) -> Floats:
-    values: Floats = sku.get_column(column).cast(pl.Float64).to_numpy()
-    return values
+    def factors(self, units: pl.Series) -> Floats:
+        """Base units in one of each record's own unit."""
+        codes = units.to_list()
+        distinct = set(codes)
+        if len(distinct) == 1 and None not in distinct:
+            return self.factor(codes[0])
+        factors = np.full(len(codes), np.nan)
+        names = np.array(codes, dtype=object)
+        for unit in distinct - {None}:
+            mask = names == unit
+            factors[mask] = self.factor(unit)[mask]
+        return factors
+
+    def _computed(self, unit: str) -> Floats:
+        if unit == "stick":
+            return np.where(self.known, 1.0, np.nan)
+        if unit == "pack":
+            return self._column("sticks_per_pack")
+        if unit == CARTON:
+            return self.factor("pack") * self._column("packs_per_carton")
+        if unit == "master_carton":
+            return self.factor(CARTON) * self._column("cartons_per_master")
+        if unit == "case":
+            return self.factor("master_carton") * MASTERS_PER_CASE
+        if unit == "wan_case":
+            return self.factor("case") * CASES_PER_WAN
+        own = hits(self._sku.get_column("base_unit") == unit)
+        return np.where(own, 1.0, np.nan)
+
+    def _column(self, name: str) -> Floats:
+        return as_floats(self._sku.get_column(name))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from services.ingest.domain.batch import Batch, Mask, Severity
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import Mask
 from services.ingest.domain.rule import Rule
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 from services.ingest.domain import text
-from services.ingest.domain.batch import Batch, Mask, Severity, choose, filled
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import Mask, choose, filled, hits
 from services.ingest.domain.fields import MEASURE, MONEY, Field, FieldType
 from services.ingest.domain.rule import Rule
 from services.ingest.domain.times import parse_days
@@ -57,12 +58,10 @@ def _read_words(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
 
 
 def _read_text(batch: Batch, field: Field, values: pl.Series, *, widths: bool, limit: int) -> pl.Series:
-    shape = text.shape(values)
+    shape = batch.shape(field.name)
     if shape.longest > limit:
         _refuse(batch, field, shape.lengths > limit, f"at most {limit} bytes")
-    if shape.is_plain:
-        return values
-    if not widths and not values.str.contains(text.NEEDS_TIDY).any():
+    if shape.is_plain or not (widths or shape.may_need_tidying):
         return values
     nested = _true(values.str.starts_with(NESTED))
     _refuse(batch, field, nested, "a text was expected, not a list or an object")
@@ -186,7 +185,7 @@ def _refuse(batch: Batch, field: Field, mask: Mask, message: str) -> None:
 
 
 def _true(values: pl.Series) -> Mask:
-    return values.fill_null(value=False).to_numpy()
+    return hits(values)
 
 
 READERS: dict[FieldType, Callable[[Batch, Field, pl.Series], pl.Series]] = {

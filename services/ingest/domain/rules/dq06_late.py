@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity, filled
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import filled
 from services.ingest.domain.rule import Rule
-from services.ingest.domain.times import business_days
 
 PERIODS = {"day": "0d", "week": "6d", "month": "1mo", "year": "1y"}
 
@@ -19,8 +19,6 @@ def check(batch: Batch) -> None:
     if batch.kind.is_master or reference is None:
         return
     days = last_days(batch)
-    if days is None:
-        return
     limit = np.datetime64(reference - timedelta(days=batch.door.late_days))
     late = filled(days) & (days.to_numpy() < limit)
     clock = "the newest of its source" if batch.door.on_data_clock else "today"
@@ -33,19 +31,15 @@ def _reference(batch: Batch) -> date | None:
     return door.newest if door.on_data_clock else door.now.astimezone(door.zone).date()
 
 
-def last_days(batch: Batch) -> pl.Series | None:
+def last_days(batch: Batch) -> pl.Series:
     """The last business day that each record speaks of."""
-    occurred = batch.get(batch.kind.occurred)
-    if occurred is None:
-        return None
-    if occurred.dtype != pl.Date:
-        return business_days(occurred, batch.door.zone)
+    days = batch.columns["biz_date"]
     periods = batch.get("period")
     if periods is None:
-        return occurred
-    days = pl.DataFrame({"day": occurred, "period": periods})
+        return days
     offset = pl.col("period").replace_strict(PERIODS, default="0d", return_dtype=pl.String)
-    return days.select(pl.col("day").dt.offset_by(offset)).to_series()
+    spans = pl.DataFrame({"day": days, "period": periods})
+    return spans.select(pl.col("day").dt.offset_by(offset)).to_series()
 
 
 RULE = Rule(

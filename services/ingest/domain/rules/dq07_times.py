@@ -8,7 +8,9 @@ import numpy as np
 import polars as pl
 
 from services.ingest.domain import text
-from services.ingest.domain.batch import Batch, Severity, filled
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import filled
+from services.ingest.domain.derive import derive_dates
 from services.ingest.domain.fields import Field, FieldType
 from services.ingest.domain.rule import Rule
 from services.ingest.domain.times import parse_times
@@ -23,6 +25,7 @@ def check(batch: Batch) -> None:
     occurred = batch.kind.field(batch.kind.occurred)
     if occurred is not None and occurred.type is FieldType.DATE:
         _check_day(batch, occurred.name)
+    derive_dates(batch)
 
 
 def _read(batch: Batch, field: Field, values: pl.Series) -> pl.Series:

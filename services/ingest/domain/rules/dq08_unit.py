@@ -5,36 +5,37 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Mask, Severity, Unit, filled
+from services.ingest.domain.batch import Batch, Severity, Unit
+from services.ingest.domain.columns import Mask, filled, hits
 from services.ingest.domain.fields import FieldType
 from services.ingest.domain.rule import Rule
-from services.ingest.domain.units import base_units, base_units_of
+from services.ingest.domain.units import Packs
 
 
 def check(batch: Batch) -> None:
-    if batch.sku is None:
+    packs = batch.packs
+    if packs is None:
         return
-    known_sku = filled(batch.sku.get_column("sku_code"))
     for field in batch.kind.of_type(FieldType.UNIT):
         units = batch.get(field.name)
         if units is not None:
-            unknown = known_sku & filled(units) & np.isnan(base_units_of(batch.sku, units))
+            unknown = packs.known & filled(units) & np.isnan(packs.factors(units))
             batch.find("DQ-08", Severity.QUARANTINE, field.name, unknown, "the product does not have this unit")
     for name, unit in batch.units.items():
         if batch.kind.field(name) is not None and batch.get(name) is not None:
-            _check_declared(batch, batch.sku, name, unit)
+            _check_declared(batch, packs, name, unit)
 
 
-def _check_declared(batch: Batch, sku: pl.DataFrame, name: str, unit: Unit) -> None:
-    measured: Mask = filled(sku.get_column("sku_code")) & batch.present(name)
+def _check_declared(batch: Batch, packs: Packs, name: str, unit: Unit) -> None:
+    measured: Mask = packs.known & batch.present(name)
     if unit.column is not None:
-        factors = base_units_of(sku, unit.column)
+        factors = packs.factors(unit.column)
         if unit.fixed is not None:
-            differs = (unit.column != unit.fixed).fill_null(value=False).to_numpy()
+            differs = hits(unit.column != unit.fixed)
             message = f"the mapping declares {unit.fixed}, the record says another unit"
             batch.find("DQ-08", Severity.QUARANTINE, name, differs & measured, message)
     else:
-        factors = base_units(sku, unit.fixed or "stick")
+        factors = packs.factor(unit.fixed or "stick")
     batch.find("DQ-08", Severity.QUARANTINE, name, measured & np.isnan(factors), "the product does not have this unit")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity, choose, filled
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import Floats, as_decimals, choose, empty, filled
 from services.ingest.domain.fields import MEASURE, Field, FieldType
 from services.ingest.domain.rule import Rule
 from services.ingest.domain.rules.dq08_unit import unit_column
-from services.ingest.domain.units import Floats, base_units_of
 
 TOLERANCE = 1e-6
+MAX_WHOLE = 2.0**63
 
 
 def check(batch: Batch) -> None:
@@ -26,9 +27,9 @@ def _convert_received(batch: Batch, name: str) -> None:
     """A kind that keeps quantity and unit as received: `qty`, where absent amount by price, times the unit."""
     _derive_quantity(batch, name)
     units, quantities = batch.get("unit"), batch.numbers(name)
-    if batch.sku is None or units is None or quantities is None:
+    if batch.packs is None or units is None or quantities is None:
         return
-    base = quantities * base_units_of(batch.sku, units)
+    base = quantities * batch.packs.factors(units)
     batch.put("qty_base", _whole(batch, name, base, batch.columns[name]))
 
 
@@ -39,8 +40,7 @@ def _derive_quantity(batch: Batch, name: str) -> None:
         return
     with np.errstate(divide="ignore", invalid="ignore"):
         quotient = amounts / prices
-    quotient = np.where(np.isfinite(quotient), quotient, np.nan)
-    derived = pl.Series(name, quotient).fill_nan(None).cast(MEASURE, strict=False)
+    derived = as_decimals(quotient, MEASURE)
     given = batch.get(name)
     batch.put(name, derived if given is None else choose(missing, derived, given))
 
@@ -57,9 +57,9 @@ def _convert_field(batch: Batch, field: Field) -> None:
         batch.put(field.name, _as_whole(quantities))
         return
     units = unit_column(batch, unit)
-    factors = base_units_of(batch.sku, units) if batch.sku is not None else np.full(batch.size, np.nan)
+    factors = batch.packs.factors(units) if batch.packs is not None else np.full(batch.size, np.nan)
     if field.required and batch.kind.field("qty_raw"):
-        batch.put("qty_raw", raw.fill_nan(None).cast(MEASURE, strict=False))
+        batch.put("qty_raw", as_decimals(quantities, MEASURE))
         batch.put("unit_raw", units)
     batch.put(field.name, _whole(batch, field.name, quantities * factors, raw))
 
@@ -72,7 +72,10 @@ def _whole(batch: Batch, name: str, base: Floats, before: pl.Series) -> pl.Serie
 
 
 def _as_whole(base: Floats) -> pl.Series:
-    return pl.Series("", np.round(base)).fill_nan(None).cast(pl.Int64, strict=False)
+    with np.errstate(invalid="ignore"):
+        known = np.abs(base) < MAX_WHOLE  # what is no number, or too large for one, has been refused
+    whole = pl.Series("", np.round(np.where(known, base, 0)).astype(np.int64))
+    return whole if known.all() else choose(known, whole, empty(pl.Int64(), len(base)))
 
 
 RULE = Rule(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from services.ingest.domain.batch import Batch, Severity, filled
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import filled
 from services.ingest.domain.rule import Rule
+from services.ingest.domain.units import Packs
 
 
 def check(batch: Batch) -> None:
@@ -12,8 +14,8 @@ def check(batch: Batch) -> None:
     codes = batch.get("sku_code")
     if codes is None:
         return
-    batch.sku = batch.door.directory.sku.look_up(codes)
-    unknown = filled(codes) & ~filled(batch.sku.get_column("sku_code"))
+    batch.packs = Packs(batch.door.directory.sku.look_up(codes))
+    unknown = filled(codes) & ~batch.packs.known
     message = "the product is not known; send it as a sku record first, or correct the code"
     batch.find("DQ-10", Severity.QUARANTINE, "sku_code", unknown, message)
 

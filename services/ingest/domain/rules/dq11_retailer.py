@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Mask, Severity, choose, empty, filled
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import Mask, choose, empty, filled, hits
 from services.ingest.domain.fields import ENRICHED
 from services.ingest.domain.rule import Rule
 
@@ -25,13 +26,12 @@ def _resolve_retailer(batch: Batch) -> None:
     if codes is None:
         codes = empty(pl.String(), batch.size)
     found = batch.door.directory.retailer.look_up(codes, licences)
-    batch.retailer = found
     resolved = found.get_column("retailer_code")
     known = filled(resolved)
     message = "the shop is not known; send it as a retailer record first, or correct the code"
     batch.find("DQ-11", Severity.QUARANTINE, "retailer_code", named & ~known, message)
     if licences is not None:
-        by_licence = known & (resolved != codes).fill_null(value=True).to_numpy()
+        by_licence = known & ~hits(resolved == codes)
         batch.put("retailer_code", choose(known, resolved, codes))
         batch.mend("DQ-11", "retailer_code", by_licence, codes, "the shop was found by its licence")
     _enrich(batch, found, known)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity, filled
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import filled, hits
 from services.ingest.domain.rule import Rule
 
 LICENCE = r"^[1-6]\d{5}[12]\d{5}$"
@@ -25,7 +26,7 @@ def check(batch: Batch) -> None:
 
 
 def _check_number(batch: Batch, licences: pl.Series) -> None:
-    well_formed = licences.str.contains(LICENCE).fill_null(value=False).to_numpy()
+    well_formed = hits(licences.str.contains(LICENCE))
     wrong = filled(licences) & ~well_formed
     batch.find("DQ-12", Severity.WARN, "license_no", wrong, "a licence number has 12 digits: county, form, serial")
     prefixes = {code[:6] for code in licences.to_list() if code}

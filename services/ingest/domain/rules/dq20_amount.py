@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity, choose
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import Floats, as_decimals, choose
 from services.ingest.domain.fields import MONEY
 from services.ingest.domain.rule import Rule
-from services.ingest.domain.units import CARTON, Floats, base_units
+from services.ingest.domain.units import CARTON
 
 EXACT = 0.05
 CLOSE_SHARE = 0.005
@@ -42,15 +43,15 @@ def _expected(batch: Batch) -> Floats | None:
         quantities, prices = batch.numbers(batch.kind.quantity), batch.numbers("unit_price")
         return None if quantities is None or prices is None else quantities * prices
     quantities, prices = batch.numbers("qty_order_base"), batch.numbers("price_wholesale")
-    if quantities is None or prices is None or batch.sku is None:
+    if quantities is None or prices is None or batch.packs is None:
         return None
-    return quantities / base_units(batch.sku, CARTON) * prices
+    return quantities / batch.packs.factor(CARTON) * prices
 
 
 def _fill(batch: Batch, expected: Floats) -> None:
     missing = ~batch.present("amount") & np.isfinite(expected)
     if missing.any():
-        computed = pl.Series("amount", np.round(expected, 2)).fill_nan(None).cast(MONEY, strict=False)
+        computed = as_decimals(expected, MONEY)
         given = batch.get("amount")
         batch.put("amount", computed if given is None else choose(missing, computed, given))
         batch.mend("DQ-20", "amount", missing, None, "no amount was given; quantity times price was filled in")

@@ -5,24 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import hits
 from services.ingest.domain.rule import Rule
-from services.ingest.domain.units import CARTON, base_units, base_units_of
+from services.ingest.domain.units import CARTON
 
 PRICES = {"price_observation": ("price_observed", 0.5, 2.0), "pos_sale": ("unit_price", 0.3, 3.0)}
 
 
 def check(batch: Batch) -> None:
-    if batch.kind.name not in PRICES or batch.sku is None:
+    packs = batch.packs
+    if batch.kind.name not in PRICES or packs is None:
         return
     name, low, high = PRICES[batch.kind.name]
     prices, units, currency = batch.numbers(name), batch.get("unit"), batch.get("currency")
-    if prices is None or units is None or currency is None:
+    guides = packs.guides
+    if prices is None or units is None or currency is None or np.isnan(guides).all():
         return
-    guides = batch.sku.get_column("price_guide").to_numpy()
-    if np.isnan(guides).all():
-        return
-    per_unit = guides * base_units_of(batch.sku, units) / base_units(batch.sku, CARTON)
-    comparable = (batch.sku.get_column("currency") == currency).fill_null(value=False).to_numpy()
+    per_unit = guides * packs.factors(units) / packs.factor(CARTON)
+    comparable = hits(packs.currency == currency)
     with np.errstate(invalid="ignore"):
         outside = comparable & ((prices < low * per_unit) | (prices > high * per_unit))
     message = f"the price lies outside {low:g} to {high:g} times the guide price"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.ingest.domain.batch import Batch, Mask, Severity
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import Mask, hits
 from services.ingest.domain.rule import Rule
 
 TAKEN_BACK = ("cancelled", "returned")
@@ -45,7 +46,7 @@ def _check_order(batch: Batch, excused: Mask) -> None:
 def _taken_back(batch: Batch) -> Mask:
     voids = batch.get("void")
     if voids is not None:
-        return voids.fill_null(value=False).to_numpy()
+        return hits(voids)
     states = batch.get("state")
     if states is None:
         return batch.nowhere()

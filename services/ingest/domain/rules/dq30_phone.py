@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity, filled
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import filled
 from services.ingest.domain.fields import FieldType
 from services.ingest.domain.rule import Rule
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity, choose, empty, filled
+from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import choose, empty, filled, hits
 from services.ingest.domain.fields import FieldType
 from services.ingest.domain.rule import Rule
+from services.ingest.domain.text import shape
 
 TOKENS = ("consumer_key", "phone_token")
 
@@ -43,10 +45,12 @@ def _not_blank(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     texts = values.to_list()
     if "" not in texts and not any(text.isspace() for text in set(texts) if text):
         return np.ones(len(values), dtype=np.bool_)
-    return (values.str.strip_chars() != "").fill_null(value=False).to_numpy()
+    return hits(values.str.strip_chars() != "")
 
 
 def _trimmed(values: pl.Series) -> pl.Series:
+    if shape(values).is_plain:
+        return values
     stripped = pl.col(values.name).str.strip_chars()
     return values.to_frame().select(pl.when(stripped != "").then(stripped)).to_series()
 

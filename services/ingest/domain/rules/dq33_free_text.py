@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import polars as pl
 
 from services.ingest.domain import text
 from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.columns import hits
 from services.ingest.domain.fields import Field, FieldType
 from services.ingest.domain.rule import Rule
 
-SHORTEST_PHONE = 11
-# 138..., 86138... and 0086138...
-UNBROKEN_LENGTHS = (11, 13, 15)
+PHONE_DIGITS = 11
 
 
 def check(batch: Batch) -> None:
@@ -20,9 +18,9 @@ def check(batch: Batch) -> None:
         values = batch.get(field.name)
         if values is None or values.dtype != pl.String:
             continue
-        if field.type is FieldType.TEXT and text.needs_scrub(values):
+        if field.type is FieldType.TEXT and batch.shape(field.name).may_name_persons:
             scrubbed = text.scrub(values)
-            changed = (scrubbed != values).fill_null(value=False).to_numpy()
+            changed = hits(scrubbed != values)
             batch.put(field.name, scrubbed)
             batch.mend("DQ-33", field.name, changed, None, "names or numbers of persons were masked")
         if field.type is FieldType.CODE:
@@ -31,15 +29,13 @@ def check(batch: Batch) -> None:
 
 def _hide_phones(batch: Batch, field: Field, values: pl.Series) -> None:
     """A code may be a key, so a mask would make strangers equal: a token keeps them apart and stays joinable."""
-    shape = text.shape(values)
-    if shape.longest < SHORTEST_PHONE:
-        return
-    if shape.is_alphanumeric and not np.isin(shape.lengths, UNBROKEN_LENGTHS).any():
+    shape = batch.shape(field.name)
+    if not shape.may_be_phones:
         return
     hits = values.str.contains(text.CODE_IS_PHONE if shape.is_alphanumeric else text.LONE).fill_null(value=False)
     if not hits.any():
         return
-    digits = values.str.replace_all(r"[^0-9]", "").str.slice(-SHORTEST_PHONE)
+    digits = values.str.replace_all(r"[^0-9]", "").str.slice(-PHONE_DIGITS)
     alone = values.str.contains(text.CODE_IS_PHONE).fill_null(value=False)
     hidden = batch.door.tokens.tokens(digits.zip_with(alone, values))
     batch.put(field.name, hidden.zip_with(hits, values))
