@@ -82,10 +82,21 @@ def fit_market(
 
 def basket_weights(placed: pl.DataFrame, cycle: int, rules: RankingRules, *, shape: tuple[int, int]) -> sp.csr_array:
     """Retailer x product: square root of the cycles bought, worth less with every week since the last purchase."""
-    elapsed = np.maximum(cycle + 1 - placed["last_cycle"].to_numpy(), 0)
+    elapsed = elapsed_cycles(placed, cycle)
     weight = np.sqrt(placed["cycles"].to_numpy()) * rules.decay_per_cycle**elapsed
     rows, columns = placed["retailer"].to_numpy(), placed["item"].to_numpy()
     return sp.csr_array((weight.astype(np.float64), (rows, columns)), shape=shape)
+
+
+def elapsed_cycles(purchases: pl.DataFrame, cycle: int) -> Floats:
+    """Weeks from the last purchase of each product to the shop's next order.
+
+    That order is due this week while the shop has not ordered in it, else in the next.
+    """
+    last_of_shop = pl.col("last_cycle").max().over("retailer_code")
+    target = pl.lit(cycle) + (last_of_shop >= cycle).cast(pl.Int32)
+    elapsed = purchases.select((target - pl.col("last_cycle")).clip(lower_bound=0)).to_series()
+    return elapsed.to_numpy().astype(np.float64)
 
 
 def _placed(purchases: pl.DataFrame, retailers: pl.Series, skus: pl.Series) -> pl.DataFrame:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from services.recommend.domain.model import UNKNOWN_CLASS, Floats, MarketModel, basket_weights
+from services.recommend.domain.model import UNKNOWN_CLASS, Floats, MarketModel, basket_weights, elapsed_cycles
 from services.recommend.domain.rules import EVIDENCES, RankingRules
 
 Bools = npt.NDArray[np.bool_]
@@ -127,7 +127,7 @@ def _evidences(
 def repurchase_strength(mine: pl.DataFrame, model: MarketModel, rules: RankingRules) -> Floats:
     """Strength of every own purchase, on an open scale that grows with frequency and falls with age."""
     cycles = mine["cycles"].to_numpy().astype(np.float64)
-    elapsed = np.maximum(model.cycle + 1 - mine["last_cycle"].to_numpy(), 0).astype(np.float64)
+    elapsed = elapsed_cycles(mine, model.cycle)
     alive = np.sqrt(model.aliveness[mine["item"].to_numpy()])
     due = due_share(elapsed, expected_interval(mine, model, rules))
     held_back = 1 - rules.due_share + rules.due_share * due

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from services.recommend.domain.model import MarketModel
+from services.recommend.domain.model import MarketModel, elapsed_cycles
 from services.recommend.domain.ranking import class_shares, due_share, expected_interval
 from services.recommend.domain.rules import RankingRules
 
@@ -53,16 +53,16 @@ def with_reasons(
 
 def _own_facts(ranked: pl.DataFrame, purchases: pl.DataFrame, model: MarketModel, rules: RankingRules) -> pl.DataFrame:
     """Own purchases of the ranked products, with elapsed weeks and the expected interval."""
+    dated = purchases.with_columns(elapsed=pl.Series(elapsed_cycles(purchases, model.cycle), dtype=pl.Float64))
     own = (
         ranked.filter(pl.col("mode") == "next_order")
         .select("retailer_code", "sku_code")
-        .join(purchases, on=["retailer_code", "sku_code"], maintain_order="left")
+        .join(dated, on=["retailer_code", "sku_code"], maintain_order="left")
     )
     own = own.with_columns(item=pl.col("sku_code").replace_strict(model.rows, return_dtype=pl.Int64, default=None))
     interval = expected_interval(own, model, rules)
-    elapsed = np.maximum(model.cycle + 1 - own["last_cycle"].to_numpy(), 0).astype(np.float64)
+    elapsed = own["elapsed"].to_numpy().astype(np.float64)
     return own.with_columns(
-        elapsed=pl.Series(elapsed, dtype=pl.Float64),
         interval=pl.Series(interval, dtype=pl.Float64),
         due=pl.Series(due_share(elapsed, interval), dtype=pl.Float64),
     )
