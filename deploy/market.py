@@ -36,13 +36,16 @@ async def fill(layout: Layout, nats_url: str, environ: Mapping[str, str], client
 
             after = await packs.load(pack, door, on_progress, state_path=state)
     forecasts = await clients.forecast.CountForecasts(CountForecastsRequest())
-    is_warm = after == before and bool(forecasts.annual + forecasts.demand)
+    trained = state.with_suffix(".trained")
+    # A run may have been cut off between loading and the end of training.
+    is_warm = after == before and trained.exists() and bool(forecasts.annual + forecasts.demand)
     with bar(console, "following") as report:
         await catch_up(nats_url, clients, report, quiet_s=0 if is_warm else QUIET_SECONDS)
     if is_warm:
         return
     with bar(console, "training") as report:
         await train(clients, report)
+    trained.touch()
     with bar(console, "recommending") as report:
         await catch_up(nats_url, clients, report)
     with bar(console, "sending cards") as report:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.table import Table
 
@@ -87,7 +89,7 @@ async def look(clients: Clients) -> Summary:
 
 def show(console: Console, summary: Summary, doors: Doors, *, seconds: float) -> None:
     """Print the tables and the addresses."""
-    made = Table("made of them", "number", "of which", title_justify="left")
+    made = Table("made of them", "number", "of which", box=SIMPLE_HEAD, pad_edge=False)
     made.columns[1].justify = "right"
     for name, counts in summary.counts.items():
         parts = ", ".join(f"{count:,} {part}" for part, count in sorted(counts.items()) if count)
@@ -102,13 +104,16 @@ def show(console: Console, summary: Summary, doors: Doors, *, seconds: float) ->
 
 
 def _balance_table(summary: Summary) -> Table:
-    table = Table("source", "kind", title="Records", title_justify="left")
+    # Sources as headings: side by side with the kinds they would not fit into 80 columns.
+    table = Table("records", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("in", "stored", "duplicate", "quarantined", "rejected"):
         table.add_column(name, justify="right")
-    for (source, kind), balance in sorted(summary.balances.items()):
-        table.add_row(source, kind, *_cells(balance))
+    for source, group in itertools.groupby(sorted(summary.balances.items()), key=lambda each: each[0][0]):
+        table.add_row(source, style="bold")
+        for (_, kind), balance in group:
+            table.add_row(f"  {kind}", *_cells(balance))
     table.add_section()
-    table.add_row("all", "", *_cells(summary.total), style="bold")
+    table.add_row("all", *_cells(summary.total), style="bold")
     return table
 
 

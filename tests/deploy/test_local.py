@@ -155,18 +155,24 @@ def test_a_child_that_dies_ends_the_run_with_its_name_and_leaves_nothing(home: P
     assert read(home) is None
 
 
-def test_kill_9_leaves_no_process_and_the_next_run_starts_warm(home: Path) -> None:
+def test_kill_9_leaves_no_process_and_the_next_run_goes_on_where_it_was(home: Path) -> None:
     with _staying(home) as process:
         family = _family(process)
 
         process.kill()
 
         _, alive = psutil.wait_procs(family, timeout=15)
+    (home / "data" / "packs" / "tiny.trained").unlink()  # as if it had been killed before the training ended
     after = _run(home, "--once")
 
     assert alive == []
     assert after.returncode == 0, after.stdout + after.stderr
-    assert len([line for line in _notes(home) if line.startswith("posted")]) == 2
+    assert [line for line in _notes(home) if line.startswith(("posted", "trained"))] == [
+        "posted 3 to /api/v1/records/sku?source=shop",
+        "posted 2 to /api/v1/records/sku?source=shop",
+        "trained",
+        "trained",
+    ]
 
 
 def test_a_service_that_cannot_start_is_named_with_its_last_words(home: Path) -> None:

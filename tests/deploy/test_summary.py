@@ -54,3 +54,11 @@ def test_counts_are_summed_and_told_apart_and_zeros_are_left_out() -> None:
     assert "1,251" in text
     assert "51 region, 1,200 sku" in text
     assert "line" not in text
+
+
+def test_long_names_of_sources_and_kinds_are_not_cut_at_80_columns() -> None:
+    text = _shown(Summary({("online_retail_giftware", "price_observation"): EVEN, ("b", "commercial_order"): EVEN}, {}))
+
+    for name in ("online_retail_giftware", "price_observation", "commercial_order", "quarantined"):
+        assert name in text
+    assert max(map(len, text.split("✓")[0].splitlines())) <= 80
