@@ -52,14 +52,7 @@ def whole_market(lines: pl.DataFrame) -> ListInput:
     shops = purchases.select("retailer_code").unique().sort("retailer_code")
     facts = {"name": "", "adcode": "GB", "account_manager": "", "license_status": "", "license_valid_to": ""}
     products = purchases.select("sku_code").unique().sort("sku_code")
-    named = {
-        "name_zh": "",
-        "name_en": "",
-        "base_unit": "piece",
-        "licence_required": False,
-        "status": "",
-        "supply_state": "",
-    }
+    texts = {"name_zh": "", "name_en": "", "base_unit": "piece", "status": "", "supply_state": ""}
     return ListInput(
         cycle=int(lines.select(pl.col("cycle").max()).item()),
         today="2011-10-03",
