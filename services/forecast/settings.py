@@ -27,8 +27,8 @@ class ForecastSettings(ServiceSettings):
     history_weeks: Annotated[int, Field(ge=30, le=520)] = 208
     week_closes_on: Annotated[int, Field(ge=0, le=6)] = 5
     """Weekday (0 Monday) from which the newest week counts as complete."""
-    threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """Threads of a training."""
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    """Threads of a training; more than one help only on idle cores, else they wait for each other."""
     training_rows: Annotated[int, Field(ge=1_000)] = 200_000
 
     quiet_s: Annotated[float, Field(gt=0)] = 0.4

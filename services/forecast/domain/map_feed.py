@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from services.forecast.domain.annual.bands import Band, band_of, bands, limits_of, scale_of
@@ -35,10 +36,9 @@ class MapFeed:
 
 def sales_values(panel: AnnualPanel) -> pl.DataFrame:
     """Known sales of every year as VALUES, in the units that are shown."""
-    divisor = [scale_of(unit).divisor for unit in panel.units["base_unit"]]
+    divisor = np.array([[scale_of(unit).divisor] for unit in panel.units["base_unit"]])
     wide = panel.units.select("region", "base_unit").with_columns(
-        (pl.Series(column) / pl.Series(divisor)).alias(str(panel.first_year + number))
-        for number, column in enumerate(panel.years.T)
+        pl.Series(str(panel.first_year + number), column) for number, column in enumerate((panel.years / divisor).T)
     )
     long = wide.unpivot(index=["region", "base_unit"], variable_name="year", value_name="value")
     known = long.filter(pl.col("value").is_finite())

@@ -30,7 +30,7 @@ class Training:
 
     forecasting: Forecasting
     demand: DemandOptions
-    threads: int = 2
+    threads: int = 1
 
 
 async def ask_for_training(store: Store, new_id: Callable[[], str], now: Now) -> Row:

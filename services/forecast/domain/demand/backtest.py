@@ -41,9 +41,8 @@ def measure(signals: Signals, rows: Rows, actual: Floats, forecast: Floats, quan
     parts.append(_interval(cells, quantiles))
     table = pl.concat(parts)
     period = cells["week"].min(), cells["week"].max()
-    return pl.concat([table, _skill(table)]).with_columns(
-        period_from=pl.lit(str(period[0])), period_to=pl.lit(str(period[1]))
-    )
+    known = pl.concat([table, _skill(table)]).filter(pl.col("value").is_finite())
+    return known.with_columns(period_from=pl.lit(str(period[0])), period_to=pl.lit(str(period[1])))
 
 
 def _cells(signals: Signals, rows: Rows, actual: Floats, forecasts: dict[str, Floats]) -> pl.DataFrame:

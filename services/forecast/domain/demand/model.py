@@ -38,7 +38,7 @@ class DemandOptions:
     calibration_weeks: int = 8
     holdout_weeks: int = 8
     rounds: int = 150
-    threads: int = 2
+    threads: int = 1
     seed: int = 7
     parameters: dict[str, Any] = field(
         default_factory=lambda: {
@@ -92,7 +92,7 @@ class DemandModel:
         return header + b"\n" + bytes(self._booster.save_raw("ubj"))
 
     @classmethod
-    def from_bytes(cls, content: bytes, *, threads: int = 2) -> Self:
+    def from_bytes(cls, content: bytes, *, threads: int = 1) -> Self:
         """The inverse of `to_bytes`; raises ValueError when it was trained with other features."""
         header, body = content.split(b"\n", 1)
         facts = json.loads(header)
