@@ -83,6 +83,8 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
         servicer = (add_IngestServiceServicer_to_server, IngestServicer(door, store))
         async with serve([servicer], host=settings.host, port=settings.port) as address:
             yield Running(address, tasks)
+        # What was acknowledged is booked before the door goes: a message that is let go comes back only much later.
+        await _caught_up(stream, settings.catch_up_s)
         await memory.written()
 
 

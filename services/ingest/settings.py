@@ -33,7 +33,7 @@ class IngestSettings(ServiceSettings):
     receipt_kept_s: Annotated[int, Field(ge=60)] = 24 * 3600
     """How long Valkey remembers a receipt; the book remembers it for ever."""
     catch_up_s: Annotated[float, Field(ge=0)] = 10.0
-    """How long a start waits for the book to catch up with the log before it serves."""
+    """How long a start, before it serves, and a stop, after it served, wait for the book to catch up with the log."""
 
     @model_validator(mode="after")
     def _has_key(self) -> Self:

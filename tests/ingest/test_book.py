@@ -150,11 +150,13 @@ async def test_statistics_add_up_by_group(ingest: Stub, log: Bus):
         pb.GetStatisticsRequest(filter=wanted, group_by=["retailer", "product"], measure="qty_order_base")
     )
     money = await ingest.GetStatistics(pb.GetStatisticsRequest(filter=wanted, measure="amount"))
+    all_of_them = await ingest.GetStatistics(pb.GetStatisticsRequest(filter=wanted, measure="count"))
     count = await ingest.GetStatistics(pb.GetStatisticsRequest(filter=wanted, group_by=["day"], measure="count"))
 
     # The line of 40 days ago is set aside as late.
     assert frame(by_shop.arrow_ipc).rows() == [("R340100000001", "34010021", 2, 3000)]
     assert by_shop.unit == "stick"
+    assert frame(all_of_them.arrow_ipc)["value"].to_list() == [2]
     assert (str(frame(money.arrow_ipc)["value"][0]), money.unit) == ("3450.00", "CNY")
     assert (frame(count.arrow_ipc)["value"].to_list(), count.unit) == ([2], "record")
 

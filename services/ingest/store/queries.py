@@ -131,6 +131,7 @@ async def totals(db: Database, wanted: Filter, group_by: Sequence[str], measure:
     places = [sa.text(str(place + 1)) for place in range(len(groups))]
     statement = (
         sa.select(*groups, sa.func.count().label("records"), value.label("value"))
+        .select_from(book)
         .where(*_conditions(book, wanted))
         .group_by(*places)
         .order_by(*places)
