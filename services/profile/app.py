@@ -78,7 +78,7 @@ async def keep_renewed(renewer: Renewer, store: PostgresStore, settings: Profile
             last_bulk = time.monotonic()
         if done.stale:
             log.info("profile.renewed", stale=done.stale, changed=done.changed, seconds=round(done.seconds, 3))
-        elif now - store.heard_at >= settings.quiet_s or now - last_yardstick >= settings.overdue_s:
+        elif takes_all and (now - store.heard_at >= settings.quiet_s or now - last_yardstick >= settings.overdue_s):
             last_yardstick = now
             taken = await renewer.renew_markets()
             if taken.changed:

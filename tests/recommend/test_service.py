@@ -146,6 +146,26 @@ async def test_a_product_of_which_only_the_code_is_told_is_not_called_new(recomm
     assert "new" in {each.mode for each in made}
 
 
+async def test_limits_follow_when_a_product_is_described_after_it_was_recommended(recommend: Stub, log: Bus) -> None:
+    retailer, _ = new_codes()
+    sku = f"S{uuid.uuid4().hex[:6]}"
+    bought = purchase(sku, cycles=9)
+    await tell_profiles(log, profile(retailer, bought, account_manager="", license_status="", license_valid_to=""))
+
+    async def limits() -> list[list[str]]:
+        made = await listed(recommend, retailer)
+        return [[limit.code for limit in each.limits] for each in made if each.sku == sku]
+
+    before = await eventually(limits, within_s=15)
+    await tell_twins(log, sku_twin(sku, licence_required=False))
+
+    async def freed() -> bool:
+        return await limits() == [[]]
+
+    assert before == [["licence_unknown"]]
+    assert await eventually(freed)
+
+
 async def test_a_market_without_orders_does_not_stop_the_ranking_of_others(recommend: Stub, log: Bus) -> None:
     (idle, _), (busy, manager) = new_codes(), new_codes()
     await tell_profiles(log, profile(idle, market="C-EMPTY", cycle=""))

@@ -18,10 +18,10 @@ WHERE kept.revision IS NULL OR s.revision > kept.revision
 """
 _CONCERNED = f"""
 SELECT DISTINCT r.retailer_code FROM {RECOMMENDATION.fullname} r JOIN products_in p USING (sku_code)
-JOIN {PRODUCT.fullname} kept USING (sku_code)
-WHERE r.state IN ('open', 'shown') AND p.revision > kept.revision
-  AND (p.status, p.licence_required, p.supply_state) IS DISTINCT FROM
-      (kept.status, kept.licence_required, kept.supply_state)
+LEFT JOIN {PRODUCT.fullname} kept USING (sku_code)
+WHERE r.state IN ('open', 'shown') AND (kept.revision IS NULL OR p.revision > kept.revision AND
+    (p.status, p.licence_required, p.supply_state) IS DISTINCT FROM
+    (kept.status, kept.licence_required, kept.supply_state))
 """
 
 
