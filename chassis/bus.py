@@ -57,6 +57,8 @@ class Message:
     attempt: int
     sequence: int
     """Place in the stream; grows with every message."""
+    behind: int = 0
+    """Messages that still waited for this consumer when this one was delivered."""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -195,9 +197,7 @@ class Bus:
             return 0
         return int(found.num_pending or 0) + int(found.num_ack_pending or 0)
 
-    async def follow(
-        self, subject: str, handle: Handler, *, started: Callable[[int], None] = lambda _: None
-    ) -> None:
+    async def follow(self, subject: str, handle: Handler, *, started: Callable[[int], None] = lambda _: None) -> None:
         """Feeds messages published from now on to `handle`, in order and without gaps, for ever, keeping no position.
 
         `started` hears the sequence after which messages are fed. A lost consumer, a restarted server and a dropped
@@ -259,6 +259,7 @@ def _message(raw: Msg) -> Message:
         message_id=headers.get(MESSAGE_ID, fallback),
         attempt=metadata.num_delivered,
         sequence=metadata.sequence.stream,
+        behind=metadata.num_pending,
         headers=headers,
     )
 

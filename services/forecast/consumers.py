@@ -10,6 +10,7 @@ import asyncio
 import io
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -31,6 +32,10 @@ DURABLE = "forecast-records"
 KINDS = ("sku", "commercial_sale", "commercial_order", "price_observation")
 _UNASKED_S = 1.0
 """What another process has marked is found after so long."""
+_BULK_BEHIND = 16
+_BULK_MESSAGES = 20
+_BULK_WITHIN_S = 4.0
+"""So many messages waiting, or heard within so long, are bulk: forecasts in between would be made again and again."""
 
 
 @dataclass(slots=True)
@@ -41,11 +46,20 @@ class Pace:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     last_change: float = -1e9
     bulk_waits: bool = False
+    behind: int = 0
+    heard: deque[float] = field(default_factory=lambda: deque(maxlen=_BULK_MESSAGES))
 
-    def touch(self) -> None:
-        """Something has changed."""
+    def touch(self, behind: int = 0) -> None:
+        """Something has changed, and so many messages still wait."""
         self.last_change = self.clock()
+        self.behind = behind
+        self.heard.append(self.last_change)
         self.changed.set()
+
+    def is_bulk(self) -> bool:
+        """Whether records pour in."""
+        is_full = len(self.heard) == _BULK_MESSAGES
+        return self.behind > _BULK_BEHIND or (is_full and self.clock() - self.heard[0] < _BULK_WITHIN_S)
 
     def quiet_s(self) -> float:
         """Seconds since the last change."""
@@ -79,7 +93,7 @@ async def hear_records(bus: Bus, store: Store, how: Taking, pace: Pace) -> None:
             kind=event.kind,
             records=pl.read_ipc_stream(io.BytesIO(event.arrow_ipc)),
         )
-        pace.touch()
+        pace.touch(message.behind)
 
     subjects = [subject_of(events_pb2.RecordsAccepted, kind) for kind in KINDS]
     await bus.consume(durable=DURABLE, subjects=subjects, handle=handle)
@@ -97,9 +111,13 @@ class Forecaster:
     settings: ForecastSettings
 
     async def keep_weeks(self, pace: Pace) -> None:
-        """Forecasts changed series, for ever: the newest changes first, the bulk in a pause."""
+        """Forecasts changed series, for ever: the newest changes first, the bulk in a pause, none while records pour in."""
         while True:
             is_quiet = await pace.settle(self.settings.quiet_s, self.settings.longest_wait_s)
+            if pace.is_bulk():
+                pace.changed.set()
+                await asyncio.sleep(self.settings.quiet_s)
+                continue
             is_quiet = is_quiet and not pace.bulk_waits
             limit = self.settings.pass_series if is_quiet else self.settings.busy_pass_series
             made = await forecast_dirty_demand(self.store, self.models, self.how, self.heavy, self.now, limit=limit)
@@ -112,6 +130,8 @@ class Forecaster:
         """Forecasts the years of changed units, for ever."""
         while True:
             await asyncio.sleep(self.settings.annual_every_s if pace.quiet_s() < 1 else 0.3)
+            if pace.is_bulk():
+                continue
             is_quiet = pace.quiet_s() > self.settings.quiet_s and not pace.bulk_waits
             limit = self.settings.pass_series if is_quiet else self.settings.busy_pass_series
             made = await forecast_dirty_years(self.store, self.models, self.how, self.heavy, self.now, limit=limit)
