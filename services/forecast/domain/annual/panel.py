@@ -90,7 +90,7 @@ def build_annual_panel(units: pl.DataFrame, cells: pl.DataFrame, coefficients: p
     units = units.sort("unit_id").with_row_index("row")
     through = units["covered_through"].to_numpy().astype("datetime64[D]")
     year, elapsed = _forecast_year(through)
-    first = min([int(year.min(initial=9999)) - 3, *cells.select(pl.col("starts_on").dt.year().min()).to_series()])
+    first = min([int(year.min(initial=9999)) - 3, *cells["starts_on"].dt.year().drop_nulls().unique().sort().head(1)])
     width = int(year.max(initial=first)) - first + 1
     placed = cells.join(units.select("unit_id", "row"), on="unit_id")
     months_from = max(0, width - _MONTHLY_YEARS)
