@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import redis.asyncio
 import uvicorn
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.gzip import GZipMiddleware
 
 from chassis.app import Background, background
@@ -57,6 +58,14 @@ GZIP_MIN_BYTES = 2048
 # The highest levels cost three times the CPU of this one for a few per cent.
 GZIP_LEVEL = 5
 REDIS_TIMEOUT_S = 2.0
+# The framework's own spans and logs hold paths and texts of errors, both of which may quote a record.
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 # A subscription names 1,000 ids at most.
 MAX_LIVE_MESSAGE_BYTES = 256 * 1024
 STOP_GRACE_S = 3
@@ -78,6 +87,7 @@ def routes() -> FastAPI:
         redoc_url=None,
         openapi_url=f"{PREFIX}/openapi.json",
         generate_unique_id_function=lambda route: route.name,
+        telemetry=NO_TELEMETRY,
         redirect_slashes=False,  # the redirect would repeat whatever host the request names
     )
     for router in ROUTERS:

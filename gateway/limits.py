@@ -17,6 +17,7 @@ from chassis.errors import Unavailable
 from gateway.bodies import read_parts
 
 REMEMBERED = 10_000
+ROUNDING_S = 1e-6
 
 
 class RateLimit:
@@ -27,7 +28,7 @@ class RateLimit:
 
     def __init__(self, per_s: float, *, burst: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._interval_s = 1 / per_s
-        self._tolerance_s = burst / per_s
+        self._tolerance_s = burst / per_s + ROUNDING_S
         self._clock = clock
         self._free_at: dict[str, float] = {}
 

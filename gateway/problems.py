@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -122,7 +123,9 @@ def install(app: FastAPI) -> None:
     """Makes every error of the app a problem."""
 
     @app.exception_handler(ChassisError)
-    async def of_chassis(_: Request, error: ChassisError) -> JSONResponse:
+    async def of_chassis(request: Request, error: ChassisError) -> JSONResponse:
+        if request.method == "GET":
+            error.errors = [_of_query(each, request) for each in error.errors]
         return chassis_response(error)
 
     @app.exception_handler(RequestValidationError)
@@ -139,6 +142,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def of_the_server(_: Request, __: Exception) -> JSONResponse:
         return problem_response(500, "internal", "the server failed; the trace id tells the operator where")
+
+
+def _of_query(problem: Problem, request: Request) -> Problem:
+    """Services name their own fields; what came in the query is pointed at there."""
+    name = problem.pointer.removeprefix("/")
+    return replace(problem, pointer=f"/query/{name}") if name in request.query_params else problem
 
 
 def _parameter_problem(error: Mapping[str, Any]) -> Problem:

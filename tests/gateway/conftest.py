@@ -13,6 +13,7 @@ from chassis.settings import CommonSettings
 from chassis.testing import fresh_database
 from deploy.servers import Servers
 from tests.gateway.house import Door, House, house
+from tests.gateway.house import door as open_door
 from tests.gateway.market import Market
 from tests.gateway.tracing import remember_spans
 
@@ -69,3 +70,11 @@ async def market(api: httpx.AsyncClient) -> Market:
     opened = Market(api)
     await opened.open()
     return opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def door_without_twin(whole: House) -> AsyncIterator[Door]:
+    """A gateway that can reach every service but twin."""
+    addresses = {name: address for name, address in whole.addresses.items() if name != "twin_address"}
+    async with open_door(whole.common, **addresses) as opened:
+        yield opened

@@ -61,7 +61,7 @@ class Market:
 
         async def ended() -> dict[str, Any] | None:
             now: dict[str, Any] = (await self.api.get(f"/api/v1/forecasts/trainings/{started['id']}")).json()
-            return now if now["status"] in {"done", "failed", "ended", "succeeded"} else None
+            return now if now["status"] in {"done", "failed"} else None
 
         return await eventually(ended, within_s=WITHIN_S, every_s=0.1)
 
