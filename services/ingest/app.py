@@ -79,6 +79,7 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             newest=newest,
             now=utc_now,
             off_loop=in_thread,
+            counted=_note_rules,
         )
         servicer = (add_IngestServiceServicer_to_server, IngestServicer(door, store))
         async with serve([servicer], host=settings.host, port=settings.port) as address:
@@ -86,6 +87,13 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
         # What was acknowledged is booked before the door goes: a message that is let go comes back only much later.
         await _caught_up(stream, settings.catch_up_s)
         await memory.written()
+
+
+def _note_rules(kind: str, source: str, counts: dict[tuple[str, str], int]) -> None:
+    """One line a body on which rules fired: how many records, by rule and severity."""
+    if counts:
+        fired = {f"{rule} {severity}": count for (rule, severity), count in sorted(counts.items())}
+        log.info("ingest.rules_fired", kind=kind, source=source, fired=fired)
 
 
 async def _caught_up(stream: Bus, within_s: float) -> None:

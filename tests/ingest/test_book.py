@@ -181,6 +181,9 @@ async def test_a_filter_that_a_kind_does_not_have_is_refused(ingest: Stub):
         with pytest.raises(Invalid):
             await ingest.QueryRecords(pb.QueryRecordsRequest(filter=wanted))
 
+    nothing = pb.QueryRecordsRequest(filter=pb.RecordFilter(kind="commercial_order", retailer="a\0b"))
+    with pytest.raises(Invalid, match="null"):
+        await ingest.QueryRecords(nothing)
     with pytest.raises(Invalid, match="cursor"):
         await ingest.QueryRecords(pb.QueryRecordsRequest(filter=pb.RecordFilter(kind="sku"), cursor="!!!"))
 

@@ -16,13 +16,14 @@ from chassis.settings import CommonSettings
 from marketwin.ingest.v1 import events_pb2
 from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest.settings import IngestSettings
-from tests.ingest.builders import CSV, JSON, NDJSON, order, price, sale, shop
+from tests.ingest.builders import CSV, JSON, NDJSON, PHONE, order, price, sale, shop
 from tests.ingest.running import (
     Stub,
     at,
     balances,
     booked,
     counts,
+    everything,
     is_balanced,
     now,
     push,
@@ -99,6 +100,28 @@ async def test_an_idempotency_key_for_another_body_is_a_conflict(ingest: Stub):
 
     with pytest.raises(Conflict, match="another body"):
         await push(ingest, "pos_sale", sale(order_no="E2", sold_at=at(hours=1)), key="key-f")
+
+
+async def test_two_senders_may_use_the_same_idempotency_key(ingest: Stub):
+    receipts = []
+    for sender, number in (("left", "E3"), ("right", "E4")):
+        body = json.dumps(sale(order_no=number, sold_at=at(hours=1))).encode()
+        request = pb.TakeInRequest(
+            kind="pos_sale", source="till", content_type=JSON, idempotency_key="1", body=body, sent_by=sender
+        )
+        receipts.append((await ingest.TakeIn(request)).receipt)
+
+    assert [counts(receipt) for receipt in receipts] == [(1, 0, 0, 0)] * 2
+
+
+async def test_a_sender_whose_name_is_a_phone_number_is_not_named(ingest: Stub, log: Bus, db: Database):
+    body = json.dumps(sale(order_no="E5", sold_at=at(hours=1))).encode()
+    request = pb.TakeInRequest(kind="pos_sale", source="named", content_type=JSON, body=body, sent_by=f"{PHONE}\0")
+
+    await ingest.TakeIn(request)
+
+    await balances(ingest, log)
+    assert PHONE not in await everything(db)
 
 
 async def test_every_record_is_accounted_for(ingest: Stub, log: Bus):

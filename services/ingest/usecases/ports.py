@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
@@ -220,7 +220,8 @@ class FrontDoor:
     now: Callable[[], datetime]
     off_loop: Callable[[Callable[[], Cleaned]], Awaitable[Cleaned]]
     """Runs a large body's cleaning beside the event loop."""
-    counted: Callable[[str, dict[tuple[str, str], int]], None] = field(default=lambda _kind, _counts: None)
+    counted: Callable[[str, str, dict[tuple[str, str], int]], None]
+    """Hears kind, source and the records that each rule fired on, by severity."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,8 @@ def wanted_records(
 
     Raises Invalid for a day that is none and for a filter that the kind does not have.
     """
+    if any("\0" in value for value in (place, *equal.values())):
+        raise Invalid("a filter holds a null character", errors=[Problem("", "filter", "leave out null characters")])
     wanted = Filter(
         kind=known_kind(kind),
         places=tuple(regions.below(place)) if place else (),
@@ -68,7 +70,7 @@ async def find_records(store: Store, wanted: Filter, *, page_size: int, cursor: 
 
 async def get_record(store: Store, kind: str, key: str) -> str:
     """One record with its envelope as JSON text; raises NotFound."""
-    found = await store.record(known_kind(kind), key)
+    found = await store.record(known_kind(kind), key.replace("\0", ""))
     if found is None:
         raise NotFound(f"the book has no {kind} of that key")
     return found
@@ -91,6 +93,7 @@ async def find_quarantine(
     if state and state not in STATES:
         raise Invalid("the state is unknown", errors=[Problem("", "state", f"use one of {', '.join(STATES)}")])
     limit = min(page_size or DEFAULT_PAGE, MAX_QUARANTINE_PAGE)
+    kind, source = kind.replace("\0", ""), source.replace("\0", "")
     return await store.quarantine(kind=kind, source=source, state=state or "open", limit=limit, cursor=cursor)
 
 

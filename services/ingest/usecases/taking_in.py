@@ -31,6 +31,7 @@ from services.ingest.usecases.ports import Accepted, Body, Entry, FrontDoor, Set
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,62}")
 UNNAMED_SOURCE = "api"
 MESSAGE_RECORDS = 1000
+MAX_NAME = 200
 INLINE_BYTES = 256 * 1024
 """Larger bodies are cleaned beside the event loop."""
 
@@ -63,7 +64,9 @@ async def take_in(door: FrontDoor, body: Body) -> Receipt:
     kind = known_kind(body.kind)
     source = _source(body.source)
     digest = hashlib.sha256(body.content).hexdigest()
-    batch = batch_id(source, kind.name, body.idempotency_key or digest)
+    # Keys belong to who sends: two partners may both count from 1.
+    told = f"{body.sent_by}\x1f{body.idempotency_key}" if body.idempotency_key else digest
+    batch = batch_id(source, kind.name, told)
     now = door.now()
     known = await door.memory.recall(batch)
     if known is not None:
@@ -73,9 +76,9 @@ async def take_in(door: FrontDoor, body: Body) -> Receipt:
     cleaned = work() if len(body.content) <= INLINE_BYTES else await door.off_loop(work)
     receipt, entries = await _publish(door, arrival, cleaned)
     _remember(door, kind.name, source, cleaned.accepted)
-    door.counted(kind.name, cleaned.counts)
+    door.counted(kind.name, source, cleaned.counts)
     if receipt.sent:
-        door.memory.note(Taken(source, kind.name, digest, receipt, now, body.sent_by), entries)
+        door.memory.note(Taken(source, kind.name, digest, receipt, now, _safe(body.sent_by)), entries)
     return receipt
 
 
@@ -86,6 +89,11 @@ def _source(name: str) -> str:
         message = "a source name begins with a letter and has small letters, digits, _ . and -"
         raise Invalid("the source has no valid name", errors=[Problem("", "source", message)])
     return name
+
+
+def _safe(name: str) -> str:
+    """The sender's name as it may be kept: a user id may be a phone number."""
+    return mask_text(name).replace("\0", "")[:MAX_NAME]
 
 
 def _repeated(door: FrontDoor, known: Taken, digest: str, now: datetime) -> Receipt:
