@@ -55,6 +55,7 @@ _NOTHING = pl.DataFrame(
         "year": pl.Int64,
         "sku_code": pl.String,
         "base_unit": pl.String,
+        "holds_others": pl.Boolean,
         **dict.fromkeys(
             ("actual", "a", "b", "c", "k", "patent_v1", "patent_v1_swapped", "xgboost", "naive", "drift"), pl.Float64
         ),
@@ -79,6 +80,7 @@ def _one_year(panel: AnnualPanel, column: int, threads: int, seed: int) -> pl.Da
     cases = Cases(rows, past.column, past.elapsed)
     table = panel.units.select("sku_code", "base_unit").with_columns(
         year=pl.lit(panel.first_year + column, dtype=pl.Int64),
+        holds_others=pl.Series(np.bincount(panel.top, minlength=len(rows)) > 1),
         actual=pl.Series(panel.years[:, column]),
         **{name: pl.Series(values) for name, values in zip("abc", inputs.T, strict=True)},
         k=pl.Series(k),
@@ -144,12 +146,12 @@ def _metrics(table: pl.DataFrame, coverage: dict[str, float]) -> pl.DataFrame:
     # Sticks and bottles do not add up: every base unit counts by its own total.
     total = pl.col("actual").sum().over("base_unit")
     rows = []
-    for level, part in (("region", pl.col("sku_code") == ""), ("sku_region", pl.col("sku_code") != "")):
+    for level, part in _LEVELS.items():
         cells = table.filter(part)
         for name in names:
             scored = cells.filter(pl.col(name).is_finite()).with_columns(share=pl.col("actual") / total)
             rows += [(level, name, *row) for row in _scores(scored, name)]
-    rows += [("region_and_sku", name, "coverage_80", value, table.height) for name, value in coverage.items()]
+    rows += [("all", name, "coverage_80", value, table.height) for name, value in coverage.items()]
     schema = {
         "level": pl.String,
         "method": pl.String,
@@ -168,6 +170,13 @@ def _metrics(table: pl.DataFrame, coverage: dict[str, float]) -> pl.DataFrame:
     )
 
 
+_WIDEST, _ALL_SKUS = pl.col("holds_others"), pl.col("sku_code") == ""
+_LEVELS = {
+    "total": _WIDEST & _ALL_SKUS,
+    "region": ~_WIDEST & _ALL_SKUS,
+    "sku": _WIDEST & ~_ALL_SKUS,
+    "sku_region": ~_WIDEST & ~_ALL_SKUS,
+}
 _METHODS = ("patent_v1", "patent_v1_swapped", "fitted", "xgboost", "naive", "drift")
 
 

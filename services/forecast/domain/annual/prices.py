@@ -59,7 +59,7 @@ def coefficients(given: PriceInputs, *, window_days: int = WINDOW_DAYS) -> pl.Da
 def proxy_history(given: PriceInputs) -> pl.DataFrame:
     """The proxy's k of every year in the past, for back-tests: unit_id, year, coefficient."""
     ratios = _proxy_ratios(given)
-    units = given.clocks.filter(pl.col("sku_code") != "")
+    units = given.clocks.filter(pl.col("sku_code") != "").drop("year")
     single = units.join(ratios, on=["region", "sku_code"]).select("unit_id", "year", "coefficient")
     weighed = _all_products(given.clocks, ratios, given).select("unit_id", "year", "coefficient")
     return pl.concat([single, weighed])

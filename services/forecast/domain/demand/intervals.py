@@ -41,9 +41,10 @@ class Spread:
         factors = np.empty((len(pools) + 1, _BINS, horizons, len(PROBABILITIES)))
         everything = _quantiles(missed)
         for b in range(_BINS):
+            alike = _or_else(missed[part == b], everything)
             for h in range(horizons):
                 kind = (part == b) & (horizon == h + 1)
-                common = _or_else(missed[kind], everything)
+                common = _or_else(missed[kind], alike)
                 factors[-1, b, h] = common
                 for p, name in enumerate(pools):
                     factors[p, b, h] = _or_else(missed[kind & (pool == name)], common)

@@ -49,6 +49,7 @@ class DemandOptions:
             "max_depth": 6,
             "eta": 0.08,
             "min_child_weight": 50,
+            "lambda": 30,
             "subsample": 0.7,
             "colsample_bytree": 0.5,
         }
