@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 CONSOLE := clients/console
 PROTOS := $(shell find protos -name '*.proto')
 CONSOLE_SOURCES := $(shell find $(CONSOLE) -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print)
+# Byte code is written once, at set-up; without it every process would compile what it imports, at every start.
+unexport PYTHONDONTWRITEBYTECODE
+APPS := $(patsubst %,services.%.app,ingest twin profile forecast recommend) gateway.app demo.wecom.app deploy.local
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
@@ -22,6 +25,7 @@ $(VENV)/.ready: requirements.lock requirements-uv.lock pyproject.toml
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -c 'import sys, importlib; [importlib.import_module(name) for name in sys.argv[1:]]' $(APPS)
 	@touch $@
 
 $(CONSOLE)/dist/.ready: $(CONSOLE_SOURCES)
