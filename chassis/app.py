@@ -105,10 +105,11 @@ class Background:
 
     async def stop(self) -> None:
         """Cancels what still runs and waits for it."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Until Python 3.12, `wait_for` swallows a cancellation that meets its result: ask again until all have ended.
+        while tasks := list(self._tasks):
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=1.0)
 
 
 @asynccontextmanager
