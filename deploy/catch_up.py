@@ -50,6 +50,20 @@ async def catch_up(nats_url: str, clients: Clients, report: Report, *, quiet_s: 
         await bus.close()
 
 
+async def booked(clients: Clients, report: Report) -> None:
+    """Wait until every accepted record is in the book; raises Stuck after two minutes."""
+    most, deadline = 0, time.monotonic() + STUCK_SECONDS
+    while time.monotonic() < deadline:
+        quality = await clients.ingest.GetQuality(GetQualityRequest())
+        pending = sum(each.pending for each in quality.balances)
+        most = max(most, pending)
+        report(most - pending, most)
+        if not pending:
+            return
+        await asyncio.sleep(POLL_SECONDS)
+    raise Stuck(f"{pending} records did not reach the book in {STUCK_SECONDS:.0f} s")
+
+
 async def _until_quiet(manager: JetStreamManager, clients: Clients, report: Report, quiet_s: float) -> None:
     most, last, waiting = 0, -1, Waiting({"answers of the services": 1})
     moved_at = busy_at = time.monotonic()

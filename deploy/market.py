@@ -11,7 +11,7 @@ import httpx
 from rich.console import Console
 
 from demo import packs
-from deploy.catch_up import QUIET_SECONDS, catch_up, deliver_cards, train
+from deploy.catch_up import booked, catch_up, deliver_cards, train
 from deploy.clients import Clients
 from deploy.environment import Layout
 from deploy.keys import bearer_token
@@ -39,10 +39,12 @@ async def fill(layout: Layout, nats_url: str, environ: Mapping[str, str], client
     trained = state.with_suffix(".trained")
     # A run may have been cut off between loading and the end of training.
     is_warm = after == before and trained.exists() and bool(forecasts.annual + forecasts.demand)
-    with bar(console, "following") as report:
-        await catch_up(nats_url, clients, report, quiet_s=0 if is_warm else QUIET_SECONDS)
     if is_warm:
+        with bar(console, "balancing") as report:
+            await booked(clients, report)
         return
+    with bar(console, "following") as report:
+        await catch_up(nats_url, clients, report)
     with bar(console, "training") as report:
         await train(clients, report)
     trained.touch()
