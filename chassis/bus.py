@@ -57,9 +57,9 @@ class Message:
     attempt: int
     sequence: int
     """Place in the stream; grows with every message."""
+    headers: dict[str, str] = field(default_factory=dict)
     behind: int = 0
     """Messages that still waited for this consumer when this one was delivered."""
-    headers: dict[str, str] = field(default_factory=dict)
 
 
 Handler = Callable[[Message], Awaitable[None]]

@@ -69,6 +69,8 @@ NO_TELEMETRY: TelemetryConfig = {
 # A subscription names 1,000 ids at most.
 MAX_LIVE_MESSAGE_BYTES = 256 * 1024
 STOP_GRACE_S = 3
+# Longer than clients and load balancers keep idle connections: who closes first must not be the one who is asked.
+KEEP_ALIVE_S = 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ async def _listening(web: FastAPI, settings: GatewaySettings, tasks: Background)
         access_log=False,
         log_config=None,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_GRACE_S,
         ws_max_size=MAX_LIVE_MESSAGE_BYTES,
         ws_per_message_deflate=False,  # a hundred clients would each have every delta compressed anew

@@ -154,7 +154,6 @@ async def test_the_reference_page_shows_every_operation_and_loads_nothing_from_o
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: refused.append(message.text) if message.type == "error" else None)
         await page.goto(f"{door.url}/docs")
-        await page.wait_for_function("window.__ready === true", timeout=20_000)
         await page.wait_for_selector(".opblock", timeout=20_000)
         shown = await page.locator(".opblock").count()
         await browser.close()
@@ -163,6 +162,31 @@ async def test_the_reference_page_shows_every_operation_and_loads_nothing_from_o
     assert refused == []
     assert {f"{door.url}/docs/{name}" for name in ("swagger-ui-bundle.js", "swagger-ui.css", "start.js")} <= set(asked)
     assert [url for url in asked if not url.startswith((door.url, "data:", "blob:"))] == []
+
+
+async def test_a_page_may_open_the_live_stream_of_its_own_origin_and_no_other(door: Door):
+    opens = """(address) => new Promise((done) => {
+        try {
+            const socket = new WebSocket(address, ["marketwin.v1"]);
+            socket.onopen = () => done("opened");
+            socket.onerror = () => done("refused");
+        } catch (error) { done("refused"); }
+    })"""
+    violations = """() => { window.refusals = [];
+        addEventListener("securitypolicyviolation", (event) => window.refusals.push(event.violatedDirective)); }"""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
+        page = await browser.new_page()
+        await page.goto(door.url)
+        await page.evaluate(violations)
+        own = await page.evaluate(opens, door.live_url)
+        before = await page.evaluate("() => window.refusals")
+        other = await page.evaluate(opens, "ws://127.0.0.1:9/")
+        after = await page.evaluate("() => window.refusals")
+        await browser.close()
+
+    assert (own, before) == ("opened", [])
+    assert (other, after) == ("refused", ["connect-src"])
 
 
 def _chromium() -> str | None:
