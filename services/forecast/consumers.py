@@ -11,13 +11,17 @@ import io
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import polars as pl
 import structlog
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from chassis.bus import Bus, Message, subject_of
+from chassis.errors import Unavailable
+from chassis.telemetry import where
 from marketwin.ingest.v1 import events_pb2
 from services.forecast.settings import ForecastSettings
 from services.forecast.usecases import training as trainings
@@ -28,6 +32,8 @@ from services.forecast.usecases.training import Training
 
 log = structlog.get_logger()
 
+_AWAY = (Unavailable, OperationalError, InterfaceError, OSError, TimeoutError)
+
 DURABLE = "forecast-records"
 KINDS = ("sku", "commercial_sale", "commercial_order", "price_observation")
 _UNASKED_S = 1.0
@@ -36,6 +42,14 @@ _BULK_BEHIND = 16
 _BULK_MESSAGES = 20
 _BULK_WITHIN_S = 4.0
 """So many messages waiting, or heard within so long, are bulk: forecasts in between would be made again and again."""
+
+
+class Pass(Protocol):
+    """Forecasts at most `limit` of what has changed; returns how many there were."""
+
+    def __call__(
+        self, store: Store, models: Models, how: Forecasting, heavy: Heavy, now: Now, *, limit: int
+    ) -> Awaitable[int]: ...
 
 
 @dataclass(slots=True)
@@ -111,7 +125,7 @@ class Forecaster:
     settings: ForecastSettings
 
     async def keep_weeks(self, pace: Pace) -> None:
-        """Forecasts changed series, for ever: the newest changes first, the bulk in a pause, none while records pour in."""
+        """Forecasts changed series, for ever: the newest changes first, the bulk in a pause, none in a flood."""
         while True:
             is_quiet = await pace.settle(self.settings.quiet_s, self.settings.longest_wait_s)
             if pace.is_bulk():
@@ -120,7 +134,7 @@ class Forecaster:
                 continue
             is_quiet = is_quiet and not pace.bulk_waits
             limit = self.settings.pass_series if is_quiet else self.settings.busy_pass_series
-            made = await forecast_dirty_demand(self.store, self.models, self.how, self.heavy, self.now, limit=limit)
+            made = await self._patiently(forecast_dirty_demand, limit)
             if made:
                 log.info("forecast.weeks_made", series=made)
             if made == limit and is_quiet:
@@ -134,9 +148,23 @@ class Forecaster:
                 continue
             is_quiet = pace.quiet_s() > self.settings.quiet_s and not pace.bulk_waits
             limit = self.settings.pass_series if is_quiet else self.settings.busy_pass_series
-            made = await forecast_dirty_years(self.store, self.models, self.how, self.heavy, self.now, limit=limit)
+            made = await self._patiently(forecast_dirty_years, limit)
             if made:
                 log.info("forecast.years_made", units=made)
+
+    async def _patiently(self, work: Pass, limit: int) -> int:
+        """One pass; when the database is away what was claimed is given back, for as long as that takes."""
+        try:
+            return await work(self.store, self.models, self.how, self.heavy, self.now, limit=limit)
+        except _AWAY as error:
+            log.warning("forecast.waits", error=type(error).__name__)
+        while True:
+            await asyncio.sleep(_UNASKED_S)
+            try:
+                await self.store.give_back()
+                return 0
+            except _AWAY as error:
+                log.warning("forecast.waits", error=type(error).__name__)
 
 
 class Trainer:
@@ -151,11 +179,13 @@ class Trainer:
         self._how = how
         self._pace = pace
         self._queued: asyncio.Queue[str] = asyncio.Queue()
+        self._taken: set[str] = set()
 
     async def ask(self) -> Row:
         """Queues a training, or returns the one under way or already done for this history."""
         run = await trainings.ask_for_training(self._store, lambda: uuid.uuid4().hex, self._now)
-        if run["status"] == "queued":
+        if run["status"] in ("queued", "running") and run["id"] not in self._taken:
+            self._taken.add(run["id"])
             self._queued.put_nowait(run["id"])
         return run
 
@@ -163,14 +193,17 @@ class Trainer:
         """Runs what is queued, for ever."""
         while True:
             training_id = await self._queued.get()
-            run = await self._store.get_training(training_id)
-            if run is None or run["status"] != "queued":
-                continue
             started = time.monotonic()
-            await trainings.run_training(
-                self._store, self._models, self._how, training_id, heavy=self._heavy, now=self._now
-            )
-            log.info("forecast.trained", seconds=round(time.monotonic() - started, 1))
+            try:
+                await trainings.run_training(
+                    self._store, self._models, self._how, training_id, heavy=self._heavy, now=self._now
+                )
+            except Exception as error:
+                # The run is marked as failed; the models in use go on, and so must everything else.
+                log.error("forecast.training_failed", error=type(error).__name__, where=where(error))
+            else:
+                log.info("forecast.trained", seconds=round(time.monotonic() - started, 1))
+            self._taken.discard(training_id)
             self._pace.touch()
 
     async def keep_watch(self) -> None:

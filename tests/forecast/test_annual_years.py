@@ -101,6 +101,15 @@ def test_a_covered_month_without_sales_is_zero_not_unknown() -> None:
     assert panel.year_at(2)[0] == pytest.approx(np.nansum(months[0, 1]))
 
 
+def test_a_unit_told_by_year_is_forecast_from_its_years_when_its_region_is_further() -> None:
+    panel = annual_panel(np.array([[100.0, 110.0]]) * WAN, first_year=2011, through=date(2013, 4, 30))
+
+    made = _one(panel, untrained())
+
+    assert (made["year"], made["last_year"]) == (2013, 110.0)
+    assert made["inner"] == pytest.approx(121.0, rel=0.01)
+
+
 def test_a_year_told_by_year_and_by_month_counts_once() -> None:
     units, cells = told_by_year_and_month(year=1200.0, month=100.0)
     nothing = pl.DataFrame(schema={"unit_id": pl.Int64, "year": pl.Int32, "coefficient": pl.Float64})

@@ -139,6 +139,12 @@ class PostgresStore:
         async with self._db.transaction() as session:
             await registry.update_training(session, training_id, **values)
 
+    async def give_back(self) -> None:
+        """What was claimed and not saved is to be forecast again."""
+        async with self._db.transaction() as session:
+            await lock_history(session)
+            await results.unclaim(session)
+
     async def recover(self) -> None:
         """What a stopped process had begun is to be done again."""
         async with self._db.transaction() as session:

@@ -95,6 +95,8 @@ def build_annual_panel(units: pl.DataFrame, cells: pl.DataFrame, coefficients: p
     placed = cells.join(units.select("unit_id", "row"), on="unit_id")
     months_from = max(0, width - _MONTHLY_YEARS)
     months = _months(placed, units, first + months_from, width - months_from)
+    # A unit told by year alone shows nothing of a year under way, however far others of its region have come.
+    elapsed = np.where(np.isfinite(months).any(axis=(1, 2)), elapsed, 0)
     reported = _years(placed.filter(pl.col("grain") == "year"), units.height, first, width)
     summed = np.full_like(reported, np.nan)
     summed[:, months_from:] = months.sum(axis=2)
