@@ -98,6 +98,8 @@ class Pack:
     feeds: tuple[Feed, ...]
     live: tuple[Feed, ...]
     seconds_per_day: float
+    sign_in_as: str
+    """User whose recommendations the printed sign-in link shows."""
 
 
 def open_pack(folder: Path) -> Pack:
@@ -115,6 +117,7 @@ def open_pack(folder: Path) -> Pack:
         feeds=feeds,
         live=live,
         seconds_per_day=float(content["replay"]["seconds_per_day"]),
+        sign_in_as=str(content.get("sign_in_as", "admin")),
     )
 
 

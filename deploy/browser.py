@@ -23,9 +23,9 @@ def main() -> int:
     apt = shutil.which("apt-get")
     if apt and os.geteuid() == 0:
         print("installing Chromium for the browser tests")
-        quiet = {"stdout": subprocess.DEVNULL, "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}}
-        subprocess.run([apt, "update", "-qq"], check=False, **quiet)
-        subprocess.run([apt, "install", "-qq", "-y", "--no-install-recommends", *PACKAGES], check=False, **quiet)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", *PACKAGES]):
+            subprocess.run([apt, *command], check=False, stdout=subprocess.DEVNULL, env=environment)
     if find_browser():
         return 0
     print("NO CHROMIUM: the browser tests will be skipped; install Chromium to run them", file=sys.stderr)

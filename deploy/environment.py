@@ -103,6 +103,7 @@ def gateway_part(layout: Layout, common: Mapping[str, str], wecom: Mapping[str, 
         "GATEWAY_PORT": str(layout.gateway_port),
         "GATEWAY_JWT_KEY": layout.jwt_key,
         "GATEWAY_ONE_TIME_CODE": layout.sign_in_code,
+        "GATEWAY_ONE_TIME_USER": layout.pack.sign_in_as,
         "GATEWAY_CONSOLE": str(ROOT / "clients" / "console" / "dist"),
         "GATEWAY_MAP": str(layout.pack.shapes),
     }

@@ -130,7 +130,7 @@ async def app(settings: GatewaySettings) -> AsyncIterator[Running]:
         web.state.map = RegionMap(settings.map)
         web.state.wecom_keys = _wecom_keys(settings)
         if code := settings.one_time_code.get_secret_value():
-            tasks.spawn(sign_in.offer_first_code(store, code), name="first code")
+            tasks.spawn(sign_in.offer_first_code(store, code, settings.one_time_user), name="first code")
         if settings.console is not None:
             web.router.default = Console(settings.console)
         tasks.spawn(web.state.hub.run(log), name="live")

@@ -34,6 +34,8 @@ class GatewaySettings(ServiceSettings):
     """Key of the HS256 tokens, at least 32 bytes; the gateway does not start without it."""
     one_time_code: OneTimeCode = SecretStr("")
     """A sign-in code of at least 16 characters that is valid once, for the administrator who started the stack."""
+    one_time_user: str = "admin"
+    """Who signs in with it; where it is an account manager's user id, his recommendations are shown."""
     session_hours: Annotated[float, Field(gt=0, le=24)] = 8.0
     """How long a token from a sign-in code is valid."""
     console: Path | None = None

@@ -51,9 +51,9 @@ def _key(code: str) -> str:
     return f"gateway:code:{hashlib.sha256(code.encode()).hexdigest()}"
 
 
-async def offer_first_code(store: redis.asyncio.Redis, code: str) -> None:
+async def offer_first_code(store: redis.asyncio.Redis, code: str, user_id: str) -> None:
     """Makes the code of the settings valid, unless it was used before; waits for the store if that is away."""
-    user = {"id": "admin", "name": "Administrator", "roles": ["admin"]}
+    user = {"id": user_id, "name": user_id, "roles": ["account_manager", "admin"]}
     while True:
         try:
             await store.set(_key(code), json.dumps(user), ex=CODE_TTL_S, nx=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import httpx
 
 TODAY = datetime.now(UTC).replace(hour=1, minute=0, second=0, microsecond=0)
+RUN = secrets.token_hex(3)
+"""Tells the orders of this run of the tests from those of another on the same stack."""
 MANAGER = "am-e2e"
 CITY = "C-E2E"
 REGION = "US-NV"
@@ -29,7 +32,7 @@ class Market:
         past = [
             line(self.shops[n], code, TODAY - timedelta(weeks=week), f"PAST-{n}-{week}", position)
             for n in range(2)
-            for week in range(8, 0, -1)
+            for week in range(4, 0, -1)
             for position, code in enumerate(self.skus[: 3 - n], 1)
         ]
         await post(self.api, "commercial_order", past)

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from chassis.testing import eventually
-from tests.e2e.market import TODAY, Market, line
+from tests.e2e.market import RUN, TODAY, Market, line
 
 PROBLEM = "application/problem+json"
 
@@ -24,7 +24,7 @@ async def market(api: httpx.AsyncClient) -> Market:
 
 async def _totals(api: httpx.AsyncClient) -> dict[str, int]:
     items = (await api.get("/quality")).json()["items"]
-    own = [item for item in items if item["kind"] == "commercial_order" and not item["source"]]
+    own = [item for item in items if item["kind"] == "commercial_order" and item["source"] == "api"]
     return {
         name: sum(item[name] for item in own)
         for name in ("received", "stored", "duplicate", "quarantined", "rejected", "pending")
@@ -86,7 +86,7 @@ async def test_a_body_of_50_mb_is_refused_and_nothing_of_it_is_stored(api: httpx
     assert await _totals(api) == before
 
 
-@pytest.mark.parametrize("token", ["", "nonsense", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0."])
+@pytest.mark.parametrize("token", ["x", "nonsense", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0."])
 async def test_an_unknown_token_is_refused(api: httpx.AsyncClient, token: str):
     response = await api.post("/records/sku", json=[{}], headers={"Authorization": f"Bearer {token}"})
 
@@ -112,8 +112,8 @@ async def test_a_bad_record_is_set_aside_with_its_rule_and_the_good_one_beside_i
     api: httpx.AsyncClient, market: Market, change: dict[str, Any], rule: str, fate: str
 ):
     number = BAD_LINES.index((change, rule, fate))
-    good = line(market.shops[0], market.skus[0], TODAY, f"GOOD-{number}", 1)
-    bad = {**line(market.shops[0], market.skus[0], TODAY, f"BAD-{number}", 1), **change}
+    good = line(market.shops[0], market.skus[0], TODAY, f"GOOD-{RUN}-{number}", 1)
+    bad = {**line(market.shops[0], market.skus[0], TODAY, f"BAD-{RUN}-{number}", 1), **change}
     before = await _totals(api)
 
     receipt = (await api.post("/records/commercial_order", json=[good, bad])).json()
@@ -136,7 +136,7 @@ async def test_full_width_digits_and_separators_are_mended_and_the_original_is_k
     api: httpx.AsyncClient, market: Market
 ):
     order = {
-        **line(market.shops[0], market.skus[0], TODAY, "WIDE-1", 1),
+        **line(market.shops[0], market.skus[0], TODAY, f"WIDE-{RUN}", 1),
         "qty_order_base": "１,０００",
         "qty_demand_base": "１０００",
         "amount": "500.00元",
@@ -147,7 +147,7 @@ async def test_full_width_digits_and_separators_are_mended_and_the_original_is_k
     assert (receipt["accepted"], receipt["repaired"]) == (1, 1), receipt
 
     async def stored():
-        items = (await api.get("/orders/WIDE-1")).json()["items"]
+        items = (await api.get(f"/orders/WIDE-{RUN}")).json()["items"]
         return items[0] if items else None
 
     kept = await eventually(stored)
@@ -157,7 +157,7 @@ async def test_full_width_digits_and_separators_are_mended_and_the_original_is_k
 
 
 async def test_gbk_csv_is_read_as_chinese(api: httpx.AsyncClient):
-    text = "org_code,kind,adcode,name\r\nC-GBK,city_commercial,US-NV,合肥市烟草公司\r\n"
+    text = f"org_code,kind,adcode,name\r\nC-GBK-{RUN},city_commercial,US-NV,合肥市烟草公司\r\n"
 
     receipt = await api.post("/records/org", content=text.encode("gbk"), headers={"content-type": "text/csv"})
 
@@ -165,7 +165,7 @@ async def test_gbk_csv_is_read_as_chinese(api: httpx.AsyncClient):
     assert receipt.json()["accepted"] == 1
 
     async def stored():
-        items = (await api.get("/records/org/C-GBK")).json()
+        items = (await api.get(f"/records/org/C-GBK-{RUN}")).json()
         return items if items.get("name") else None
 
     assert (await eventually(stored))["name"] == "合肥市烟草公司"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ import pytest_asyncio
 
 from chassis.testing import eventually
 from tests.e2e.conftest import Stack
-from tests.e2e.market import MANAGER, REGION, TODAY, Market, line, post
+from tests.e2e.market import MANAGER, REGION, RUN, TODAY, Market, line, post
 
 SERVICES = {"gateway", "ingest", "twin", "profile", "forecast", "recommend"}
 
@@ -96,26 +97,27 @@ async def test_a_click_on_the_card_comes_back_and_changes_the_recommendation(
 
 
 async def test_the_record_is_in_the_book_and_in_the_statistics(api: httpx.AsyncClient, market: Market):
-    shop = market.shops[0]
+    shop = market.shops[1]
+    asked = {"retailer": shop, "to": (TODAY - timedelta(days=1)).date().isoformat()}
 
     async def in_the_book():
-        page = (await api.get("/orders", params={"retailer": shop, "with_total": True})).json()
-        return page if page["total"] == 24 else None
+        page = (await api.get("/orders", params={**asked, "with_total": True})).json()
+        return page if page["total"] == 8 else None
 
     page = await eventually(in_the_book)
-    by_product = await api.get(
-        "/orders/statistics", params={"retailer": shop, "group_by": "product", "measure": "qty_order_base"}
-    )
-    download = await api.get("/orders", params={"retailer": shop, "format": "csv"})
+    grouped = {"group_by": "product", "measure": "qty_order_base"}
+    by_product = (await api.get("/orders/statistics", params={**asked, **grouped})).json()
+    download = await api.get("/orders", params={**asked, "format": "csv"})
 
     assert {item["retailer_code"] for item in page["items"]} == {shop}
-    assert [group["value"] for group in by_product.json()["items"]] == [8000, 8000, 8000]
-    assert len(download.text.strip().splitlines()) == 25
+    assert [group["value"] for group in by_product["items"]] == [4000, 4000]
+    assert (by_product["total"], by_product["unit"]) == (8000, "stick")
+    assert len(download.text.strip().splitlines()) == 9
     assert download.headers["content-type"].startswith("text/csv")
 
 
 async def test_the_same_batch_again_is_counted_as_duplicate_and_stored_once(api: httpx.AsyncClient, market: Market):
-    order = line(market.shops[1], market.skus[0], TODAY, "TWICE-1", 1)
+    order = line(market.shops[1], market.skus[0], TODAY, f"TWICE-{RUN}", 1)
     first = await post(api, "commercial_order", [order])
 
     again = (await api.post("/records/commercial_order", json=[order])).json()
@@ -124,6 +126,6 @@ async def test_the_same_batch_again_is_counted_as_duplicate_and_stored_once(api:
     assert (again["accepted"], again["duplicates"]) == (0, 1)
 
     async def stored_once():
-        return len((await api.get("/orders/TWICE-1")).json()["items"]) == 1
+        return len((await api.get(f"/orders/TWICE-{RUN}")).json()["items"]) == 1
 
     await eventually(stored_once)

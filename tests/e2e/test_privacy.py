@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from chassis.testing import eventually
 from tests.e2e.conftest import Stack
-from tests.e2e.market import TODAY, Market
+from tests.e2e.market import RUN, TODAY, Market
 
 # Eleven digits that no generated id of the house can hold by chance together.
 PHONE = "13987650421"
@@ -30,7 +30,7 @@ async def market(api: httpx.AsyncClient) -> Market:
 def _sale(market: Market, number: int, **more: object) -> dict[str, object]:
     return {
         "retailer_code": market.shops[0],
-        "order_no": f"POS-{number}",
+        "order_no": f"POS-{RUN}-{number}",
         "line_no": 1,
         "sku_code": market.skus[0],
         "unit_price": "12.00",
@@ -70,8 +70,8 @@ async def test_a_raw_phone_number_is_found_nowhere(api: httpx.AsyncClient, stack
 
     items = await eventually(stored)
     by_order = {item["order_no"]: item for item in items}
-    assert re.fullmatch(r"k1:[0-9a-f]{32,}", by_order["POS-1"]["phone_token"])
-    assert by_order["POS-2"]["phone_token"] is None  # no consent: the sale is kept, the link is not
+    assert re.fullmatch(r"k1:[0-9a-f]{32,}", by_order[f"POS-{RUN}-1"]["phone_token"])
+    assert by_order[f"POS-{RUN}-2"]["phone_token"] is None  # no consent: the sale is kept, the link is not
     quarantined = (await api.get("/quarantine", params={"kind": "pos_sale"})).text
     assert PHONE not in str(items) + quarantined
     assert PHONE.encode() not in await _dump(stack)

@@ -114,7 +114,7 @@ async def test_the_first_code_is_good_once_even_if_the_gateway_starts_again_with
 
         user = (await eventually(signed_in, every_s=0.2)).json()["user"]
     async with door(whole.common, one_time_code=code) as second:
-        await offer_first_code(second.web.state.redis, code.get_secret_value())
+        await offer_first_code(second.web.state.redis, code.get_secret_value(), "admin")
         again = await _exchange(await second.stranger(), code.get_secret_value())
 
     assert user == {"id": "admin", "name": "Administrator", "roles": ["admin"]}

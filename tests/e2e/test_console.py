@@ -1,0 +1,145 @@
+"""The console as a person sees it, in headless Chromium against the running stack."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from deploy.browser import find_browser
+from tests.e2e.conftest import Stack
+
+FLAGS = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+DRAWN_MS = 60_000
+BANDS = 5
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    path = find_browser()
+    if path is None:
+        assert not os.environ.get("CI"), "CI needs Chromium"
+        pytest.skip("NO CHROMIUM on this machine: the console was not looked at")
+    async with async_playwright() as playwright:
+        running = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield running
+        await running.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def page(browser: Browser, sign_in_link: str) -> AsyncIterator[Page]:
+    """A tab that came through the printed link, and what went wrong in it."""
+    opened = await browser.new_page(viewport={"width": 1440, "height": 900}, locale="en-US")
+    opened.set_default_timeout(DRAWN_MS)
+    await opened.goto(sign_in_link)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def pictures(stack: Stack) -> Path:
+    folder = stack.home / "pictures"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+async def test_the_map_shows_every_state_in_its_band(page: Page, pictures: Path):
+    await page.wait_for_selector("html[data-ready=true] [data-testid=map-page]")
+
+    await expect(page.get_by_test_id("legend-band")).to_have_count(BANDS)
+    rows = page.get_by_test_id("region-row")
+    await expect(rows).to_have_count(51)
+    california = page.locator("[data-testid=region-row][data-region=US-CA]")
+    assert re.search(r"\d", await california.inner_text())
+    await page.screenshot(path=pictures / "map.png")
+    assert await _colours(page) > 50, "an empty canvas has one colour"
+
+
+async def _colours(page: Page) -> int:
+    """Distinct colours of the drawn map, read back from a picture of the canvas."""
+    picture = await page.get_by_test_id("map-canvas").screenshot()
+    return int(
+        await page.evaluate(
+            """async (bytes) => {
+                const image = await createImageBitmap(new Blob([new Uint8Array(bytes)], {type: "image/png"}));
+                const canvas = new OffscreenCanvas(image.width, image.height);
+                const context = canvas.getContext("2d");
+                context.drawImage(image, 0, 0);
+                const data = new Uint32Array(context.getImageData(0, 0, image.width, image.height).data.buffer);
+                return new Set(data).size;
+            }""",
+            list(picture),
+        )
+    )
+
+
+async def test_a_region_explains_its_forecast(page: Page, pictures: Path):
+    await page.locator("[data-testid=region-row][data-region=US-CA]").click()
+
+    facts = page.get_by_test_id("forecast-inputs")
+    await expect(facts).to_be_visible()
+    await page.screenshot(path=pictures / "region.png")
+
+
+async def test_the_signed_in_manager_sees_and_answers_recommendations(page: Page, pictures: Path):
+    await page.get_by_test_id("nav-recommendations").click()
+    row = page.locator(
+        "[data-testid=recommendation-row][data-state=open], [data-testid=recommendation-row][data-state=shown]"
+    ).first
+    await expect(row).to_be_visible()
+    answered = await row.get_attribute("data-id")
+    await page.screenshot(path=pictures / "recommendations.png")
+
+    await row.get_by_test_id("accept").click()
+
+    accepted = page.locator(f"[data-testid=recommendation-row][data-id='{answered}']")
+    await expect(accepted).to_have_attribute("data-state", "accepted")
+
+
+async def test_the_balance_adds_up_on_the_screen(page: Page, pictures: Path):
+    await page.get_by_test_id("nav-quality").click()
+    await expect(page.get_by_test_id("quality-row").first).to_be_visible()
+
+    totals = {
+        name: int(re.sub(r"\D", "", await page.get_by_test_id(f"total-{name}").inner_text()) or 0)
+        for name in ("received", "stored", "duplicate", "quarantined", "rejected", "pending")
+    }
+    await page.screenshot(path=pictures / "quality.png")
+
+    assert totals["received"] == sum(totals.values()) - totals["received"]
+
+
+async def test_the_live_indicator_is_open(page: Page):
+    await expect(page.get_by_test_id("live-indicator")).to_have_attribute("data-state", "open")
+
+
+async def test_the_sign_in_link_works_once(browser: Browser, sign_in_link: str, page: Page):
+    second = await browser.new_page()
+    await second.goto(sign_in_link)
+
+    await expect(second.get_by_test_id("signin-message")).to_be_visible(timeout=DRAWN_MS)
+    await expect(second.get_by_test_id("trade-notice")).to_be_visible()
+    await second.close()
+
+
+async def test_the_console_speaks_chinese(browser: Browser, stack: Stack, pictures: Path):
+    context = await browser.new_context(locale="zh-CN", viewport={"width": 390, "height": 844})
+    phone = await context.new_page()
+    await phone.goto(stack.gateway)
+
+    await expect(phone.get_by_test_id("signin-page")).to_contain_text("登录")
+    await phone.screenshot(path=pictures / "sign-in-phone.png")
+    await context.close()
