@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _start(place: Path, home: Path, name: str) -> bool:
-    screen = home.parent / f"{name.partition(" ")[0]}.txt"
+    screen = home.parent / f"{name.partition(' ')[0]}.txt"
     began = time.monotonic()
     with _running(place, home, screen) as process:
         told = _until_told(process, screen)

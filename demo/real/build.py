@@ -83,7 +83,7 @@ def _feature(atlas: shapes.Atlas, geometry: dict[str, object], place: dict[str, 
 
 def _regions(features: list[dict[str, object]], known: pl.DataFrame) -> pl.DataFrame:
     centres = pl.DataFrame(
-        [(feature["id"], *feature["properties"]["centroid"]) for feature in features],  # type: ignore[index]
+        [(feature["id"], *feature["properties"]["centroid"]) for feature in features],  # type: ignore[index]  # JSON has no types
         schema={"adcode": pl.String, "centre_lon": pl.Float64, "centre_lat": pl.Float64},
         orient="row",
     )

@@ -178,7 +178,7 @@ def test_the_years_of_all_states_are_complete() -> None:
 
     assert annual.group_by("state").len()["len"].unique().to_list() == [45]
     assert annual["state"].n_unique() == 51
-    assert (annual["packs"] - annual["packs_million_est"] * 1e6).abs().max() <= 0.5  # type: ignore[operator]
+    assert (annual["packs"] - annual["packs_million_est"] * 1e6).abs().max() <= 0.5
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_what_is_held_back_is_the_last_four_weeks_and_follows_the_history(feed: 
     assert isinstance(first, date)
     assert isinstance(last, date)
     assert (last - first).days + 1 == days
-    assert history.max() < first  # type: ignore[operator]
+    assert history.max() < first
     assert tail.is_sorted()
 
 

@@ -64,7 +64,7 @@ def _said(home: Path) -> str:
 
 def _wait_for(fact: object, process: subprocess.Popen[str], home: Path, limit_s: float = 90.0) -> None:
     deadline = time.monotonic() + limit_s
-    while not fact():  # type: ignore[operator]
+    while not fact():
         assert process.poll() is None, _said(home)
         assert time.monotonic() < deadline, _said(home)
         time.sleep(0.05)

@@ -124,7 +124,7 @@ async def test_nobody_gets_in_without_the_password_that_only_the_owner_can_read(
 
         for attempt in refused:
             with pytest.raises((asyncpg.InvalidPasswordError, nats.errors.Error, redis.AuthenticationError)):
-                await attempt()  # type: ignore[misc]
+                await attempt()
 
         secret_files = ["password", "nats/server.conf", "valkey/server.conf"]
         modes = {stat.S_IMODE((data / "servers" / name).stat().st_mode) for name in secret_files}

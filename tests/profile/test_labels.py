@@ -187,7 +187,7 @@ def _standing(**changes: object) -> Standing:
         "parts": {"quantity": 0.5, "cycle": 0.4, "structure": 0.3, "amount": 0.9, "competitor": None},
         "peer_retailers": 12,
     }
-    return Standing(**(fields | changes))  # type: ignore[arg-type]
+    return Standing(**(fields | changes))
 
 
 def test_an_explanation_names_the_part_that_weighs_most_first_and_the_missing_one_as_missing() -> None:

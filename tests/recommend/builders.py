@@ -43,7 +43,7 @@ def profile(code: str, *bought: profile_types.Purchase, revision: int = 1, **mor
         "license_valid_to": "2099-12-31",
         "currency": "CNY",
     }
-    return profile_types.Profile(**{**fields, **more}, purchases=bought)  # type: ignore[arg-type]
+    return profile_types.Profile(**{**fields, **more}, purchases=bought)
 
 
 def sku_twin(code: str, *, revision: int = 1, **properties: object) -> twin_types.Twin:

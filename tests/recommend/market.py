@@ -83,7 +83,7 @@ def given_for(shops: pl.DataFrame, purchases: pl.DataFrame = BASKETS, **more: pl
 def ranked_for(code: str, *, gets_new: bool = True, rules: RankingRules = RULES, **more: object) -> pl.DataFrame:
     shops = pl.DataFrame({"retailer_code": [code], "gets_new": [gets_new]})
     mine = BASKETS.filter(pl.col("retailer_code") == code)
-    return rank_products(shops, mine, model_of(), rules, **more)  # type: ignore[arg-type]
+    return rank_products(shops, mine, model_of(), rules, **more)
 
 
 def skus_of(ranked: pl.DataFrame, mode: str) -> list[str]:

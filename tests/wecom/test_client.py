@@ -109,7 +109,7 @@ async def test_nothing_is_ever_sent_to_consumers(
 
 async def test_a_message_without_audience_and_content_class_cannot_be_written(client: WeComClient) -> None:
     with pytest.raises(TypeError, match="audience"):
-        await client.send_text(["LiSi"], "好")  # type: ignore[call-arg]
+        await client.send_text(["LiSi"], "好")
     with pytest.raises(Invalid) as refused:
         await client.send_text(["LiSi"], "好", audience="everybody", content_class="ad")
 

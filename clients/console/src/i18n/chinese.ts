@@ -92,7 +92,7 @@ export const chinese: Record<TextKey, string> = {
   "reason.low_correlation": "两年的走势差异过大。",
   "reason.no_monthly_values": "没有月度数据，无法比较两年的走势。",
   "recommendations.title": "推荐",
-  "recommendations.lead": "针对您所辖零售户的建议。由您决定，每次答复都会改进模型。",
+  "recommendations.lead": "针对您所辖零售户的建议。由您决定：拒绝的暂不再推，采纳的持续跟进。",
   "recommendations.filter": "零售户",
   "recommendations.filter.hint": "名称或编码",
   "recommendations.state": "状态",

@@ -91,7 +91,7 @@ export const english = {
   "reason.low_correlation": "The trends of the two years differ too much.",
   "reason.no_monthly_values": "No monthly values, so the trends of the two years cannot be compared.",
   "recommendations.title": "Recommendations",
-  "recommendations.lead": "Suggestions for your retailers. You decide; every answer teaches the model.",
+  "recommendations.lead": "Suggestions for your retailers. You decide: what you reject rests, what you accept is followed up.",
   "recommendations.filter": "Retailer",
   "recommendations.filter.hint": "Name or code",
   "recommendations.state": "State",
