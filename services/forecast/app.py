@@ -18,7 +18,7 @@ from chassis.outbox import Relay, prune_inbox
 from chassis.rpc import serve
 from marketwin.forecast.v1.service_pb2_grpc import add_ForecastServiceServicer_to_server
 from services.forecast.consumers import Forecaster, Pace, Trainer, hear_records
-from services.forecast.domain.annual.forecasts import restored
+from services.forecast.domain.annual.forecasts import from_bytes
 from services.forecast.domain.demand.model import DemandModel, DemandOptions
 from services.forecast.domain.regions import Regions
 from services.forecast.rpc import ForecastServicer, MapScheme
@@ -112,10 +112,10 @@ async def _models(store: PostgresStore, threads: int) -> Models:
     """The models of the last run; one that cannot be read is trained again."""
     models, kept = Models(), await store.current_models()
     if "annual" in kept:
-        models.annual = restored(*kept["annual"])
+        models.annual = from_bytes(kept["annual"])
     if "demand" in kept:
         try:
-            models.demand = DemandModel.from_bytes(kept["demand"][0], threads=threads)
+            models.demand = DemandModel.from_bytes(kept["demand"], threads=threads)
         except ValueError:
             log.warning("forecast.model_outdated", target="demand")
     return models

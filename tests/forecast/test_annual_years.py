@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from services.forecast.domain.annual.backtest import TrainedAnnual, train
 from services.forecast.domain.annual.blend import Method
-from services.forecast.domain.annual.forecasts import facts_of, forecast, restored, untrained
+from services.forecast.domain.annual.forecasts import forecast, from_bytes, to_bytes, untrained
 from services.forecast.domain.annual.inner import Cases, InnerModel, drift, train_inner
 from services.forecast.domain.annual.panel import AnnualPanel, build_annual_panel
 from services.forecast.domain.annual.prices import PriceInputs, proxy_history
@@ -139,10 +140,10 @@ def test_drift_alone_serves_until_there_are_years_to_learn_from() -> None:
     assert made["inner"] == pytest.approx(133.1, rel=0.01)
     assert made["last_year"] == pytest.approx(121.0)
     assert made["year_before"] == pytest.approx(110.0)
-    assert made["value"] == pytest.approx(0.2 * 121 + 0.3 * 110 + 0.5 * made["inner"])  # type: ignore[operator]
+    assert made["value"] == pytest.approx(0.2 * 121 + 0.3 * 110 + 0.5 * made["inner"])
     assert made["unit"] == "wan_case"
     assert made["band"] == ">=10"
-    assert "missing_price" in made["flags"]  # type: ignore[operator]
+    assert "missing_price" in made["flags"]
     assert made["reliable_reason"] == "no_monthly_values"
 
 
@@ -151,12 +152,12 @@ def test_a_single_year_is_too_little_and_the_forecast_says_so() -> None:
 
     made = _one(panel, untrained())
 
-    assert "missing_year_before" in made["flags"]  # type: ignore[operator]
+    assert "missing_year_before" in made["flags"]
     assert made["value"] is not None
 
     nothing = _one(annual_panel(np.array([[121.0, NAN, NAN]])), untrained())
     assert nothing["value"] is None
-    assert "not_applicable" in nothing["flags"]  # type: ignore[operator]
+    assert "not_applicable" in nothing["flags"]
     assert nothing["band"] == ""
 
 
@@ -169,7 +170,7 @@ def test_the_price_coefficient_moves_the_forecast_and_is_flagged_when_unusual() 
     made = _one(panel, untrained(), prices)
 
     assert made["value"] == pytest.approx(13.0, rel=1e-6)
-    assert "price_out_of_range" in made["flags"]  # type: ignore[operator]
+    assert "price_out_of_range" in made["flags"]
 
 
 def test_configured_weights_replace_those_of_the_patent() -> None:
@@ -233,20 +234,48 @@ def test_on_real_years_the_inner_model_beats_naive_and_drift(trained: TrainedAnn
 
 
 def test_on_real_years_the_intervals_hold_about_their_nominal_share(trained: TrainedAnnual) -> None:
-    sys.stdout.write(f"annual coverage of 80 % intervals: {trained.coverage}\n")
+    coverage = {method: round(share["region"], 3) for method, share in trained.kinds["stick"].coverage.items()}
 
-    assert trained.coverage.keys() == {"patent_v1", "patent_v1_swapped", "fitted", "xgboost"}
-    assert all(0.7 <= value <= 0.97 for value in trained.coverage.values())
+    sys.stdout.write(f"annual coverage of 80 % intervals: {coverage}\n")
+    assert coverage.keys() == {"patent_v1", "patent_v1_swapped", "fitted", "xgboost"}
+    assert all(0.7 <= value <= 0.97 for value in coverage.values())
 
 
 def test_a_kept_model_forecasts_what_it_forecast_before(trained: TrainedAnnual) -> None:
     panel = _real_panel()
 
-    again = restored(trained.inner.body, facts_of(trained))
+    again = from_bytes(to_bytes(trained))
 
-    assert again.inner.version == trained.inner.version
-    assert np.array_equal(again.inner.forecast(panel), trained.inner.forecast(panel))
-    assert again.spread == trained.spread
+    assert again.version == trained.version
+    assert forecast(panel, again, NO_PRICES).equals(forecast(panel, trained, NO_PRICES))
+
+
+def test_each_base_unit_learns_for_itself() -> None:
+    sticks = np.random.default_rng(2).uniform(90, 110, (40, 12)) * WAN
+    panel = annual_panel(sticks)
+    bottles = panel.units.with_columns(
+        base_unit=pl.when(pl.col("unit_id") < 20).then(pl.lit("bottle")).otherwise("base_unit")
+    )
+    top = np.where(np.arange(40) < 20, 0, 20)
+
+    both = train(replace(panel, units=bottles, top=top))
+    alone = train(replace(panel, units=bottles, top=top).of_base_unit("stick"))
+
+    assert both.kinds.keys() == {"bottle", "stick"}
+    assert both.kinds["stick"].inner.version == alone.kinds["stick"].inner.version
+    assert both.kinds["stick"].spread == alone.kinds["stick"].spread
+
+
+def test_a_back_test_knows_as_many_months_as_the_forecast_year_has_shown() -> None:
+    months = _months(years=4)
+    months[0, 3, 7:] = np.nan
+    panel = annual_panel(months.sum(axis=2), months=months, through=date(2013, 7, 31))
+
+    past = panel.before(int(panel.column[0]) - 1)
+
+    assert past.elapsed[0] == 7
+    assert np.isfinite(past.months_at(0)[0]).tolist() == [True] * 7 + [False] * 5
+    assert np.isnan(past.year_at(0)[0])
 
 
 def test_drift_is_bounded() -> None:

@@ -165,19 +165,18 @@ class PostgresStore:
                     "data_to": model.data_to,
                     "rows": model.rows,
                     "features": list(model.features),
-                    "facts": model.facts,
                     "code_version": code_version(_DOMAIN),
                     "created_at": now,
                 }
                 await registry.save_model(session, row, model.backtests)
             await results.mark_everything(session, "")
 
-    async def current_models(self) -> dict[str, tuple[bytes, str]]:
-        """File content and facts of the models in use, by target; without those whose file is gone."""
+    async def current_models(self) -> dict[str, bytes]:
+        """File content of the models in use, by target; without those whose file is gone."""
         async with self._db.transaction() as session:
             rows = await registry.current_models(session)
-        found = {row["target"]: (self._shelf.get(row["file"]), row["facts"]) for row in rows}
-        return {target: (body, facts) for target, (body, facts) in found.items() if body is not None}
+        found = {row["target"]: self._shelf.get(row["file"]) for row in rows}
+        return {target: body for target, body in found.items() if body is not None}
 
     async def list_demand(self, *, region: str, sku: str, horizon: int, after: Sequence[str], limit: int) -> list[Row]:
         async with self._db.transaction() as session:

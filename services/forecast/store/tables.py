@@ -219,7 +219,6 @@ class ModelRow(Base, table=True):
     data_to: str
     rows: int
     features: list[str] = Field(sa_type=JSONB)
-    facts: str
     code_version: str
     is_current: bool
     created_at: datetime = _time()

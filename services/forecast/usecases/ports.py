@@ -64,7 +64,6 @@ class NewModel:
     target: str
     version: str
     body: bytes
-    facts: str
     features: Sequence[str]
     rows: int
     data_from: str

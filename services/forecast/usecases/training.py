@@ -10,7 +10,7 @@ import polars as pl
 from chassis.errors import NotFound
 from services.forecast.domain.annual import backtest as annual_backtest
 from services.forecast.domain.annual.backtest import TrainedAnnual
-from services.forecast.domain.annual.forecasts import facts_of
+from services.forecast.domain.annual.forecasts import to_bytes
 from services.forecast.domain.annual.inner import FEATURES as ANNUAL_FEATURES
 from services.forecast.domain.demand import training as demand_training
 from services.forecast.domain.demand.features import NAMES as DEMAND_FEATURES
@@ -112,7 +112,6 @@ def _demand_model(trained: TrainedDemand) -> NewModel:
         target="demand",
         version=trained.model.version,
         body=trained.model.to_bytes(),
-        facts="{}",
         features=DEMAND_FEATURES,
         rows=trained.rows,
         data_from=trained.data_from,
@@ -124,9 +123,8 @@ def _demand_model(trained: TrainedDemand) -> NewModel:
 def _annual_model(trained: TrainedAnnual) -> NewModel:
     return NewModel(
         target="annual",
-        version=trained.inner.version,
-        body=trained.inner.body,
-        facts=facts_of(trained),
+        version=trained.version,
+        body=to_bytes(trained),
         features=ANNUAL_FEATURES,
         rows=0,
         data_from=f"{trained.first_year}-01-01",

@@ -1,6 +1,9 @@
 """The annual methods on years they had not seen: a rolling origin, trained again for each year."""
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,51 +14,86 @@ from services.forecast.domain.annual.inner import Cases, InnerModel, drift, trai
 from services.forecast.domain.annual.panel import AnnualPanel
 from services.forecast.domain.market_calendar import Floats
 
+T = TypeVar("T")
+
 INTERVAL_LEVEL = 0.8
+LEVELS = ("total", "sku", "region", "sku_region")
 _ORIGINS = 8
 _SMALLEST_SAMPLE = 30
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedAnnual:
-    """The inner model, fitted weights, how wide to make intervals, and how all methods did.
+Ends = tuple[float, float]
 
-    `spread` is {method: (low, high)}: quantiles of actual / forecast on years not seen.
+
+@dataclass(frozen=True, slots=True)
+class TrainedKind:
+    """What was learnt from the units of one base unit.
+
+    `spread` is {method: {level: (low, high)}}: quantiles of actual / forecast on years not seen; `coverage`
+    {method: {level: share}}: how many of the later years fell into intervals made from the earlier ones.
     """
 
     inner: InnerModel
     fitted: Method | None
-    spread: dict[str, tuple[float, float]]
-    coverage: dict[str, float]
+    spread: dict[str, dict[str, Ends]]
+    coverage: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedAnnual:
+    """What was learnt, by base unit (markets of cigarettes and of spirits do not miss alike), and how all did."""
+
+    kinds: dict[str, TrainedKind]
     backtests: pl.DataFrame
     first_year: int
     last_year: int
 
+    @property
+    def version(self) -> str:
+        """Derived from the content of all kinds."""
+        if not self.kinds:
+            return "drift"
+        parts = "".join(f"{unit}:{kind.inner.version};" for unit, kind in sorted(self.kinds.items()))
+        return f"annual-{hashlib.sha256(parts.encode()).hexdigest()[:12]}"
+
 
 def train(panel: AnnualPanel, *, threads: int = 1, seed: int = 7) -> TrainedAnnual:
-    """Trains the inner model on all years, and measures every method on at most 8 past years."""
+    """Trains an inner model per base unit on all years, and measures every method on at most 8 past years."""
+    kinds, tables, rows = {}, [], []
+    for base_unit in panel.units["base_unit"].unique().sort():
+        part = panel.of_base_unit(base_unit)
+        kind, table = _train_kind(part, threads, seed)
+        kinds[base_unit] = kind
+        tables.append(table)
+        rows += [
+            (f"{base_unit}/{level}", method, f"coverage_{round(100 * INTERVAL_LEVEL)}", share, table.height)
+            for method, by_level in kind.coverage.items()
+            for level, share in by_level.items()
+        ]
+    outcomes = pl.concat([*tables, _NOTHING], how="diagonal")
+    last_year = panel.first_year + int(panel.column.max(initial=0)) - 1
+    return TrainedAnnual(kinds, _metrics(outcomes, rows), panel.first_year, last_year)
+
+
+def _train_kind(panel: AnnualPanel, threads: int, seed: int) -> tuple[TrainedKind, pl.DataFrame]:
     newest = int(panel.column.max(initial=0))
     outcomes = [_one_year(panel, column, threads, seed) for column in _origins(panel, newest)]
     table = pl.concat([outcome for outcome in outcomes if outcome.height] or [_NOTHING])
     method = fitted(*_inputs(table), table["actual"].to_numpy()) if table.height else None
     if method is not None:
         table = table.with_columns(fitted=pl.Series(_fitted_on_the_past(table)))
+    names = [name for name in _MEASURED if name in table.columns]
     inner = train_inner(panel, until=newest, threads=threads, seed=seed)
-    names: list[str] = [
-        name for name in ("patent_v1", "patent_v1_swapped", "fitted", "xgboost") if name in table.columns
-    ]
-    spread = {name: _range(_ratio(table, name)) for name in names}
-    coverage = {name: value for name in names if (value := _measured_coverage(table, name)) is not None}
-    last_year = panel.first_year + newest - 1
-    return TrainedAnnual(inner, method, spread, coverage, _metrics(table, coverage), panel.first_year, last_year)
+    spread = {name: _by_level(table, name, _range_of) for name in names}
+    coverage = {name: _by_level(table, name, _measured_coverage) for name in names}
+    return TrainedKind(inner, method, spread, coverage), table
 
 
+_MEASURED = ("patent_v1", "patent_v1_swapped", "fitted", "xgboost")
 _NOTHING = pl.DataFrame(
     schema={
+        **dict.fromkeys(("level", "base_unit"), pl.String),
         "year": pl.Int64,
-        "sku_code": pl.String,
-        "base_unit": pl.String,
-        "holds_others": pl.Boolean,
         **dict.fromkeys(
             ("actual", "a", "b", "c", "k", "patent_v1", "patent_v1_swapped", "xgboost", "naive", "drift"), pl.Float64
         ),
@@ -78,9 +116,9 @@ def _one_year(panel: AnnualPanel, column: int, threads: int, seed: int) -> pl.Da
     k = np.nan_to_num(panel.coefficient[:, column], nan=1.0)
     rows = np.arange(len(inner), dtype=np.int64)
     cases = Cases(rows, past.column, past.elapsed)
-    table = panel.units.select("sku_code", "base_unit").with_columns(
+    table = panel.units.select("base_unit").with_columns(
+        level=pl.Series(panel.levels, dtype=pl.String),
         year=pl.lit(panel.first_year + column, dtype=pl.Int64),
-        holds_others=pl.Series(np.bincount(panel.top, minlength=len(rows)) > 1),
         actual=pl.Series(panel.years[:, column]),
         **{name: pl.Series(values) for name, values in zip("abc", inputs.T, strict=True)},
         k=pl.Series(k),
@@ -118,12 +156,21 @@ def _finite(values: npt.NDArray[np.float64]) -> Floats:
     return np.asarray(values[np.isfinite(values)], dtype=np.float64)
 
 
-def _range(ratio: Floats) -> tuple[float, float]:
-    """Conservative empirical quantiles; without a sample half to double."""
-    n = len(ratio)
-    if n < _SMALLEST_SAMPLE:
-        return 0.5, 2.0
-    tail, ordered = (1 - INTERVAL_LEVEL) / 2, np.sort(ratio)
+def _by_level(table: pl.DataFrame, name: str, of: Callable[[pl.DataFrame, str], T | None]) -> dict[str, T]:
+    """A figure of a method for each level, and for `all`, where there are enough years."""
+    parts = {"all": table, **{level: table.filter(pl.col("level") == level) for level in LEVELS}}
+    found = {level: of(part, name) for level, part in parts.items()}
+    return {level: value for level, value in found.items() if value is not None}
+
+
+def _range_of(table: pl.DataFrame, name: str) -> Ends | None:
+    """Conservative empirical quantiles of actual / forecast; None without a sample."""
+    ratio = _ratio(table, name)
+    return _range(ratio) if len(ratio) >= _SMALLEST_SAMPLE else None
+
+
+def _range(ratio: Floats) -> Ends:
+    n, ordered, tail = len(ratio), np.sort(ratio), (1 - INTERVAL_LEVEL) / 2
     low, high = int(np.floor(tail * (n + 1))), int(np.ceil((1 - tail) * (n + 1)))
     return float(ordered[max(low, 1) - 1]), float(ordered[min(high, n) - 1])
 
@@ -132,7 +179,7 @@ def _measured_coverage(table: pl.DataFrame, name: str) -> float | None:
     """Coverage of the later half of the years by intervals learnt from the earlier half; None without enough."""
     if not table.height:
         return None
-    middle = table["year"].median()
+    middle = pl.lit(table["year"].median())
     earlier, later = _ratio(table, name, pl.col("year") < middle), _ratio(table, name, pl.col("year") >= middle)
     if min(len(earlier), len(later)) < _SMALLEST_SAMPLE:
         return None
@@ -140,18 +187,20 @@ def _measured_coverage(table: pl.DataFrame, name: str) -> float | None:
     return float(((later >= low) & (later <= high)).mean())
 
 
-def _metrics(table: pl.DataFrame, coverage: dict[str, float]) -> pl.DataFrame:
+Score = tuple[str, str, str, float, int]
+
+
+def _metrics(table: pl.DataFrame, coverage: list[Score]) -> pl.DataFrame:
     """Columns level, horizon (years), method, metric, value, observations, period_from, period_to."""
     names = [name for name in table.columns if name in _METHODS]
     # Sticks and bottles do not add up: every base unit counts by its own total.
-    total = pl.col("actual").sum().over("base_unit")
-    rows = []
-    for level, part in _LEVELS.items():
-        cells = table.filter(part)
+    table = table.with_columns(share=pl.col("actual") / pl.col("actual").sum().over("base_unit", "level"))
+    rows = list(coverage)
+    for level in LEVELS:
+        cells = table.filter(pl.col("level") == level)
         for name in names:
-            scored = cells.filter(pl.col(name).is_finite()).with_columns(share=pl.col("actual") / total)
+            scored = cells.filter(pl.col(name).is_finite())
             rows += [(level, name, *row) for row in _scores(scored, name)]
-    rows += [("all", name, "coverage_80", value, table.height) for name, value in coverage.items()]
     schema = {
         "level": pl.String,
         "method": pl.String,
@@ -170,13 +219,6 @@ def _metrics(table: pl.DataFrame, coverage: dict[str, float]) -> pl.DataFrame:
     )
 
 
-_WIDEST, _ALL_SKUS = pl.col("holds_others"), pl.col("sku_code") == ""
-_LEVELS = {
-    "total": _WIDEST & _ALL_SKUS,
-    "region": ~_WIDEST & _ALL_SKUS,
-    "sku": _WIDEST & ~_ALL_SKUS,
-    "sku_region": ~_WIDEST & ~_ALL_SKUS,
-}
 _METHODS = ("patent_v1", "patent_v1_swapped", "fitted", "xgboost", "naive", "drift")
 
 

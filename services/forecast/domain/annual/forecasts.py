@@ -1,13 +1,15 @@
 """Annual forecasts of units, with the exact inputs that explain them."""
 
+import base64
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from services.forecast.domain.annual.backtest import INTERVAL_LEVEL, TrainedAnnual
+from services.forecast.domain.annual.backtest import INTERVAL_LEVEL, TrainedAnnual, TrainedKind
 from services.forecast.domain.annual.bands import band_of, bands, limits_of, scale_of
 from services.forecast.domain.annual.blend import PATENT_V1, PATENT_V1_SWAPPED, Method, blend, month_correlation
 from services.forecast.domain.annual.inner import InnerModel
@@ -20,7 +22,10 @@ UNTRAINED_SPREAD = (0.5, 2.0)
 
 def untrained() -> TrainedAnnual:
     """What serves until there is a model: drift alone, and an interval from half to double."""
-    return TrainedAnnual(InnerModel(None), None, {}, {}, pl.DataFrame(), 0, 0)
+    return TrainedAnnual({}, pl.DataFrame(), 0, 0)
+
+
+_UNTRAINED = TrainedKind(InnerModel(None), None, {}, {})
 
 
 def forecast(
@@ -38,9 +43,23 @@ def forecast(
     sticks, else the base unit); null where unknown. A method that does not apply has a null value and says why in
     `flags`.
     """
+    parts = []
+    for base_unit in panel.units["base_unit"].unique(maintain_order=True):
+        part, kind = panel.of_base_unit(base_unit), trained.kinds.get(base_unit, _UNTRAINED)
+        common, inputs = _common(part, kind, prices, reliable_from)
+        common = common.with_columns(model_version=pl.lit(trained.version))
+        methods = [*weights, *([kind.fitted] if kind.fitted else [])]
+        parts += [_by_method(common, inputs, method, kind) for method in methods]
+    return _with_bands(pl.concat(parts), stick_limits)
+
+
+def _common(
+    panel: AnnualPanel, kind: TrainedKind, prices: pl.DataFrame, reliable_from: float
+) -> tuple[pl.DataFrame, Floats]:
+    """What all methods of a unit share, and their inputs a, b and c."""
     scales = [scale_of(unit) for unit in panel.units["base_unit"]]
     divisor = np.array([scale.divisor for scale in scales])
-    inner = trained.inner.forecast(panel)
+    inner = kind.inner.forecast(panel)
     inputs = np.column_stack([panel.year_at(1), panel.year_at(2), inner]) / divisor[:, None]
     facts = panel.units.select("unit_id", "region", "sku_code", "base_unit").join(
         prices, on="unit_id", how="left", maintain_order="left"
@@ -60,26 +79,27 @@ def forecast(
         correlation=_numbers(correlation.r),
         reliable=pl.Series(correlation.reliable),
         reliable_reason=pl.Series(correlation.reason, dtype=pl.String),
-        model_version=pl.lit(trained.inner.version),
+        level=pl.Series(panel.levels, dtype=pl.String),
     )
-    methods = [*weights, *([trained.fitted] if trained.fitted else [])]
-    made = [_by_method(common, inputs, method, trained) for method in methods]
-    return _with_bands(pl.concat(made), stick_limits)
+    return common, inputs
 
 
-def _by_method(common: pl.DataFrame, inputs: Floats, method: Method, trained: TrainedAnnual) -> pl.DataFrame:
+def _by_method(common: pl.DataFrame, inputs: Floats, method: Method, kind: TrainedKind) -> pl.DataFrame:
     coefficient = common["coefficient"].to_numpy()
     result = blend(inputs, coefficient, method)
-    low, high = trained.spread.get(method.name, UNTRAINED_SPREAD)
+    spread = kind.spread.get(method.name, {})
+    ends = np.array([spread.get(level, spread.get("all", UNTRAINED_SPREAD)) for level in common["level"]])
+    measured = kind.coverage.get(method.name, {})
+    coverage = [measured.get(level if level in spread else "all") for level in common["level"]]
     return common.with_columns(
         method=pl.lit(method.name),
         value=_numbers(result.value),
         weights=pl.Series(result.weights.tolist(), dtype=pl.List(pl.Float64)),
-        flags=_flags(common, result.missing, result.applies, is_trained=method.name in trained.spread),
-        low=_numbers(result.value * low),
-        high=_numbers(result.value * high),
+        flags=_flags(common, result.missing, result.applies, is_trained=bool(spread)),
+        low=_numbers(result.value * ends[:, 0]),
+        high=_numbers(result.value * ends[:, 1]),
         interval_level=pl.lit(INTERVAL_LEVEL),
-        coverage=pl.lit(trained.coverage.get(method.name), dtype=pl.Float64),
+        coverage=pl.Series(coverage, dtype=pl.Float64),
     )
 
 
@@ -113,25 +133,34 @@ def _with_bands(made: pl.DataFrame, stick_limits: Sequence[float] | None) -> pl.
     return made.with_columns(band=pl.when(shown).then(named).otherwise(pl.lit("")))
 
 
-def facts_of(trained: TrainedAnnual) -> str:
-    """What must be kept beside the inner model's body, as JSON."""
-    return json.dumps(
-        {
-            "fitted": trained.fitted.weights if trained.fitted else None,
-            "spread": trained.spread,
-            "coverage": trained.coverage,
-        },
-        sort_keys=True,
-    )
+def to_bytes(trained: TrainedAnnual) -> bytes:
+    """A trained model as a file, without its back-tests."""
+    kinds = {
+        unit: {
+            "inner": base64.b64encode(kind.inner.body).decode(),
+            "fitted": kind.fitted.weights if kind.fitted else None,
+            "spread": kind.spread,
+            "coverage": kind.coverage,
+        }
+        for unit, kind in trained.kinds.items()
+    }
+    return json.dumps(kinds, sort_keys=True).encode()
 
 
-def restored(body: bytes, facts: str) -> TrainedAnnual:
-    """A trained model from what was kept; without its back-tests."""
-    kept = json.loads(facts)
+def from_bytes(body: bytes) -> TrainedAnnual:
+    """The inverse of `to_bytes`."""
+    kinds = {unit: _kind(kept) for unit, kept in json.loads(body).items()}
+    return TrainedAnnual(kinds, pl.DataFrame(), 0, 0)
+
+
+def _kind(kept: dict[str, Any]) -> TrainedKind:
     weights = kept["fitted"]
     method = Method("fitted", (weights[0], weights[1], weights[2])) if weights else None
-    spread = {name: (low, high) for name, (low, high) in kept["spread"].items()}
-    return TrainedAnnual(InnerModel.from_bytes(body), method, spread, kept["coverage"], pl.DataFrame(), 0, 0)
+    spread = {
+        name: {level: (low, high) for level, (low, high) in by_level.items()}
+        for name, by_level in kept["spread"].items()
+    }
+    return TrainedKind(InnerModel.from_bytes(base64.b64decode(kept["inner"])), method, spread, kept["coverage"])
 
 
 def _numbers(values: Floats) -> pl.Series:

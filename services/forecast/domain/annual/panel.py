@@ -1,6 +1,6 @@
 """Years and months of every unit: a region with one product, or with all products of one base unit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -39,22 +39,52 @@ class AnnualPanel:
     coefficient: Floats
 
     def before(self, column: int) -> Self:
-        """What was known when the year of `column` began: that year and later ones are forgotten."""
-        years, months = self.years.copy(), self.months.copy()
-        years[:, column:], months[:, max(column - self.months_from, 0) :] = np.nan, np.nan
-        coefficient = self.coefficient.copy()
-        coefficient[:, column + 1 :] = np.nan
-        return type(self)(
-            self.units,
-            self.first_year,
-            years,
-            months,
-            self.months_from,
-            np.full_like(self.column, column),
-            np.zeros_like(self.elapsed),
-            self.top,
-            coefficient,
+        """What was known of the year of `column` when as many of its months were over as now of the forecast year.
+
+        For units told by year, and those at the beginning of a year, that is nothing of it. Later years are forgotten.
+        """
+        years, months, coefficient = self.years.copy(), self.months.copy(), self.coefficient.copy()
+        years[:, column:], coefficient[:, column + 1 :] = np.nan, np.nan
+        place = max(column - self.months_from, 0)
+        months[:, place + 1 :] = np.nan
+        elapsed = np.zeros_like(self.elapsed)
+        if column >= self.months_from:
+            over = np.arange(12)[None, :] < self.elapsed[:, None]
+            shown = np.where(over, months[:, place], np.nan)
+            elapsed = np.where((np.isfinite(shown) | ~over).all(axis=1), self.elapsed, 0)
+            months[:, place] = np.where(elapsed[:, None] > 0, shown, np.nan)
+        else:
+            months[:, place] = np.nan
+        return replace(
+            self,
+            years=years,
+            months=months,
+            column=np.full_like(self.column, column),
+            elapsed=elapsed,
+            coefficient=coefficient,
         )
+
+    def of_base_unit(self, base_unit: str) -> Self:
+        """The units of one base unit; their widest regions are among them."""
+        chosen = (self.units["base_unit"] == base_unit).to_numpy()
+        place = np.cumsum(chosen) - 1
+        return replace(
+            self,
+            units=self.units.filter(pl.Series(chosen)),
+            years=self.years[chosen],
+            months=self.months[chosen],
+            column=self.column[chosen],
+            elapsed=self.elapsed[chosen],
+            top=place[self.top[chosen]],
+            coefficient=self.coefficient[chosen],
+        )
+
+    @property
+    def levels(self) -> npt.NDArray[np.str_]:
+        """total and sku for the widest regions, region and sku_region for those within."""
+        widest = self.top == np.arange(len(self.top))
+        all_products = (self.units["sku_code"] == "").to_numpy()
+        return np.where(widest, np.where(all_products, "total", "sku"), np.where(all_products, "region", "sku_region"))
 
     def year_at(self, back: int) -> Floats:
         """Each unit's sales `back` years before its forecast year, NaN when unknown."""

@@ -169,7 +169,7 @@ def _models() -> None:
         _texts("target", "file", "data_from", "data_to"),
         _columns(sa.Integer(), "rows"),
         _columns(postgresql.JSONB(), "features"),
-        _texts("facts", "code_version"),
+        _texts("code_version"),
         _columns(sa.Boolean(), "is_current"),
         _times("created_at"),
     )
