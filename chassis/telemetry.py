@@ -213,8 +213,11 @@ def span(
     kind: SpanKind = SpanKind.INTERNAL,
     **attributes: str | int | float | bool,
 ) -> Iterator[trace.Span]:
-    """A span; with `headers` it continues the trace they carry. An exception marks it failed by its type."""
-    parent = propagate.extract(dict(headers)) if headers else None
+    """A span; with `headers` it continues the trace they carry, or begins one when they carry none.
+
+    An exception marks it failed by its type.
+    """
+    parent = propagate.extract(dict(headers)) if headers is not None else None
     with _tracer.start_as_current_span(
         name,
         context=parent,

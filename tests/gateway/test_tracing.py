@@ -9,6 +9,7 @@ import uuid
 import httpx
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from tests.gateway.house import Door
 from tests.gateway.tracing import trace_of
 
 
@@ -53,6 +54,19 @@ async def test_without_a_trace_of_the_caller_each_request_begins_one(api: httpx.
 
     assert len(set(seen)) == 3
     assert "0" * 32 not in seen
+
+
+async def test_requests_of_one_connection_do_not_share_a_trace_after_a_large_body(door: Door):
+    """A large body makes the server pause and go on reading from within the request: what follows on the same
+    connection must not look like a part of it."""
+    client = await door.client("admin")
+    large = b" " * 4_000_000 + b"[]"
+
+    first = await client.post("/api/v1/records/sku", content=large, headers={"content-type": "application/json"})
+    later = [await client.get("/healthz") for _ in range(2)]
+
+    traces = [trace_of(response.headers["traceparent"]) for response in (first, *later)]
+    assert len(set(traces)) == 3
 
 
 async def test_a_span_names_the_route_and_never_what_was_typed(api: httpx.AsyncClient, spans: InMemorySpanExporter):
