@@ -37,7 +37,7 @@ DEDUPE_S = 2 * 3600
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_ATTEMPTS = 5
 PULL_BATCH = 64
-PULL_EXPIRES_S = 30.0
+PULL_EXPIRES_S = 5.0
 HEARTBEAT_S = 1.0
 PUBLISH_TIMEOUT_S = 5.0
 MESSAGE_ID = "Nats-Msg-Id"
@@ -137,7 +137,7 @@ class Bus:
             filter_subjects=subjects,
             ack_policy=AckPolicy.EXPLICIT,
             deliver_policy=DeliverPolicy.ALL,
-            ack_wait=120,
+            ack_wait=60,
             max_ack_pending=PULL_BATCH * 2,
             max_deliver=-1,
         )

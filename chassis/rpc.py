@@ -34,6 +34,8 @@ _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),
+    # By default a channel waits up to two minutes before it tries a service that was away again.
+    ("grpc.max_reconnect_backoff_ms", 2000),
 ]
 _CODES: dict[type[ChassisError], grpc.StatusCode] = {
     NotFound: grpc.StatusCode.NOT_FOUND,
