@@ -7,6 +7,9 @@ PROTOS := $(shell find protos -name '*.proto')
 CONSOLE_SOURCES := $(shell find $(CONSOLE) -path '*/node_modules' -prune -o -path '*/dist' -prune -o -type f -print)
 # Byte code is written once, at set-up; without it every process would compile what it imports, at every start.
 unexport PYTHONDONTWRITEBYTECODE
+# The supervisor keeps as little of what it has freed as its children do (see deploy/stack.py).
+export MALLOC_ARENA_MAX := 2
+export ARROW_DEFAULT_MEMORY_POOL := system
 APPS := $(patsubst %,services.%.app,ingest twin profile forecast recommend) gateway.app demo.wecom.app deploy.local
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

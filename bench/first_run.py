@@ -95,7 +95,8 @@ def _print_use(process: subprocess.Popen[bytes]) -> None:
 
 def _name(process: psutil.Process) -> str:
     command = process.cmdline()
-    return command[command.index("-m") + 1] if "-m" in command[:-1] else process.name()
+    is_module = "python" in process.name() and "-m" in command[:-1]
+    return command[command.index("-m") + 1] if is_module else process.name()
 
 
 if __name__ == "__main__":

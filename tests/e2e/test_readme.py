@@ -45,7 +45,9 @@ def test_every_make_command_that_is_shown_exists(name: str):
     assert shown - {"and"} <= listed
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/promises.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "README.zh-CN.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/promises.md"]
+)
 def test_every_link_leads_somewhere(name: str):
     page = ROOT / name
 
