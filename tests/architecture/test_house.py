@@ -127,3 +127,16 @@ def test_a_type_ignore_says_which_rule_and_why():
     ]
 
     assert found == []
+
+
+def test_every_log_event_is_declared_in_the_telemetry_document():
+    declared = (ROOT / "docs/telemetry.md").read_text()
+    logged = {
+        event
+        for path in _modules()
+        if path.parts[len(ROOT.parts)] in SOURCES
+        for event in re.findall(r"log\.(?:info|warning|error)\(\s*\"([a-z_.]+)\"", path.read_text())
+    }
+
+    assert len(logged) > 20
+    assert sorted(event for event in logged if f"`{event}`" not in declared) == []
