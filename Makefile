@@ -78,7 +78,7 @@ lock: ## Resolve the dependencies anew
 		--no-header --no-annotate --python-version 3.11 - -o requirements-uv.lock
 
 openapi: $(VENV)/.ready ## Write the REST contract to gateway/openapi.json
-	$(BIN)/python -m gateway.openapi > gateway/openapi.json
+	$(BIN)/python -m gateway.web > gateway/openapi.json
 
 figures: $(VENV)/.ready ## Time a clean clone to its summary, a warm start, and weigh what runs
 	@exec $(BIN)/python bench/first_run.py $(ARGS)

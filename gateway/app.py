@@ -12,13 +12,11 @@ from dataclasses import dataclass
 import redis.asyncio
 import uvicorn
 from fastapi import FastAPI
-from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.gzip import GZipMiddleware
 
 from chassis.app import Background, background
 from chassis.bus import bus
 from chassis.errors import Unavailable
-from gateway import problems, reference
 from gateway.auth import Tokens
 from gateway.clients import services
 from gateway.console import Console
@@ -26,46 +24,15 @@ from gateway.limits import Intake, RateLimit
 from gateway.live import Hub
 from gateway.map import RegionMap
 from gateway.middleware import Traced
-from gateway.openapi import describe
-from gateway.routes import (
-    forecasts,
-    live,
-    operation,
-    profiles,
-    quality,
-    recommendations,
-    records,
-    sign_in,
-    twins,
-    wecom_callback,
-)
+from gateway.routes import operation, sign_in
 from gateway.settings import GatewaySettings
+from gateway.web import routes
 from gateway.wecom import CallbackKeys
 
-PREFIX = "/api/v1"
-ROUTERS = (
-    records.router,
-    quality.router,
-    twins.router,
-    profiles.router,
-    forecasts.router,
-    recommendations.router,
-    sign_in.router,
-    wecom_callback.router,
-    operation.router,
-)
 GZIP_MIN_BYTES = 2048
 # The highest levels cost three times the CPU of this one for a few per cent.
 GZIP_LEVEL = 5
 REDIS_TIMEOUT_S = 2.0
-# The framework's own spans and logs hold paths and texts of errors, both of which may quote a record.
-NO_TELEMETRY: TelemetryConfig = {
-    "tracing": False,
-    "metrics": False,
-    "logs": False,
-    "operation_spans": False,
-    "auto_configure": False,
-}
 # A subscription names 1,000 ids at most.
 MAX_LIVE_MESSAGE_BYTES = 256 * 1024
 STOP_GRACE_S = 3
@@ -78,28 +45,6 @@ class Running:
     address: str
     background: Background
     web: FastAPI
-
-
-def routes() -> FastAPI:
-    """The paths of the API without anything behind them."""
-    web = FastAPI(
-        title="Marketwin",
-        version="1",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=f"{PREFIX}/openapi.json",
-        generate_unique_id_function=lambda route: route.name,
-        telemetry=NO_TELEMETRY,
-        redirect_slashes=False,  # the redirect would repeat whatever host the request names
-    )
-    for router in ROUTERS:
-        web.include_router(router, prefix=PREFIX, responses=problems.RESPONSES)
-    web.include_router(live.router, prefix=PREFIX)
-    web.include_router(operation.health)
-    web.include_router(reference.router)
-    problems.install(web)
-    describe(web)
-    return web
 
 
 @asynccontextmanager

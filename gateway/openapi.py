@@ -1,9 +1,7 @@
-"""The OpenAPI 3.1 document; `python -m gateway.openapi` prints the one that is committed."""
+"""The OpenAPI 3.1 document: problems instead of the framework's own error shape, and who may call."""
 
 from __future__ import annotations
 
-import json
-import sys
 from typing import Any
 
 from fastapi import FastAPI
@@ -64,14 +62,3 @@ def _finish(operation: dict[str, Any]) -> None:
     }
     if operation["operationId"] not in OPEN:
         operation["security"] = [{"bearer": []}]
-
-
-def main() -> None:
-    """Prints the document."""
-    from gateway.app import routes
-
-    sys.stdout.write(json.dumps(routes().openapi(), indent=1, ensure_ascii=False, sort_keys=True) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from gateway.app import routes
+from gateway.web import routes
 
 ROOT = Path(__file__).parents[2]
 BASELINE = ROOT / "protos" / "baseline.binpb"
