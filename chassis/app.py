@@ -8,6 +8,8 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
@@ -66,6 +68,11 @@ async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
     await asyncio.gather(*pending, return_exceptions=True)
 
 
+def utc_now() -> datetime:
+    """The one clock; services take it as an argument."""
+    return datetime.now(UTC)
+
+
 class Background:
     """Tasks that live as long as the app; one that dies ends the process."""
 
@@ -110,6 +117,14 @@ class Background:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a service yields while it runs: its gRPC address and its background tasks."""
+
+    address: str
+    background: Background
 
 
 @asynccontextmanager

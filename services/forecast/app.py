@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 import structlog
 
-from chassis.app import Background, background, in_thread
+from chassis.app import Running, background, in_thread, utc_now
 from chassis.bus import bus
 from chassis.db import database
 from chassis.outbox import Relay, prune_inbox
@@ -33,16 +31,6 @@ from services.forecast.usecases.training import Training
 log = structlog.get_logger()
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    address: str
-    background: Background
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @asynccontextmanager

@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import redis.asyncio
 import structlog
 from redis.asyncio import Redis
 
-from chassis.app import Background, background, in_thread
+from chassis.app import Running, background, in_thread, utc_now
 from chassis.bus import Bus, bus
 from chassis.db import database
 from chassis.outbox import prune_inbox
@@ -30,16 +28,6 @@ from services.ingest.usecases import FrontDoor, Newest
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    address: str
-    background: Background
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @asynccontextmanager

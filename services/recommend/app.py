@@ -6,14 +6,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import redis.asyncio
 import structlog
 
-from chassis.app import Background, background, in_thread
+from chassis.app import Running, background, in_thread, utc_now
 from chassis.bus import bus
 from chassis.db import database
 from chassis.outbox import Relay, prune_inbox
@@ -32,16 +30,6 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 IDLE_S = 0.5
 REFRESH_S = 5.0
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    address: str
-    background: Background
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @asynccontextmanager

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
-from chassis.app import Background, background
+from chassis.app import Running, background, utc_now
 from chassis.bus import bus
 from chassis.db import database
 from chassis.outbox import Relay, prune_inbox
@@ -25,16 +23,6 @@ from services.twin.settings import TwinSettings
 from services.twin.store import INBOX, OUTBOX, SCHEMA, PostgresStore
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    address: str
-    background: Background
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 @asynccontextmanager
