@@ -89,7 +89,7 @@ async def put_twin(
             properties=body.get("properties", {}),
             desired=body.get("desired", {}),
             relations=_relations(body.get("relations", [])),
-            times={},
+            times=dict.fromkeys(body.get("properties") or {}, origin.changed_at.isoformat()),
             deleted=False,
         )
 
@@ -99,9 +99,12 @@ async def put_twin(
 
 async def patch_twin(store: Store, twin_id: str, patch: Json, precondition: Precondition, origin: Origin) -> Twin:
     """Changes a twin by an RFC 7396 merge patch over {properties, desired, relations}."""
-    _refuse_unknown(patch, WRITABLE)
+    _refuse_unknown(patch, WRITABLE | {"model"})
 
     def patched(before: Twin) -> Twin:
+        if patch.get("model", before.model) != before.model:
+            problem = Problem("/model", "model_mismatch", f"{twin_id} is a {before.model}")
+            raise Invalid("a patch cannot make a twin one of another model", errors=[problem])
         state = twins.merge_patch(twins.document(before), patch)
         touched = patch.get("properties") or {}
         return replace(

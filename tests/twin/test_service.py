@@ -102,6 +102,20 @@ async def test_a_twin_is_put_read_patched_and_read_at_each_revision(twin: Stub):
     assert await _get(twin, twin_id, 3) is None
 
 
+async def test_a_patch_may_name_the_model_but_not_change_it(twin: Stub):
+    twin_id, body = _sku()
+    await twin.PutTwin(_put(twin_id, body))
+    same = json.dumps({"model": "sku", "properties": {"price_class": 3}})
+    other = json.dumps({"model": "region", "properties": {}})
+
+    patched = await twin.PatchTwin(pb.PatchTwinRequest(id=twin_id, patch_json=same))
+    with pytest.raises(Invalid) as refused:
+        await twin.PatchTwin(pb.PatchTwinRequest(id=twin_id, patch_json=other))
+
+    assert json.loads(patched.twin.properties_json)["price_class"] == 3
+    assert refused.value.errors[0].pointer == "/model"
+
+
 async def test_a_write_that_expects_another_revision_is_refused_and_changes_nothing(twin: Stub):
     twin_id, body = _sku()
     await twin.PutTwin(_put(twin_id, body))
@@ -192,6 +206,17 @@ async def test_a_late_record_does_not_overwrite_a_newer_one(twin: Stub, log: Bus
     await eventually(lambda: _get(twin, f"retailer:{code}x"))
 
     assert json.loads((await _get(twin, f"retailer:{code}")).properties_json)["name"] == "New name"
+
+
+async def test_a_record_from_before_does_not_overwrite_what_a_person_wrote(twin: Stub, log: Bus):
+    code = uuid.uuid4().hex
+    body = {"model": "retailer", "properties": {"name": "By hand"}}
+    await twin.PutTwin(_put(f"retailer:{code}", body))
+
+    await _publish(log, "retailer", pl.concat([_retailer(code, "From last week"), _retailer(code + "x", "Next")]))
+    await eventually(lambda: _get(twin, f"retailer:{code}x"))
+
+    assert json.loads((await _get(twin, f"retailer:{code}")).properties_json)["name"] == "By hand"
 
 
 def _sale(org: str, sku: str, on: date, qty: int) -> dict[str, object]:
