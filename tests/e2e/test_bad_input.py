@@ -147,8 +147,8 @@ async def test_full_width_digits_and_separators_are_mended_and_the_original_is_k
     assert (receipt["accepted"], receipt["repaired"]) == (1, 1), receipt
 
     async def stored():
-        items = (await api.get(f"/orders/WIDE-{RUN}")).json()["items"]
-        return items[0] if items else None
+        found = await api.get(f"/orders/WIDE-{RUN}")
+        return found.json()["items"][0] if found.status_code == 200 else None
 
     kept = await eventually(stored)
     assert kept["qty_order_base"] == 1000

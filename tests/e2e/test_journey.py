@@ -126,6 +126,7 @@ async def test_the_same_batch_again_is_counted_as_duplicate_and_stored_once(api:
     assert (again["accepted"], again["duplicates"]) == (0, 1)
 
     async def stored_once():
-        return len((await api.get(f"/orders/TWICE-{RUN}")).json()["items"]) == 1
+        found = await api.get(f"/orders/TWICE-{RUN}")
+        return found.status_code == 200 and len(found.json()["items"]) == 1
 
     await eventually(stored_once)
