@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 SettingsT = TypeVar("SettingsT")
 P = ParamSpec("P")
 T = TypeVar("T")
+
+TRIM_EVERY_S = 30.0
 
 # One thread: heavy maths queues up here instead of taking every core from the calls.
 _heavy = ThreadPoolExecutor(max_workers=1, thread_name_prefix="heavy")
@@ -53,11 +56,24 @@ async def _live(app: Callable[[SettingsT], AbstractAsyncContextManager[object]],
     async with app(settings) as running:
         log.info("process.started", address=getattr(running, "address", ""))
         failures: Background | None = getattr(running, "background", None)
-        await _first(stopped.wait(), *([failures.failed()] if failures else []))
+        await _first(stopped.wait(), _stay_small(), *([failures.failed()] if failures else []))
         log.info("process.stopping")
     if failures:
         failures.raise_failure()
     log.info("process.stopped")
+
+
+def give_back_memory() -> None:
+    """Returns freed memory to the system where the C library can: after bulk work it would keep it for ever."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
+async def _stay_small() -> None:
+    while True:
+        await asyncio.sleep(TRIM_EVERY_S)
+        await asyncio.to_thread(give_back_memory)
 
 
 async def _first(*waits: Coroutine[Any, Any, Any]) -> None:

@@ -24,6 +24,7 @@ import structlog
 from rich.console import Console
 from rich.markup import escape
 
+from chassis.app import give_back_memory
 from chassis.errors import ChassisError
 from demo.packs import LoadFailed, open_pack
 from deploy import run_file
@@ -114,6 +115,7 @@ async def _story(options: argparse.Namespace, home: Path, where: Workplace, cons
             pids = infrastructure.pids | running.pids
             run_file.write(home, run_file.RunFile(layout.gateway_url, pids, str(data), wecom_page))
             await _fill_and_sum_up(layout, infrastructure.nats_url, console, wecom_page, began)
+            give_back_memory()
             if not options.once:
                 await _stay(layout, console)
 

@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 
 TODAY = datetime.now(UTC).replace(hour=1, minute=0, second=0, microsecond=0)
+# The replay goes on beside the tests; a fact may wait for its market to be profiled and ranked.
+WITHIN_S = 30.0
 RUN = secrets.token_hex(3)
 """Tells the orders of this run of the tests from those of another on the same stack."""
 MANAGER = "am-e2e"

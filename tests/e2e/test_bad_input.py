@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from chassis.testing import eventually
-from tests.e2e.market import RUN, TODAY, Market, line
+from tests.e2e.market import RUN, TODAY, WITHIN_S, Market, line
 
 PROBLEM = "application/problem+json"
 
@@ -31,6 +31,16 @@ async def _totals(api: httpx.AsyncClient) -> dict[str, int]:
     }
 
 
+async def _settled(api: httpx.AsyncClient) -> dict[str, int]:
+    """The totals once nothing is on its way any more."""
+
+    async def nothing_pending():
+        totals = await _totals(api)
+        return totals if totals["pending"] == 0 else None
+
+    return await eventually(nothing_pending, within_s=WITHIN_S)
+
+
 def _assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == PROBLEM
@@ -43,14 +53,14 @@ def _assert_problem(response: httpx.Response, status: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("body", [b'{"order_no": ', b"[1, 2", b"\xff\xfe\x00", b"nothing", b'[{"a": 1},]'])
 async def test_malformed_json_is_refused_whole_with_its_place(api: httpx.AsyncClient, body: bytes):
-    before = await _totals(api)
+    before = await _settled(api)
 
     response = await api.post("/records/commercial_order", content=body, headers={"content-type": "application/json"})
 
     problem = _assert_problem(response, 400)
     assert problem["errors"][0]["rule"]
     assert "pointer" in problem["errors"][0]
-    assert await _totals(api) == before
+    assert await _settled(api) == before
 
 
 async def test_an_unknown_kind_is_not_found(api: httpx.AsyncClient):
@@ -64,7 +74,7 @@ async def test_an_unknown_content_type_is_refused(api: httpx.AsyncClient):
 
 
 async def test_a_body_of_50_mb_is_refused_and_nothing_of_it_is_stored(api: httpx.AsyncClient):
-    before = await _totals(api)
+    before = await _settled(api)
 
     async def parts():
         for _ in range(50):
@@ -83,7 +93,7 @@ async def test_a_body_of_50_mb_is_refused_and_nothing_of_it_is_stored(api: httpx
         _assert_problem(unannounced, 413)
     except httpx.WriteError:
         pass  # the server may stop listening before everything is sent
-    assert await _totals(api) == before
+    assert await _settled(api) == before
 
 
 @pytest.mark.parametrize("token", ["x", "nonsense", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0."])
@@ -114,7 +124,7 @@ async def test_a_bad_record_is_set_aside_with_its_rule_and_the_good_one_beside_i
     number = BAD_LINES.index((change, rule, fate))
     good = line(market.shops[0], market.skus[0], TODAY, f"GOOD-{RUN}-{number}", 1)
     bad = {**line(market.shops[0], market.skus[0], TODAY, f"BAD-{RUN}-{number}", 1), **change}
-    before = await _totals(api)
+    before = await _settled(api)
 
     receipt = (await api.post("/records/commercial_order", json=[good, bad])).json()
 
@@ -128,7 +138,7 @@ async def test_a_bad_record_is_set_aside_with_its_rule_and_the_good_one_beside_i
         settled = now["received"] == before["received"] + 2 and now["pending"] == 0
         return now if settled and now["stored"] == before["stored"] + 1 else None
 
-    now = await eventually(accounted_for)
+    now = await eventually(accounted_for, within_s=WITHIN_S)
     assert now[fate] == before[fate] + 1
 
 
@@ -150,7 +160,7 @@ async def test_full_width_digits_and_separators_are_mended_and_the_original_is_k
         found = await api.get(f"/orders/WIDE-{RUN}")
         return found.json()["items"][0] if found.status_code == 200 else None
 
-    kept = await eventually(stored)
+    kept = await eventually(stored, within_s=WITHIN_S)
     assert kept["qty_order_base"] == 1000
     assert kept["amount"] == "500.00"
     assert "１,０００" in str(kept["originals"])
@@ -168,7 +178,7 @@ async def test_gbk_csv_is_read_as_chinese(api: httpx.AsyncClient):
         items = (await api.get(f"/records/org/C-GBK-{RUN}")).json()
         return items if items.get("name") else None
 
-    assert (await eventually(stored))["name"] == "合肥市烟草公司"
+    assert (await eventually(stored, within_s=WITHIN_S))["name"] == "合肥市烟草公司"
 
 
 async def test_a_bad_parameter_is_named_by_pointer(api: httpx.AsyncClient):

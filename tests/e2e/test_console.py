@@ -24,6 +24,8 @@ FLAGS = [
     "--no-first-run",
 ]
 DRAWN_MS = 60_000
+# An answer waits for a ranking of its market that has begun.
+ANSWERED_MS = 20_000
 BANDS = 5
 
 
@@ -106,7 +108,7 @@ async def test_the_signed_in_manager_sees_and_answers_recommendations(page: Page
     await row.get_by_test_id("accept").click()
 
     accepted = page.locator(f"[data-testid=recommendation-row][data-id='{answered}']")
-    await expect(accepted).to_have_attribute("data-state", "accepted")
+    await expect(accepted).to_have_attribute("data-state", "accepted", timeout=ANSWERED_MS)
 
 
 async def test_the_balance_adds_up_on_the_screen(page: Page, pictures: Path):

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from chassis.testing import eventually
 from tests.e2e.conftest import Stack
-from tests.e2e.market import MANAGER, REGION, RUN, TODAY, Market, line, post
+from tests.e2e.market import MANAGER, REGION, RUN, TODAY, WITHIN_S, Market, line, post
 
 SERVICES = {"gateway", "ingest", "twin", "profile", "forecast", "recommend"}
 
@@ -55,14 +55,14 @@ async def test_a_record_reaches_twin_profile_forecast_recommendation_and_card_in
 
     await post(api, "commercial_order", order, traceparent=f"00-{trace}-{secrets.token_hex(8)}-01")
 
-    twin = await eventually(lambda: _one(api, f"/twins/retailer:{shop}", trace))
-    profile = await eventually(lambda: _one(api, f"/profiles/{shop}", trace))
+    twin = await eventually(lambda: _one(api, f"/twins/retailer:{shop}", trace), within_s=WITHIN_S)
+    profile = await eventually(lambda: _one(api, f"/profiles/{shop}", trace), within_s=WITHIN_S)
     demand = f"/forecasts/demand?region={REGION}&sku={product}"
-    forecast = await eventually(lambda: _one(api, demand, trace), within_s=15)
+    forecast = await eventually(lambda: _one(api, demand, trace), within_s=WITHIN_S)
     recommended = f"/recommendations?retailer={shop}"
-    recommendation = await eventually(lambda: _one(api, recommended, trace), within_s=15)
+    recommendation = await eventually(lambda: _one(api, recommended, trace), within_s=WITHIN_S)
     listed = (await api.get(recommended)).json()["items"]
-    cards = await eventually(lambda: _cards(stack, {each["id"] for each in listed}), within_s=20)
+    cards = await eventually(lambda: _cards(stack, {each["id"] for each in listed}), within_s=WITHIN_S)
     assert twin["properties"]["last_order_no"] == order["order_no"]
     assert [each["sku"] for each in profile["purchases"]] == [product]
     assert forecast["quantiles"]["0.1"] <= forecast["value"] <= forecast["quantiles"]["0.9"]
@@ -73,14 +73,14 @@ async def test_a_record_reaches_twin_profile_forecast_recommendation_and_card_in
     async def all_in_one_trace():
         return _services_in(stack, trace) >= SERVICES
 
-    await eventually(all_in_one_trace)
+    await eventually(all_in_one_trace, within_s=WITHIN_S)
 
 
 async def test_a_click_on_the_card_comes_back_and_changes_the_recommendation(
     api: httpx.AsyncClient, stack: Stack, market: Market
 ):
     listed = (await api.get(f"/recommendations?retailer={market.shops[2]}")).json()["items"]
-    (card, *_) = await eventually(lambda: _cards(stack, {each["id"] for each in listed}), within_s=20)
+    (card, *_) = await eventually(lambda: _cards(stack, {each["id"] for each in listed}), within_s=WITHIN_S)
     recommendation_id = next(each["id"] for each in listed if each["id"] in json.dumps(card))
 
     async with httpx.AsyncClient(timeout=10) as client:
@@ -93,7 +93,7 @@ async def test_a_click_on_the_card_comes_back_and_changes_the_recommendation(
     async def accepted():
         return (await api.get(f"/recommendations/{recommendation_id}")).json()["state"] == "accepted"
 
-    await eventually(accepted)
+    await eventually(accepted, within_s=WITHIN_S)
 
 
 async def test_the_record_is_in_the_book_and_in_the_statistics(api: httpx.AsyncClient, market: Market):
@@ -104,7 +104,7 @@ async def test_the_record_is_in_the_book_and_in_the_statistics(api: httpx.AsyncC
         page = (await api.get("/orders", params={**asked, "with_total": True})).json()
         return page if page["total"] == 8 else None
 
-    page = await eventually(in_the_book)
+    page = await eventually(in_the_book, within_s=WITHIN_S)
     grouped = {"group_by": "product", "measure": "qty_order_base"}
     by_product = (await api.get("/orders/statistics", params={**asked, **grouped})).json()
     download = await api.get("/orders", params={**asked, "format": "csv"})
@@ -129,4 +129,4 @@ async def test_the_same_batch_again_is_counted_as_duplicate_and_stored_once(api:
         found = await api.get(f"/orders/TWICE-{RUN}")
         return found.status_code == 200 and len(found.json()["items"]) == 1
 
-    await eventually(stored_once)
+    await eventually(stored_once, within_s=WITHIN_S)

@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from chassis.testing import eventually
 from tests.e2e.conftest import Stack
-from tests.e2e.market import RUN, TODAY, Market
+from tests.e2e.market import RUN, TODAY, WITHIN_S, Market
 
 # Eleven digits that no generated id of the house can hold by chance together.
 PHONE = "13987650421"
@@ -68,7 +68,7 @@ async def test_a_raw_phone_number_is_found_nowhere(api: httpx.AsyncClient, stack
         page = (await api.get("/records/pos_sale", params={"retailer": market.shops[0]})).json()
         return page["items"] if len(page["items"]) >= 3 else None
 
-    items = await eventually(stored)
+    items = await eventually(stored, within_s=WITHIN_S)
     by_order = {item["order_no"]: item for item in items}
     assert re.fullmatch(r"k1:[0-9a-f]{32,}", by_order[f"POS-{RUN}-1"]["phone_token"])
     assert by_order[f"POS-{RUN}-2"]["phone_token"] is None  # no consent: the sale is kept, the link is not
