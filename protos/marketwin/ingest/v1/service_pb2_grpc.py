@@ -75,6 +75,76 @@ class IngestServiceStub:
                 request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListSourcesRequest.SerializeToString,
                 response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListSourcesResponse.FromString,
                 _registered_method=True)
+        self.ReceiveWebhook = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/ReceiveWebhook',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ReceiveWebhookRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ReceiveWebhookResponse.FromString,
+                _registered_method=True)
+        self.GetTemplate = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/GetTemplate',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetTemplateRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetTemplateResponse.FromString,
+                _registered_method=True)
+        self.GetQuarantineItem = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/GetQuarantineItem',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetQuarantineItemRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetQuarantineItemResponse.FromString,
+                _registered_method=True)
+        self.MendQuarantine = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/MendQuarantine',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.MendQuarantineRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.MendQuarantineResponse.FromString,
+                _registered_method=True)
+        self.ReplayQuarantine = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/ReplayQuarantine',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ReplayQuarantineRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ReplayQuarantineResponse.FromString,
+                _registered_method=True)
+        self.DropQuarantine = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/DropQuarantine',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.DropQuarantineRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.DropQuarantineResponse.FromString,
+                _registered_method=True)
+        self.GetLineage = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/GetLineage',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetLineageRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetLineageResponse.FromString,
+                _registered_method=True)
+        self.GetQualityDays = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/GetQualityDays',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetQualityDaysRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetQualityDaysResponse.FromString,
+                _registered_method=True)
+        self.ListRules = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/ListRules',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListRulesRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListRulesResponse.FromString,
+                _registered_method=True)
+        self.Erase = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/Erase',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.EraseRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.EraseResponse.FromString,
+                _registered_method=True)
+        self.ListErasures = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/ListErasures',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListErasuresRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListErasuresResponse.FromString,
+                _registered_method=True)
+        self.ListDifferences = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/ListDifferences',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListDifferencesRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListDifferencesResponse.FromString,
+                _registered_method=True)
+        self.GetOrderChain = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/GetOrderChain',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetOrderChainRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetOrderChainResponse.FromString,
+                _registered_method=True)
+        self.GetReport = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/GetReport',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetReportRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetReportResponse.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
@@ -137,6 +207,104 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReceiveWebhook(self, request, context):
+        """Takes in the signed body of a webhook; answers when its records are durable.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTemplate(self, request, context):
+        """A workbook or CSV with the columns of a kind, to fill in.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQuarantineItem(self, request, context):
+        """One item of the quarantine.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MendQuarantine(self, request, context):
+        """Changes the content of a record set aside; the original stays beside it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayQuarantine(self, request, context):
+        """Sends records set aside through the door again; the same item enters the book at most once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DropQuarantine(self, request, context):
+        """Gives up records set aside, with a reason; a dropped item can be reopened.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLineage(self, request, context):
+        """Where a record came from and went to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQualityDays(self, request, context):
+        """The balance by day, and how often each rule fired.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRules(self, request, context):
+        """Lists the cleaning rules.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Erase(self, request, context):
+        """Erases everything that carries a token, in every store of the service.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErasures(self, request, context):
+        """Lists erasures with their proof.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDifferences(self, request, context):
+        """Lists differences between two accounts of the same thing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOrderChain(self, request, context):
+        """The chain of states of an order with the time of each, and whether it is late.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReport(self, request, context):
+        """Totals that have a meaning of their own: supplier delivery, stock by place and batch, late orders.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -179,6 +347,76 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.ListSources,
                     request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListSourcesRequest.FromString,
                     response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListSourcesResponse.SerializeToString,
+            ),
+            'ReceiveWebhook': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReceiveWebhook,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ReceiveWebhookRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ReceiveWebhookResponse.SerializeToString,
+            ),
+            'GetTemplate': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTemplate,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetTemplateRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetTemplateResponse.SerializeToString,
+            ),
+            'GetQuarantineItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQuarantineItem,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetQuarantineItemRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetQuarantineItemResponse.SerializeToString,
+            ),
+            'MendQuarantine': grpc.unary_unary_rpc_method_handler(
+                    servicer.MendQuarantine,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.MendQuarantineRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.MendQuarantineResponse.SerializeToString,
+            ),
+            'ReplayQuarantine': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayQuarantine,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ReplayQuarantineRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ReplayQuarantineResponse.SerializeToString,
+            ),
+            'DropQuarantine': grpc.unary_unary_rpc_method_handler(
+                    servicer.DropQuarantine,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.DropQuarantineRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.DropQuarantineResponse.SerializeToString,
+            ),
+            'GetLineage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLineage,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetLineageRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetLineageResponse.SerializeToString,
+            ),
+            'GetQualityDays': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQualityDays,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetQualityDaysRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetQualityDaysResponse.SerializeToString,
+            ),
+            'ListRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRules,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListRulesRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListRulesResponse.SerializeToString,
+            ),
+            'Erase': grpc.unary_unary_rpc_method_handler(
+                    servicer.Erase,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.EraseRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.EraseResponse.SerializeToString,
+            ),
+            'ListErasures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasures,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListErasuresRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListErasuresResponse.SerializeToString,
+            ),
+            'ListDifferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDifferences,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListDifferencesRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListDifferencesResponse.SerializeToString,
+            ),
+            'GetOrderChain': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOrderChain,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetOrderChainRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetOrderChainResponse.SerializeToString,
+            ),
+            'GetReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReport,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetReportRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetReportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -398,6 +636,384 @@ class IngestService:
             '/marketwin.ingest.v1.IngestService/ListSources',
             marketwin_dot_ingest_dot_v1_dot_service__pb2.ListSourcesRequest.SerializeToString,
             marketwin_dot_ingest_dot_v1_dot_service__pb2.ListSourcesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReceiveWebhook(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/ReceiveWebhook',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ReceiveWebhookRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ReceiveWebhookResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTemplate(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/GetTemplate',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.GetTemplateRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.GetTemplateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQuarantineItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/GetQuarantineItem',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.GetQuarantineItemRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.GetQuarantineItemResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MendQuarantine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/MendQuarantine',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.MendQuarantineRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.MendQuarantineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayQuarantine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/ReplayQuarantine',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ReplayQuarantineRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ReplayQuarantineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DropQuarantine(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/DropQuarantine',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.DropQuarantineRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.DropQuarantineResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLineage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/GetLineage',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.GetLineageRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.GetLineageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQualityDays(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/GetQualityDays',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.GetQualityDaysRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.GetQualityDaysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/ListRules',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ListRulesRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ListRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Erase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/Erase',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.EraseRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.EraseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/ListErasures',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ListErasuresRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ListErasuresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDifferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/ListDifferences',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ListDifferencesRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ListDifferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOrderChain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/GetOrderChain',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.GetOrderChainRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.GetOrderChainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/GetReport',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.GetReportRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.GetReportResponse.FromString,
             options,
             channel_credentials,
             insecure,

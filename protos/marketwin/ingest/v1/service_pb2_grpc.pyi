@@ -49,6 +49,34 @@ class IngestServiceStub:
     """The balance of every source and kind."""
     ListSources: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListSourcesRequest, _service_pb2.ListSourcesResponse]
     """Lists the sources."""
+    ReceiveWebhook: _grpc.UnaryUnaryMultiCallable[_service_pb2.ReceiveWebhookRequest, _service_pb2.ReceiveWebhookResponse]
+    """Takes in the signed body of a webhook; answers when its records are durable."""
+    GetTemplate: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetTemplateRequest, _service_pb2.GetTemplateResponse]
+    """A workbook or CSV with the columns of a kind, to fill in."""
+    GetQuarantineItem: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetQuarantineItemRequest, _service_pb2.GetQuarantineItemResponse]
+    """One item of the quarantine."""
+    MendQuarantine: _grpc.UnaryUnaryMultiCallable[_service_pb2.MendQuarantineRequest, _service_pb2.MendQuarantineResponse]
+    """Changes the content of a record set aside; the original stays beside it."""
+    ReplayQuarantine: _grpc.UnaryUnaryMultiCallable[_service_pb2.ReplayQuarantineRequest, _service_pb2.ReplayQuarantineResponse]
+    """Sends records set aside through the door again; the same item enters the book at most once."""
+    DropQuarantine: _grpc.UnaryUnaryMultiCallable[_service_pb2.DropQuarantineRequest, _service_pb2.DropQuarantineResponse]
+    """Gives up records set aside, with a reason; a dropped item can be reopened."""
+    GetLineage: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetLineageRequest, _service_pb2.GetLineageResponse]
+    """Where a record came from and went to."""
+    GetQualityDays: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetQualityDaysRequest, _service_pb2.GetQualityDaysResponse]
+    """The balance by day, and how often each rule fired."""
+    ListRules: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListRulesRequest, _service_pb2.ListRulesResponse]
+    """Lists the cleaning rules."""
+    Erase: _grpc.UnaryUnaryMultiCallable[_service_pb2.EraseRequest, _service_pb2.EraseResponse]
+    """Erases everything that carries a token, in every store of the service."""
+    ListErasures: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListErasuresRequest, _service_pb2.ListErasuresResponse]
+    """Lists erasures with their proof."""
+    ListDifferences: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListDifferencesRequest, _service_pb2.ListDifferencesResponse]
+    """Lists differences between two accounts of the same thing."""
+    GetOrderChain: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetOrderChainRequest, _service_pb2.GetOrderChainResponse]
+    """The chain of states of an order with the time of each, and whether it is late."""
+    GetReport: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetReportRequest, _service_pb2.GetReportResponse]
+    """Totals that have a meaning of their own: supplier delivery, stock by place and batch, late orders."""
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
@@ -71,6 +99,34 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """The balance of every source and kind."""
     ListSources: _aio.UnaryUnaryMultiCallable[_service_pb2.ListSourcesRequest, _service_pb2.ListSourcesResponse]  # type: ignore[assignment]
     """Lists the sources."""
+    ReceiveWebhook: _aio.UnaryUnaryMultiCallable[_service_pb2.ReceiveWebhookRequest, _service_pb2.ReceiveWebhookResponse]  # type: ignore[assignment]
+    """Takes in the signed body of a webhook; answers when its records are durable."""
+    GetTemplate: _aio.UnaryUnaryMultiCallable[_service_pb2.GetTemplateRequest, _service_pb2.GetTemplateResponse]  # type: ignore[assignment]
+    """A workbook or CSV with the columns of a kind, to fill in."""
+    GetQuarantineItem: _aio.UnaryUnaryMultiCallable[_service_pb2.GetQuarantineItemRequest, _service_pb2.GetQuarantineItemResponse]  # type: ignore[assignment]
+    """One item of the quarantine."""
+    MendQuarantine: _aio.UnaryUnaryMultiCallable[_service_pb2.MendQuarantineRequest, _service_pb2.MendQuarantineResponse]  # type: ignore[assignment]
+    """Changes the content of a record set aside; the original stays beside it."""
+    ReplayQuarantine: _aio.UnaryUnaryMultiCallable[_service_pb2.ReplayQuarantineRequest, _service_pb2.ReplayQuarantineResponse]  # type: ignore[assignment]
+    """Sends records set aside through the door again; the same item enters the book at most once."""
+    DropQuarantine: _aio.UnaryUnaryMultiCallable[_service_pb2.DropQuarantineRequest, _service_pb2.DropQuarantineResponse]  # type: ignore[assignment]
+    """Gives up records set aside, with a reason; a dropped item can be reopened."""
+    GetLineage: _aio.UnaryUnaryMultiCallable[_service_pb2.GetLineageRequest, _service_pb2.GetLineageResponse]  # type: ignore[assignment]
+    """Where a record came from and went to."""
+    GetQualityDays: _aio.UnaryUnaryMultiCallable[_service_pb2.GetQualityDaysRequest, _service_pb2.GetQualityDaysResponse]  # type: ignore[assignment]
+    """The balance by day, and how often each rule fired."""
+    ListRules: _aio.UnaryUnaryMultiCallable[_service_pb2.ListRulesRequest, _service_pb2.ListRulesResponse]  # type: ignore[assignment]
+    """Lists the cleaning rules."""
+    Erase: _aio.UnaryUnaryMultiCallable[_service_pb2.EraseRequest, _service_pb2.EraseResponse]  # type: ignore[assignment]
+    """Erases everything that carries a token, in every store of the service."""
+    ListErasures: _aio.UnaryUnaryMultiCallable[_service_pb2.ListErasuresRequest, _service_pb2.ListErasuresResponse]  # type: ignore[assignment]
+    """Lists erasures with their proof."""
+    ListDifferences: _aio.UnaryUnaryMultiCallable[_service_pb2.ListDifferencesRequest, _service_pb2.ListDifferencesResponse]  # type: ignore[assignment]
+    """Lists differences between two accounts of the same thing."""
+    GetOrderChain: _aio.UnaryUnaryMultiCallable[_service_pb2.GetOrderChainRequest, _service_pb2.GetOrderChainResponse]  # type: ignore[assignment]
+    """The chain of states of an order with the time of each, and whether it is late."""
+    GetReport: _aio.UnaryUnaryMultiCallable[_service_pb2.GetReportRequest, _service_pb2.GetReportResponse]  # type: ignore[assignment]
+    """Totals that have a meaning of their own: supplier delivery, stock by place and batch, late orders."""
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     """The front door for data, and the book of records."""
@@ -138,5 +194,117 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.ListSourcesResponse, _abc.Awaitable[_service_pb2.ListSourcesResponse]]:
         """Lists the sources."""
+
+    @_abc_1.abstractmethod
+    def ReceiveWebhook(
+        self,
+        request: _service_pb2.ReceiveWebhookRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ReceiveWebhookResponse, _abc.Awaitable[_service_pb2.ReceiveWebhookResponse]]:
+        """Takes in the signed body of a webhook; answers when its records are durable."""
+
+    @_abc_1.abstractmethod
+    def GetTemplate(
+        self,
+        request: _service_pb2.GetTemplateRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.GetTemplateResponse, _abc.Awaitable[_service_pb2.GetTemplateResponse]]:
+        """A workbook or CSV with the columns of a kind, to fill in."""
+
+    @_abc_1.abstractmethod
+    def GetQuarantineItem(
+        self,
+        request: _service_pb2.GetQuarantineItemRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.GetQuarantineItemResponse, _abc.Awaitable[_service_pb2.GetQuarantineItemResponse]]:
+        """One item of the quarantine."""
+
+    @_abc_1.abstractmethod
+    def MendQuarantine(
+        self,
+        request: _service_pb2.MendQuarantineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.MendQuarantineResponse, _abc.Awaitable[_service_pb2.MendQuarantineResponse]]:
+        """Changes the content of a record set aside; the original stays beside it."""
+
+    @_abc_1.abstractmethod
+    def ReplayQuarantine(
+        self,
+        request: _service_pb2.ReplayQuarantineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ReplayQuarantineResponse, _abc.Awaitable[_service_pb2.ReplayQuarantineResponse]]:
+        """Sends records set aside through the door again; the same item enters the book at most once."""
+
+    @_abc_1.abstractmethod
+    def DropQuarantine(
+        self,
+        request: _service_pb2.DropQuarantineRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.DropQuarantineResponse, _abc.Awaitable[_service_pb2.DropQuarantineResponse]]:
+        """Gives up records set aside, with a reason; a dropped item can be reopened."""
+
+    @_abc_1.abstractmethod
+    def GetLineage(
+        self,
+        request: _service_pb2.GetLineageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.GetLineageResponse, _abc.Awaitable[_service_pb2.GetLineageResponse]]:
+        """Where a record came from and went to."""
+
+    @_abc_1.abstractmethod
+    def GetQualityDays(
+        self,
+        request: _service_pb2.GetQualityDaysRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.GetQualityDaysResponse, _abc.Awaitable[_service_pb2.GetQualityDaysResponse]]:
+        """The balance by day, and how often each rule fired."""
+
+    @_abc_1.abstractmethod
+    def ListRules(
+        self,
+        request: _service_pb2.ListRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ListRulesResponse, _abc.Awaitable[_service_pb2.ListRulesResponse]]:
+        """Lists the cleaning rules."""
+
+    @_abc_1.abstractmethod
+    def Erase(
+        self,
+        request: _service_pb2.EraseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.EraseResponse, _abc.Awaitable[_service_pb2.EraseResponse]]:
+        """Erases everything that carries a token, in every store of the service."""
+
+    @_abc_1.abstractmethod
+    def ListErasures(
+        self,
+        request: _service_pb2.ListErasuresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ListErasuresResponse, _abc.Awaitable[_service_pb2.ListErasuresResponse]]:
+        """Lists erasures with their proof."""
+
+    @_abc_1.abstractmethod
+    def ListDifferences(
+        self,
+        request: _service_pb2.ListDifferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ListDifferencesResponse, _abc.Awaitable[_service_pb2.ListDifferencesResponse]]:
+        """Lists differences between two accounts of the same thing."""
+
+    @_abc_1.abstractmethod
+    def GetOrderChain(
+        self,
+        request: _service_pb2.GetOrderChainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.GetOrderChainResponse, _abc.Awaitable[_service_pb2.GetOrderChainResponse]]:
+        """The chain of states of an order with the time of each, and whether it is late."""
+
+    @_abc_1.abstractmethod
+    def GetReport(
+        self,
+        request: _service_pb2.GetReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.GetReportResponse, _abc.Awaitable[_service_pb2.GetReportResponse]]:
+        """Totals that have a meaning of their own: supplier delivery, stock by place and batch, late orders."""
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -161,6 +161,11 @@ class QuarantineItem(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     QUARANTINED_AT_FIELD_NUMBER: _builtins.int
     TRACE_ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    ORIGINAL_JSON_FIELD_NUMBER: _builtins.int
+    CHANGED_BY_FIELD_NUMBER: _builtins.int
+    CHANGED_AT_FIELD_NUMBER: _builtins.int
+    REPLAYED_AS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the item."""
     kind: _builtins.str
@@ -177,6 +182,14 @@ class QuarantineItem(_message.Message):
     """open, mended, replayed or dropped."""
     trace_id: _builtins.str
     """Trace of the request that brought it."""
+    revision: _builtins.int
+    """Grows with every change of the item."""
+    original_json: _builtins.str
+    """The record as it came, before it was mended; empty when it was not."""
+    changed_by: _builtins.str
+    """Who changed it last; empty when nobody did."""
+    replayed_as: _builtins.str
+    """Record id it got in the book when it was replayed."""
     @_builtins.property
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
         """Why it is here."""
@@ -184,6 +197,10 @@ class QuarantineItem(_message.Message):
     @_builtins.property
     def quarantined_at(self) -> _timestamp_pb2.Timestamp:
         """When it was set aside."""
+
+    @_builtins.property
+    def changed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was changed last."""
 
     def __init__(
         self,
@@ -198,10 +215,15 @@ class QuarantineItem(_message.Message):
         state: _builtins.str = ...,
         quarantined_at: _timestamp_pb2.Timestamp | None = ...,
         trace_id: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        original_json: _builtins.str = ...,
+        changed_by: _builtins.str = ...,
+        changed_at: _timestamp_pb2.Timestamp | None = ...,
+        replayed_as: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["quarantined_at", b"quarantined_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "quarantined_at", b"quarantined_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "id", b"id", "kind", b"kind", "line", b"line", "quarantined_at", b"quarantined_at", "reasons", b"reasons", "record_json", b"record_json", "source", b"source", "state", b"state", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "changed_at", b"changed_at", "changed_by", b"changed_by", "id", b"id", "kind", b"kind", "line", b"line", "original_json", b"original_json", "quarantined_at", b"quarantined_at", "reasons", b"reasons", "record_json", b"record_json", "replayed_as", b"replayed_as", "revision", b"revision", "source", b"source", "state", b"state", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -272,12 +294,20 @@ class Source(_message.Message):
     NEWEST_BIZ_DATE_FIELD_NUMBER: _builtins.int
     LAST_SEEN_AT_FIELD_NUMBER: _builtins.int
     RECEIVED_FIELD_NUMBER: _builtins.int
+    CONNECTIONS_FIELD_NUMBER: _builtins.int
+    LAG_S_FIELD_NUMBER: _builtins.int
+    OPEN_QUARANTINE_FIELD_NUMBER: _builtins.int
+    PARTIAL_DAYS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the source."""
     newest_biz_date: _builtins.str
     """Newest business date seen, ISO; empty when nothing came yet."""
     received: _builtins.int
     """Records received so far."""
+    lag_s: _builtins.float
+    """Seconds between the newest occurred_at and its arrival, for the last batch; absent when nothing came yet."""
+    open_quarantine: _builtins.int
+    """Records set aside and still open."""
     @_builtins.property
     def mapped_kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Kinds with a mapping file."""
@@ -285,6 +315,14 @@ class Source(_message.Message):
     @_builtins.property
     def last_seen_at(self) -> _timestamp_pb2.Timestamp:
         """When its last batch came."""
+
+    @_builtins.property
+    def connections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Connection]:
+        """Connections that fetch or hear this source; none when it only pushes."""
+
+    @_builtins.property
+    def partial_days(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Days of the last 28 with fewer records than expected (DQ-40), ISO, newest first."""
 
     def __init__(
         self,
@@ -294,11 +332,333 @@ class Source(_message.Message):
         newest_biz_date: _builtins.str = ...,
         last_seen_at: _timestamp_pb2.Timestamp | None = ...,
         received: _builtins.int = ...,
+        connections: _abc.Iterable[Global___Connection] | None = ...,
+        lag_s: _builtins.float | None = ...,
+        open_quarantine: _builtins.int = ...,
+        partial_days: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_at", b"last_seen_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_lag_s", b"_lag_s", "lag_s", b"lag_s", "last_seen_at", b"last_seen_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_seen_at", b"last_seen_at", "mapped_kinds", b"mapped_kinds", "name", b"name", "newest_biz_date", b"newest_biz_date", "received", b"received"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lag_s", b"_lag_s", "connections", b"connections", "lag_s", b"lag_s", "last_seen_at", b"last_seen_at", "mapped_kinds", b"mapped_kinds", "name", b"name", "newest_biz_date", b"newest_biz_date", "open_quarantine", b"open_quarantine", "partial_days", b"partial_days", "received", b"received"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__lag_s: _TypeAlias = _typing.Literal["lag_s"]  # noqa: Y015
+    _WhichOneofArgType__lag_s: _TypeAlias = _typing.Literal["_lag_s", b"_lag_s"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lag_s) -> _WhichOneofReturnType__lag_s | None: ...
+
+Global___Source: _TypeAlias = Source  # noqa: Y015
+
+@_typing.final
+class Connection(_message.Message):
+    """One connection to a source: a pull, a file drop, a subscription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    LAST_SUCCESS_AT_FIELD_NUMBER: _builtins.int
+    LAST_ERROR_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    CHECKPOINT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name, from its configuration file."""
+    type: _builtins.str
+    """rest_pull, postgres, file_drop, opcua, mqtt, wecom_book or webhook."""
+    state: _builtins.str
+    """waiting, running, failing or stopped."""
+    last_error: _builtins.str
+    """What went wrong the last time, for a person; empty when it went well."""
+    records: _builtins.int
+    """Records brought so far."""
+    checkpoint: _builtins.str
+    """Where it goes on from, as text without secrets (a cursor, a file and byte, a watermark)."""
+    @_builtins.property
+    def last_success_at(self) -> _timestamp_pb2.Timestamp:
+        """When it last brought records or found that there were none."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        type: _builtins.str = ...,
+        state: _builtins.str = ...,
+        last_success_at: _timestamp_pb2.Timestamp | None = ...,
+        last_error: _builtins.str = ...,
+        records: _builtins.int = ...,
+        checkpoint: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_success_at", b"last_success_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "last_error", b"last_error", "last_success_at", b"last_success_at", "name", b"name", "records", b"records", "state", b"state", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Source: _TypeAlias = Source  # noqa: Y015
+Global___Connection: _TypeAlias = Connection  # noqa: Y015
+
+@_typing.final
+class QualityDay(_message.Message):
+    """One day of the balance of a source and kind."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    BALANCE_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    """Day of arrival, ISO, in the trade zone."""
+    @_builtins.property
+    def balance(self) -> Global___QualityBalance:
+        """The balance of that day."""
+
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        balance: Global___QualityBalance | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "day", b"day"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QualityDay: _TypeAlias = QualityDay  # noqa: Y015
+
+@_typing.final
+class RuleCount(_message.Message):
+    """How often a rule fired on the records of a source and kind, over a span of days."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    """Rule id, e.g. DQ-22."""
+    severity: _builtins.str
+    """reject, quarantine, repair or warn."""
+    source: _builtins.str
+    """Source of the records."""
+    kind: _builtins.str
+    """Kind of the records."""
+    records: _builtins.int
+    """Records on which it fired."""
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        severity: _builtins.str = ...,
+        source: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        records: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "records", b"records", "rule", b"rule", "severity", b"severity", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RuleCount: _TypeAlias = RuleCount  # noqa: Y015
+
+@_typing.final
+class Rule(_message.Message):
+    """A cleaning rule."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    DOC_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Rule id, e.g. DQ-22."""
+    severity: _builtins.str
+    """The strongest thing it does to a record: reject, quarantine, repair or warn."""
+    doc: _builtins.str
+    """What it checks, one sentence."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        severity: _builtins.str = ...,
+        doc: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["doc", b"doc", "id", b"id", "severity", b"severity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rule: _TypeAlias = Rule  # noqa: Y015
+
+@_typing.final
+class LineageStep(_message.Message):
+    """One step of the way of a record."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    DETAIL_JSON_FIELD_NUMBER: _builtins.int
+    stage: _builtins.str
+    """source, batch, message, book, history, superseded, quarantine, twin, profile, forecast or recommendation."""
+    id: _builtins.str
+    """Id of the thing at that stage: batch id, message id, twin id..."""
+    detail_json: _builtins.str
+    """What happened there, as a JSON object without personal data."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        stage: _builtins.str = ...,
+        id: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        detail_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "detail_json", b"detail_json", "id", b"id", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineageStep: _TypeAlias = LineageStep  # noqa: Y015
+
+@_typing.final
+class Erasure(_message.Message):
+    """Proof that what belongs to a subject was erased."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    REQUESTED_BY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUESTED_AT_FIELD_NUMBER: _builtins.int
+    FINISHED_AT_FIELD_NUMBER: _builtins.int
+    STORES_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Id of the request."""
+    token: _builtins.str
+    """The token whose records were erased."""
+    requested_by: _builtins.str
+    """Who asked, and why, as given."""
+    reason: _builtins.str
+    """The reason given."""
+    @_builtins.property
+    def requested_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was asked."""
+
+    @_builtins.property
+    def finished_at(self) -> _timestamp_pb2.Timestamp:
+        """When the last store had finished; absent while it goes on."""
+
+    @_builtins.property
+    def stores(self) -> _containers.RepeatedCompositeFieldContainer[Global___ErasedFrom]:
+        """What was found and erased, by store."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        token: _builtins.str = ...,
+        requested_by: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        requested_at: _timestamp_pb2.Timestamp | None = ...,
+        finished_at: _timestamp_pb2.Timestamp | None = ...,
+        stores: _abc.Iterable[Global___ErasedFrom] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["finished_at", b"finished_at", "requested_at", b"requested_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finished_at", b"finished_at", "id", b"id", "reason", b"reason", "requested_at", b"requested_at", "requested_by", b"requested_by", "stores", b"stores", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Erasure: _TypeAlias = Erasure  # noqa: Y015
+
+@_typing.final
+class ErasedFrom(_message.Message):
+    """What one store erased."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STORE_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    store: _builtins.str
+    """book, superseded, quarantine, history, log or cache."""
+    values: _builtins.int
+    """Values removed."""
+    left: _builtins.int
+    """Values still found by a search afterwards: 0 is the proof."""
+    def __init__(
+        self,
+        *,
+        store: _builtins.str = ...,
+        values: _builtins.int = ...,
+        left: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left", b"left", "store", b"store", "values", b"values"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ErasedFrom: _TypeAlias = ErasedFrom  # noqa: Y015
+
+@_typing.final
+class Difference(_message.Message):
+    """A difference between two accounts of the same thing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TYPE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    EXPECTED_FIELD_NUMBER: _builtins.int
+    FOUND_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    BIZ_DATE_FIELD_NUMBER: _builtins.int
+    DETAIL_JSON_FIELD_NUMBER: _builtins.int
+    type: _builtins.str
+    """transfer_receipt, transfer_invoice, invoice_payment, stock_count, stock_balance or order_delivery."""
+    kind: _builtins.str
+    """Kind and business key of the record it was found on."""
+    key: _builtins.str
+    """Business key."""
+    expected: _builtins.str
+    """Expected quantity or amount, as decimal text."""
+    found: _builtins.str
+    """Found quantity or amount, as decimal text; empty when the other side is missing."""
+    difference: _builtins.str
+    """found - expected, as decimal text; empty when the other side is missing."""
+    unit: _builtins.str
+    """Unit: base unit of the product or currency."""
+    biz_date: _builtins.str
+    """Business date, ISO."""
+    detail_json: _builtins.str
+    """What it is about, as a JSON object: product, place, batch, transfer number..."""
+    def __init__(
+        self,
+        *,
+        type: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        key: _builtins.str = ...,
+        expected: _builtins.str = ...,
+        found: _builtins.str = ...,
+        difference: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        biz_date: _builtins.str = ...,
+        detail_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["biz_date", b"biz_date", "detail_json", b"detail_json", "difference", b"difference", "expected", b"expected", "found", b"found", "key", b"key", "kind", b"kind", "type", b"type", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Difference: _TypeAlias = Difference  # noqa: Y015

@@ -1,4 +1,4 @@
-"""gRPC: message to use case to message."""
+"""Taking in, kinds, and reading the book."""
 
 from __future__ import annotations
 
@@ -6,26 +6,21 @@ from typing import Any
 
 from chassis.telemetry import trace_id
 from marketwin.ingest.v1 import service_pb2 as pb
-from marketwin.ingest.v1 import service_pb2_grpc
 from services.ingest import usecases
 from services.ingest.usecases import Body, Filter, FrontDoor, Store
 from services.ingest.usecases.reading import wanted_records
 from services.ingest.wire import (
-    balance_message,
     kinds_answer,
-    quarantine_message,
     receipt_message,
-    source_message,
     to_ipc,
 )
 
 
-class IngestServicer(service_pb2_grpc.IngestServiceServicer):
-    """The front door for data, and the book of records."""
+class Records:
+    """Methods of the door and of the book."""
 
-    def __init__(self, door: FrontDoor, store: Store) -> None:
-        self._door = door
-        self._store = store
+    _door: FrontDoor
+    _store: Store
 
     async def TakeIn(self, request: pb.TakeInRequest, context: Any) -> pb.TakeInResponse:
         body = Body(
@@ -62,24 +57,6 @@ class IngestServicer(service_pb2_grpc.IngestServiceServicer):
 
     async def ListKinds(self, request: pb.ListKindsRequest, context: Any) -> pb.ListKindsResponse:
         return kinds_answer(usecases.list_kinds())
-
-    async def ListQuarantine(self, request: pb.ListQuarantineRequest, context: Any) -> pb.ListQuarantineResponse:
-        items, following = await usecases.find_quarantine(
-            self._store,
-            kind=request.kind,
-            source=request.source,
-            state=request.state,
-            page_size=request.page_size,
-            cursor=request.cursor,
-        )
-        return pb.ListQuarantineResponse(items=map(quarantine_message, items), next_cursor=following)
-
-    async def GetQuality(self, request: pb.GetQualityRequest, context: Any) -> pb.GetQualityResponse:
-        return pb.GetQualityResponse(balances=map(balance_message, await usecases.list_balances(self._store)))
-
-    async def ListSources(self, request: pb.ListSourcesRequest, context: Any) -> pb.ListSourcesResponse:
-        found = await usecases.list_sources(self._store, self._door.mappings)
-        return pb.ListSourcesResponse(sources=map(source_message, found))
 
     def _filter(self, asked: pb.RecordFilter) -> Filter:
         return wanted_records(

@@ -1,0 +1,17 @@
+"""gRPC: message to use case to message, a file a topic."""
+
+from __future__ import annotations
+
+from marketwin.ingest.v1 import service_pb2_grpc
+from services.ingest.rpc.quality import Quality
+from services.ingest.rpc.quarantine import Quarantine
+from services.ingest.rpc.records import Records
+from services.ingest.usecases import FrontDoor, Store
+
+
+class IngestServicer(Records, Quality, Quarantine, service_pb2_grpc.IngestServiceServicer):
+    """The front door for data, and the book of records."""
+
+    def __init__(self, door: FrontDoor, store: Store) -> None:
+        self._door = door
+        self._store = store

@@ -1,0 +1,24 @@
+"""The balance and the sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marketwin.ingest.v1 import service_pb2 as pb
+from services.ingest import usecases
+from services.ingest.usecases import FrontDoor, Store
+from services.ingest.wire import balance_message, source_message
+
+
+class Quality:
+    """Methods of the balance and of the sources."""
+
+    _door: FrontDoor
+    _store: Store
+
+    async def GetQuality(self, request: pb.GetQualityRequest, context: Any) -> pb.GetQualityResponse:
+        return pb.GetQualityResponse(balances=map(balance_message, await usecases.list_balances(self._store)))
+
+    async def ListSources(self, request: pb.ListSourcesRequest, context: Any) -> pb.ListSourcesResponse:
+        found = await usecases.list_sources(self._store, self._door.mappings)
+        return pb.ListSourcesResponse(sources=map(source_message, found))
