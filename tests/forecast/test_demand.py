@@ -274,6 +274,17 @@ def test_a_spread_covers_what_it_was_learnt_from(seed: int) -> None:
     assert np.array_equal(again.quantiles(pool, orders, horizon, np.ones(3000)), found)
 
 
+def test_the_interval_of_a_mostly_empty_series_holds_its_forecast() -> None:
+    rng = np.random.default_rng(7)
+    missed = np.where(rng.random(3000) < 0.95, 0.0, 20.0)
+    pool, orders, horizon = np.full(3000, "a"), np.ones(3000), np.ones(3000, dtype=np.int64)
+
+    found = Spread.learn(pool, orders, horizon, missed).quantiles(pool, orders, horizon, np.full(3000, 100.0))
+
+    assert (found[:, 1] <= 100.0).all()
+    assert (found[:, 3] >= 100.0).all()
+
+
 def _iowa(counties: int) -> Panel:
     sales = pl.concat(pl.read_parquet(path) for path in sorted((REAL / "iowa_spirits").glob("sales-*.parquet")))
     chosen = sales["county_fips"].unique().sort()[::4].head(counties)

@@ -19,6 +19,7 @@ PROBABILITIES = (0.025, 0.1, 0.5, 0.9, 0.975)
 LEVELS = {0.8: (1, 3), 0.95: (0, 4)}
 """Nominal probability of an interval, and the places of its ends in PROBABILITIES."""
 
+_MEDIAN = PROBABILITIES.index(0.5)
 _BINS = 8
 _SMALLEST_GROUP = 200
 
@@ -51,13 +52,18 @@ class Spread:
         return cls(pools, edges, factors)
 
     def quantiles(self, pool: npt.NDArray[np.str_], orders: Floats, horizon: Ints, forecast: Floats) -> Floats:
-        """Quantiles (rows, len(PROBABILITIES)) of forecasts, in their unit."""
+        """Quantiles (rows, len(PROBABILITIES)) of forecasts, in their unit; every interval holds its forecast.
+
+        The mean of mostly empty weeks can lie above nine tenths of them: the end moves out, coverage only grows.
+        """
         names = np.array([*self.pools], dtype=np.str_)
         place = np.searchsorted(names, pool) if len(names) else np.zeros(len(pool), dtype=np.int64)
         known = np.isin(pool, names)
         group = np.where(known, place, len(self.pools))
         step = np.minimum(horizon, self.factors.shape[2]) - 1
         factors = self.factors[group, np.searchsorted(self.edges, orders), step]
+        factors[:, :_MEDIAN] = np.minimum(factors[:, :_MEDIAN], 1.0)
+        factors[:, _MEDIAN + 1 :] = np.maximum(factors[:, _MEDIAN + 1 :], 1.0)
         return np.asarray(factors * forecast[:, None], dtype=np.float64)
 
     def as_dict(self) -> dict[str, Any]:
