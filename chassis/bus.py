@@ -4,6 +4,8 @@
                                                                  │ handled       → ack
                                                                  │ Unavailable   → again, for as long as it takes
                                                                  └ anything else → again 5 times, then stream DEAD
+    consume_many hands over what has gathered, several messages a call; a group that fails is halved until the
+    message that fails stands alone.
 
 A subject is the full name of the protobuf message, then an optional key. The owner is its second word.
 """
@@ -28,6 +30,7 @@ from opentelemetry.trace import SpanKind
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from chassis.errors import ChassisError, Unavailable
+from chassis.pull import PULL_BATCH, Pull
 from chassis.telemetry import carry, span, where
 
 log = structlog.get_logger()
@@ -36,8 +39,9 @@ KEPT_S = 7 * 24 * 3600
 DEDUPE_S = 2 * 3600
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_ATTEMPTS = 5
-PULL_BATCH = 64
-PULL_EXPIRES_S = 5.0
+ACK_WAIT_S = 60.0
+GROUP_MESSAGES = 64
+GROUP_BYTES = 8 * 1024 * 1024
 HEARTBEAT_S = 1.0
 PUBLISH_TIMEOUT_S = 5.0
 MESSAGE_ID = "Nats-Msg-Id"
@@ -61,8 +65,14 @@ class Message:
     behind: int = 0
     """Messages that still waited for this consumer when this one was delivered."""
 
+    @property
+    def trace_id(self) -> str:
+        """Trace in which it was published, or an empty string."""
+        return self.headers.get("traceparent", "--").split("-")[1]
+
 
 Handler = Callable[[Message], Awaitable[None]]
+GroupHandler = Callable[[Sequence[Message]], Awaitable[None]]
 
 
 def subject_of(message: ProtoMessage | type[ProtoMessage], key: str = "") -> str:
@@ -121,23 +131,52 @@ class Bus:
         """Feeds every message of the subjects to `handle`, in order, for ever.
 
         All subjects must belong to one owner. A message that fails for a reason of its own goes to the dead letters
-        `dead.DURABLE` after 5 attempts; one that fails because something is away is tried until it is back.
+        `dead.DURABLE` after 5 attempts; one that fails because something is away is tried until it is back. On leaving,
+        what was fetched and not handled is given back.
         """
+        async with self._pulling(durable, subjects, ACK_WAIT_S) as pull:
+            while True:
+                for raw in await pull.take():
+                    await self._deliver(durable, raw, handle)
+                    pull.settled(raw)
+
+    async def consume_many(
+        self,
+        *,
+        durable: str,
+        subjects: Sequence[str],
+        handle: GroupHandler,
+        most: int = GROUP_MESSAGES,
+        most_bytes: int = GROUP_BYTES,
+        ack_wait_s: float = ACK_WAIT_S,
+    ) -> None:
+        """Like `consume`, but feeds what has gathered, several messages a call, in order; acknowledges them after it.
+
+        A group holds at most so many messages and bytes, but at least one message. When it fails for a reason of its
+        own it is handled again in halves, so that one bad message ends alone and the others do not wait for it: the
+        handler must change nothing when it raises. After a crash, unacknowledged messages come back in `ack_wait_s`.
+        """
+        async with self._pulling(durable, subjects, ack_wait_s) as pull:
+            while True:
+                taken = await pull.take(most, most_bytes)
+                await self._deliver_group(durable, taken, handle, pull)
+
+    @asynccontextmanager
+    async def _pulling(self, durable: str, subjects: Sequence[str], ack_wait_s: float) -> AsyncIterator[Pull]:
         owner = subjects[0].split(".")[1]
         await self.ensure_stream(owner)
         await self._ensure(DEAD_STREAM, ["dead.>"])
-        await self._ensure_consumer(owner.upper(), durable, list(subjects))
-        pull = _Pull(self._client, owner.upper(), durable)
-        async for message in pull.messages():
-            await self._deliver(durable, message, handle)
+        await self._ensure_consumer(owner.upper(), durable, list(subjects), ack_wait_s)
+        async with Pull(self._client, owner.upper(), durable, ack_wait_s=ack_wait_s).running() as pull:
+            yield pull
 
-    async def _ensure_consumer(self, stream: str, durable: str, subjects: list[str]) -> None:
+    async def _ensure_consumer(self, stream: str, durable: str, subjects: list[str], ack_wait_s: float) -> None:
         config = ConsumerConfig(
             durable_name=durable,
             filter_subjects=subjects,
             ack_policy=AckPolicy.EXPLICIT,
             deliver_policy=DeliverPolicy.ALL,
-            ack_wait=60,
+            ack_wait=ack_wait_s,
             max_ack_pending=PULL_BATCH * 2,
             max_deliver=-1,
         )
@@ -145,7 +184,8 @@ class Bus:
 
     async def _deliver(self, durable: str, raw: Msg, handle: Handler) -> None:
         message = _message(raw)
-        attempt = message.attempt
+        # Deliveries are no attempts: a message that was given back at every restart has not failed.
+        attempt = 1
         while True:
             try:
                 with span(
@@ -159,7 +199,6 @@ class Bus:
                 return
             except _TRANSIENT as error:
                 log.warning("bus.waits", durable=durable, error=type(error).__name__, attempt=attempt)
-                await raw.in_progress()
             except Exception as error:
                 log.error(
                     "bus.handler_failed",
@@ -173,8 +212,41 @@ class Bus:
                 if attempt >= MAX_ATTEMPTS:
                     await self._bury(durable, raw, message, error)
                     return
-            await asyncio.sleep(min(5.0, 0.1 * 2**attempt) * random.uniform(0.5, 1.0))  # noqa: S311  # jitter
+            await _pause(attempt)
             attempt += 1
+
+    async def _deliver_group(self, durable: str, raws: Sequence[Msg], handle: GroupHandler, pull: Pull) -> None:
+        if len(raws) == 1:
+            await self._deliver(durable, raws[0], lambda message: handle([message]))
+            pull.settled(raws[0])
+            return
+        messages = [_message(raw) for raw in raws]
+        attempt = 1
+        while True:
+            try:
+                name, links = f"{durable} hears {len(raws)} messages", [message.headers for message in messages]
+                with span(name, headers={}, links=links, kind=SpanKind.CONSUMER, attempt=attempt):
+                    await handle(messages)
+                break
+            except _TRANSIENT as error:
+                log.warning("bus.waits", durable=durable, error=type(error).__name__, attempt=attempt)
+            except Exception as error:
+                log.warning(
+                    "bus.group_halved",
+                    durable=durable,
+                    messages=len(raws),
+                    error=type(error).__name__,
+                    where=where(error),
+                )
+                middle = len(raws) // 2
+                await self._deliver_group(durable, raws[:middle], handle, pull)
+                await self._deliver_group(durable, raws[middle:], handle, pull)
+                return
+            await _pause(attempt)
+            attempt += 1
+        for raw in raws:
+            await raw.ack()
+            pull.settled(raw)
 
     async def _bury(self, durable: str, raw: Msg, message: Message, error: Exception) -> None:
         text = error.message if isinstance(error, ChassisError) else ""
@@ -249,6 +321,10 @@ class Bus:
                 await subscription.unsubscribe()
 
 
+async def _pause(attempt: int) -> None:
+    await asyncio.sleep(min(5.0, 0.1 * 2 ** min(attempt, 6)) * random.uniform(0.5, 1.0))  # noqa: S311  # jitter
+
+
 def _message(raw: Msg) -> Message:
     headers = dict(raw.headers or {})
     metadata = raw.metadata
@@ -262,52 +338,6 @@ def _message(raw: Msg) -> Message:
         behind=metadata.num_pending,
         headers=headers,
     )
-
-
-class _Pull:
-    """A continuous pull with an inbox of its own: asks for more before it runs dry.
-
-    `PullSubscription.fetch` of nats-py opens and times out a request per call and can stall after a reconnect.
-    """
-
-    def __init__(self, client: Client, stream: str, durable: str) -> None:
-        self._client = client
-        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}"
-        self._inbox = client.new_inbox()
-        self._asked = 0
-
-    async def messages(self) -> AsyncIterator[Msg]:
-        subscription = await self._client.subscribe(self._inbox)
-        try:
-            while True:
-                if self._asked < PULL_BATCH // 2:
-                    await self._ask()
-                try:
-                    raw = await subscription.next_msg(timeout=PULL_EXPIRES_S + 5)
-                except (TimeoutError, nats.errors.TimeoutError):
-                    self._asked = 0
-                    continue
-                if raw.headers and "Status" in raw.headers and not raw.reply:
-                    self._asked = 0
-                    await self._pause_if_broken(raw.headers["Status"])
-                    continue
-                self._asked -= 1
-                yield raw
-        finally:
-            if not self._client.is_closed:
-                await subscription.unsubscribe()
-
-    async def _ask(self) -> None:
-        request = b'{"batch": %d, "expires": %d}' % (PULL_BATCH, int(PULL_EXPIRES_S * 1e9))
-        try:
-            await self._client.publish(self._next, request, reply=self._inbox)
-            self._asked = PULL_BATCH
-        except nats.errors.Error:
-            await asyncio.sleep(0.2)
-
-    async def _pause_if_broken(self, status: str) -> None:
-        if status not in ("404", "408"):
-            await asyncio.sleep(0.2)
 
 
 @asynccontextmanager

@@ -210,18 +210,21 @@ def span(
     name: str,
     *,
     headers: Mapping[str, str] | None = None,
+    links: Sequence[Mapping[str, str]] = (),
     kind: SpanKind = SpanKind.INTERNAL,
     **attributes: str | int | float | bool,
 ) -> Iterator[trace.Span]:
     """A span; with `headers` it continues the trace they carry, or begins one when they carry none.
 
-    An exception marks it failed by its type.
+    `links` are the headers of other traces that it belongs to. An exception marks it failed by its type.
     """
     parent = propagate.extract(dict(headers)) if headers is not None else None
+    contexts = [trace.get_current_span(propagate.extract(dict(each))).get_span_context() for each in links]
     with _tracer.start_as_current_span(
         name,
         context=parent,
         kind=kind,
+        links=[trace.Link(context) for context in contexts if context.is_valid],
         attributes=attributes,
         record_exception=False,
         set_status_on_exception=False,
