@@ -106,6 +106,16 @@ def source_view(source: ingest_pb.Source) -> Json:
         "mapped_kinds": list(source.mapped_kinds),
         "newest_biz_date": source.newest_biz_date or None,
         "last_seen_at": time_text(source.last_seen_at) if source.HasField("last_seen_at") else None,
+        "lag_s": source.lag_s if source.HasField("lag_s") else None,
+        "connections": [connection_view(connection) for connection in source.connections],
+    }
+
+
+def connection_view(connection: ingest_pb.Connection) -> Json:
+    last = time_text(connection.last_success_at) if connection.HasField("last_success_at") else None
+    return {
+        **fields(connection, "name", "type", "state", "last_error", "records", "checkpoint"),
+        "last_success_at": last,
     }
 
 

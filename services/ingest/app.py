@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import redis.asyncio
@@ -22,9 +23,9 @@ from services.ingest.domain.directory import Directory
 from services.ingest.domain.regions import Regions
 from services.ingest.rpc import IngestServicer
 from services.ingest.settings import IngestSettings
-from services.ingest.sources import load_mappings
-from services.ingest.store import INBOX, SCHEMA, PostgresStore, StreamLog, WriteBehind
-from services.ingest.usecases import FrontDoor, Newest
+from services.ingest.sources import Runner, load_connections, load_mappings, running
+from services.ingest.store import INBOX, SCHEMA, Connections, PostgresStore, StreamLog, WriteBehind, leases
+from services.ingest.usecases import FrontDoor, Newest, take_in
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 log = structlog.get_logger()
@@ -35,6 +36,7 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
     """The ingest service, for as long as the block runs."""
     common = settings.common
     mappings = load_mappings(settings.mappings)
+    connections = load_connections(settings.connections)
     regions = Regions.from_csv(settings.regions.read_bytes()) if settings.regions else Regions({})
     tokens = settings.tokens()
     async with (
@@ -69,9 +71,13 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             off_loop=in_thread,
             counted=_note_rules,
         )
-        answers = IngestServicer(door, store)  # type: ignore[abstract]  # the rest of the contract is being built
+        answers = IngestServicer(door, store, connections)  # type: ignore[abstract]  # the rest of the contract is being built
         servicer = (add_IngestServiceServicer_to_server, answers)
-        async with serve([servicer], host=settings.host, port=settings.port) as address:
+        async with (
+            serve([servicer], host=settings.host, port=settings.port) as address,
+            leases(common.postgres_url) as held,
+            running(Runner(ledger=Connections(db, held), take_in=partial(take_in, door), now=utc_now), connections),
+        ):
             yield Running(address, tasks)
         # What was acknowledged is booked before the door goes: a message that is let go comes back only much later.
         await _caught_up(stream, settings.catch_up_s)

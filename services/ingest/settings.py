@@ -20,6 +20,8 @@ class IngestSettings(ServiceSettings):
 
     mappings: Path | None = None
     """Folder of the source mappings (docs/architecture.md)."""
+    connections: Path | None = None
+    """Folder of the connections to sources (docs/connections.md); none: sources only push."""
     regions: Path | None = None
     """CSV of the regions; without it every region code is taken as it comes."""
     token_key: SecretStr = SecretStr("")

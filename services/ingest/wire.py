@@ -14,7 +14,7 @@ from marketwin.ingest.v1 import events_pb2, service_pb2, types_pb2
 from services.ingest.domain.fields import Kind
 from services.ingest.domain.receipt import Reason, Receipt, Refused
 from services.ingest.domain.schema import json_schema
-from services.ingest.usecases import Accepted, Balance, Quarantined, SetAside, SourceSeen
+from services.ingest.usecases import Accepted, Balance, ConnectionSeen, Quarantined, SetAside, SourceSeen
 
 COMPRESSED_FROM_ROWS = 64
 
@@ -155,6 +155,21 @@ def source_message(source: SourceSeen) -> types_pb2.Source:
         message.newest_biz_date = source.newest.isoformat()
     if source.last_seen_at is not None:
         message.last_seen_at.FromDatetime(source.last_seen_at)
+    message.connections.extend(map(_connection_message, source.connections))
+    return message
+
+
+def _connection_message(connection: ConnectionSeen) -> types_pb2.Connection:
+    message = types_pb2.Connection(
+        name=connection.name,
+        type=connection.type,
+        state=connection.state,
+        last_error=connection.last_error,
+        records=connection.records,
+        checkpoint=connection.checkpoint,
+    )
+    if connection.last_success_at is not None:
+        message.last_success_at.FromDatetime(connection.last_success_at)
     return message
 
 

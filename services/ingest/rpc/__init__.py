@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from marketwin.ingest.v1 import service_pb2_grpc
 from services.ingest.rpc.quality import Quality
 from services.ingest.rpc.quarantine import Quarantine
 from services.ingest.rpc.records import Records
+from services.ingest.sources import Connection
 from services.ingest.usecases import FrontDoor, Store
 
 
 class IngestServicer(Records, Quality, Quarantine, service_pb2_grpc.IngestServiceServicer):
     """The front door for data, and the book of records."""
 
-    def __init__(self, door: FrontDoor, store: Store) -> None:
+    def __init__(self, door: FrontDoor, store: Store, connections: Mapping[str, Connection]) -> None:
         self._door = door
         self._store = store
+        self._connections = connections

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest import usecases
+from services.ingest.sources import Connection
 from services.ingest.usecases import FrontDoor, Store
 from services.ingest.wire import balance_message, source_message
 
@@ -15,10 +17,11 @@ class Quality:
 
     _door: FrontDoor
     _store: Store
+    _connections: Mapping[str, Connection]
 
     async def GetQuality(self, request: pb.GetQualityRequest, context: Any) -> pb.GetQualityResponse:
         return pb.GetQualityResponse(balances=map(balance_message, await usecases.list_balances(self._store)))
 
     async def ListSources(self, request: pb.ListSourcesRequest, context: Any) -> pb.ListSourcesResponse:
-        found = await usecases.list_sources(self._store, self._door.mappings)
+        found = await usecases.list_sources(self._store, self._door.mappings, list(self._connections))
         return pb.ListSourcesResponse(sources=map(source_message, found))

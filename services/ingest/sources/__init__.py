@@ -1,5 +1,12 @@
-"""Where records come from: the mapping files of the sources."""
+"""Where records come from: mapping files, connection files, and the connectors that fetch and hear.
 
+documents   YAML with lines         mapping_files, connection_files   what customers write
+connection  what a connector sees   connectors   one module a type    runner   runs them
+"""
+
+from services.ingest.sources.connection import Connection
+from services.ingest.sources.connection_files import ConnectionFault, load_connections
 from services.ingest.sources.mapping_files import MappingFault, load_mappings
+from services.ingest.sources.runner import Runner, running
 
-__all__ = ["MappingFault", "load_mappings"]
+__all__ = ["Connection", "ConnectionFault", "MappingFault", "Runner", "load_connections", "load_mappings", "running"]

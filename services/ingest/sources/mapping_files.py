@@ -14,6 +14,7 @@ from services.ingest.domain.batch import EARLIEST, LATE_DAYS
 from services.ingest.domain.fields import Field, FieldType, Kind
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.mapping import FieldMap, Mapping
+from services.ingest.sources.documents import Document, FileFault, yaml_files
 
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _KEYS = {
@@ -31,14 +32,14 @@ _KEYS = {
 _FIELD_KEYS = {"from", "format", "unit", "unit_from", "time", "codes"}
 
 
-class MappingFault(Exception):
-    """A mapping file that cannot be used: `FILE:LINE: what to change`."""
+class MappingFault(FileFault):
+    """A mapping file that cannot be used."""
 
 
 def load_mappings(folder: Path | None) -> dict[tuple[str, str], Mapping]:
     """Mappings by (source, kind) of all `*.yaml` files below a folder."""
     found: dict[tuple[str, str], Mapping] = {}
-    for path in sorted(folder.rglob("*.yaml")) if folder else ():
+    for path in yaml_files(folder):
         mapping = read_mapping(path.read_text(encoding="utf-8"), path.name)
         if (mapping.source, mapping.kind) in found:
             raise MappingFault(f"{path.name}:1: {mapping.source} has another mapping for {mapping.kind}")
@@ -48,27 +49,18 @@ def load_mappings(folder: Path | None) -> dict[tuple[str, str], Mapping]:
 
 def read_mapping(body: str, name: str) -> Mapping:
     """One mapping; raises MappingFault with the name and the line of the fault."""
-    try:
-        root = yaml.compose(body, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise MappingFault(f"{name}:{line}: {error.problem or 'the file is not YAML'}") from None
-    return _Reader(name).mapping(root)
+    return _Reader(name, MappingFault).mapping(body)
 
 
-class _Reader:
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def mapping(self, root: yaml.Node | None) -> Mapping:
-        if root is None:
-            raise MappingFault(f"{self._name}:1: the file is empty")
-        parts = self._parts(root, _KEYS)
+class _Reader(Document):
+    def mapping(self, body: str) -> Mapping:
+        root = self.root(body)
+        parts = self.parts(root, _KEYS)
         for required in ("source", "kind", "fields"):
             if required not in parts:
-                raise self._fault(root, f"{required} is missing")
+                raise self.fault(root, f"{required} is missing")
         kind = self._kind(parts)
-        fields = tuple(self._field(kind, name, node) for name, node in self._pairs(parts["fields"]))
+        fields = tuple(self._field(kind, name, node) for name, node in self.pairs(parts["fields"]))
         constants = dict(self._constants(kind, parts))
         self._check_coverage(kind, parts["fields"], {mapped.name for mapped in fields} | set(constants))
         return Mapping(
@@ -77,7 +69,7 @@ class _Reader:
             schema_version=kind.schema_version,
             fields=fields,
             constants=constants,
-            keep=tuple(self._text(node) for node in self._items(parts.get("keep"))),
+            keep=tuple(self.text(node) for node in self.items(parts.get("keep"))),
             on_data_clock=self._clock(parts),
             zone=self._zone(parts),
             earliest=self._earliest(parts),
@@ -85,76 +77,76 @@ class _Reader:
         )
 
     def _kind(self, parts: dict[str, yaml.Node]) -> Kind:
-        kind = KINDS.get(self._text(parts["kind"]))
+        kind = KINDS.get(self.text(parts["kind"]))
         if kind is None:
-            raise self._fault(parts["kind"], f"kind must be one of {', '.join(KINDS)}")
+            raise self.fault(parts["kind"], f"kind must be one of {', '.join(KINDS)}")
         version = parts.get("schema_version")
-        if version is not None and self._text(version) != str(kind.schema_version):
-            raise self._fault(version, f"{kind.name} has schema version {kind.schema_version}")
+        if version is not None and self.text(version) != str(kind.schema_version):
+            raise self.fault(version, f"{kind.name} has schema version {kind.schema_version}")
         return kind
 
     def _source(self, node: yaml.Node) -> str:
-        source = self._text(node)
+        source = self.text(node)
         if not SOURCE_NAME.fullmatch(source):
-            raise self._fault(node, "source begins with a letter and has small letters, digits and _")
+            raise self.fault(node, "source begins with a letter and has small letters, digits and _")
         return source
 
     def _field(self, kind: Kind, name: str, node: yaml.Node) -> FieldMap:
         field = self._known_field(kind, name, node)
-        parts = self._parts(node, _FIELD_KEYS)
+        parts = self.parts(node, _FIELD_KEYS)
         if "from" not in parts:
-            raise self._fault(node, f"{name} needs `from`, the column it comes from")
-        form = self._text(parts["format"]) if "format" in parts else ""
+            raise self.fault(node, f"{name} needs `from`, the column it comes from")
+        form = self.text(parts["format"]) if "format" in parts else ""
         if form and form.count("{}") != 1:
-            raise self._fault(parts["format"], "format holds {} once")
+            raise self.fault(parts["format"], "format holds {} once")
         self._check_place(field, parts)
-        codes = self._pairs(parts["codes"]) if "codes" in parts else ()
+        codes = self.pairs(parts["codes"]) if "codes" in parts else ()
         return FieldMap(
             name=name,
-            column=self._text(parts["from"]),
+            column=self.text(parts["from"]),
             format=form,
-            unit=self._text(parts["unit"]) if "unit" in parts else "",
-            unit_column=self._text(parts["unit_from"]) if "unit_from" in parts else "",
-            time=self._text(parts["time"]) if "time" in parts else "",
-            codes={word: self._text(value) for word, value in codes},
+            unit=self.text(parts["unit"]) if "unit" in parts else "",
+            unit_column=self.text(parts["unit_from"]) if "unit_from" in parts else "",
+            time=self.text(parts["time"]) if "time" in parts else "",
+            codes={word: self.text(value) for word, value in codes},
         )
 
     def _check_place(self, field: Field, parts: dict[str, yaml.Node]) -> None:
         for key in ("unit", "unit_from"):
             if key in parts and field.type is not FieldType.QUANTITY:
-                raise self._fault(parts[key], f"{field.name} is no quantity in base units and has no {key}")
+                raise self.fault(parts[key], f"{field.name} is no quantity in base units and has no {key}")
         if "time" in parts and field.type not in (FieldType.TIME, FieldType.DATE):
-            raise self._fault(parts["time"], f"{field.name} is no time")
+            raise self.fault(parts["time"], f"{field.name} is no time")
         if "codes" in parts and field.values:
-            for _, node in self._pairs(parts["codes"]):
-                if self._text(node) not in field.values:
-                    raise self._fault(node, f"{field.name} must be one of {', '.join(field.values)}")
+            for _, node in self.pairs(parts["codes"]):
+                if self.text(node) not in field.values:
+                    raise self.fault(node, f"{field.name} must be one of {', '.join(field.values)}")
 
     def _constants(self, kind: Kind, parts: dict[str, yaml.Node]) -> Iterator[tuple[str, str]]:
-        for name, node in self._pairs(parts["constants"]) if "constants" in parts else ():
+        for name, node in self.pairs(parts["constants"]) if "constants" in parts else ():
             field = self._known_field(kind, name, node)
-            value = self._text(node)
+            value = self.text(node)
             if field.values and value not in field.values:
-                raise self._fault(node, f"{name} must be one of {', '.join(field.values)}")
+                raise self.fault(node, f"{name} must be one of {', '.join(field.values)}")
             yield name, value
 
     def _known_field(self, kind: Kind, name: str, node: yaml.Node) -> Field:
         field = kind.field(name)
         if field is None or not field.given:
-            raise self._fault(node, f"{kind.name} has no field {name}")
+            raise self.fault(node, f"{kind.name} has no field {name}")
         return field
 
     def _check_coverage(self, kind: Kind, node: yaml.Node, names: set[str]) -> None:
         for field in kind.given:
             replaced = field.name == "retailer_code" and "license_no" in names
             if field.required and field.name not in names and not replaced:
-                raise self._fault(node, f"{kind.name} needs {field.name}")
+                raise self.fault(node, f"{kind.name} needs {field.name}")
 
     def _clock(self, parts: dict[str, yaml.Node]) -> bool:
         node = parts.get("clock")
-        clock = self._text(node) if node else "wall"
+        clock = self.text(node) if node else "wall"
         if clock not in ("wall", "data"):
-            raise self._fault(parts["clock"], "clock is wall or data")
+            raise self.fault(parts["clock"], "clock is wall or data")
         return clock == "data"
 
     def _zone(self, parts: dict[str, yaml.Node]) -> ZoneInfo | None:
@@ -162,55 +154,23 @@ class _Reader:
         if node is None:
             return None
         try:
-            return ZoneInfo(self._text(node))
+            return ZoneInfo(self.text(node))
         except (KeyError, ValueError, OSError):
-            raise self._fault(node, "timezone is no zone of the IANA list, such as Asia/Shanghai") from None
+            raise self.fault(node, "timezone is no zone of the IANA list, such as Asia/Shanghai") from None
 
     def _earliest(self, parts: dict[str, yaml.Node]) -> date:
         node = parts.get("earliest")
         if node is None:
             return EARLIEST
         try:
-            return date.fromisoformat(self._text(node))
+            return date.fromisoformat(self.text(node))
         except ValueError:
-            raise self._fault(node, "earliest is a date such as 1970-01-01") from None
+            raise self.fault(node, "earliest is a date such as 1970-01-01") from None
 
     def _late_days(self, parts: dict[str, yaml.Node]) -> int:
         node = parts.get("late_days")
         if node is None:
             return LATE_DAYS
-        if not self._text(node).isdecimal():
-            raise self._fault(node, "late_days is a whole number")
-        return int(self._text(node))
-
-    def _parts(self, node: yaml.Node, allowed: set[str]) -> dict[str, yaml.Node]:
-        parts = dict(self._pairs(node))
-        for name, value in parts.items():
-            if name not in allowed:
-                raise self._fault(value, f"{name} is not known here; use {', '.join(sorted(allowed))}")
-        return parts
-
-    def _pairs(self, node: yaml.Node) -> list[tuple[str, yaml.Node]]:
-        if not isinstance(node, yaml.MappingNode):
-            raise self._fault(node, "names with values were expected")
-        pairs = [(self._text(key), value) for key, value in node.value]
-        names = [name for name, _ in pairs]
-        for place, (name, value) in enumerate(pairs):
-            if name in names[:place]:
-                raise self._fault(value, f"{name} is given twice")
-        return pairs
-
-    def _items(self, node: yaml.Node | None) -> list[yaml.Node]:
-        if node is None:
-            return []
-        if not isinstance(node, yaml.SequenceNode):
-            raise self._fault(node, "a list was expected")
-        return list(node.value)
-
-    def _text(self, node: yaml.Node) -> str:
-        if not isinstance(node, yaml.ScalarNode):
-            raise self._fault(node, "one value was expected")
-        return str(node.value)
-
-    def _fault(self, node: yaml.Node, message: str) -> MappingFault:
-        return MappingFault(f"{self._name}:{node.start_mark.line + 1}: {message}")
+        if not self.text(node).isdecimal():
+            raise self.fault(node, "late_days is a whole number")
+        return int(self.text(node))

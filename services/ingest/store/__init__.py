@@ -3,6 +3,7 @@
 tables   what is kept           book     writing, one message a transaction
 queries  pages and totals       quality  balance, sources, quarantine, receipts
 memory   receipts and entries   log      JetStream
+connections  how the connections to sources go, and who runs each
 """
 
 from __future__ import annotations
@@ -13,13 +14,24 @@ from datetime import date
 from chassis.db import Database, pull_frame
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.fields import Kind
-from services.ingest.store import book, quality, queries
+from services.ingest.store import book, connections, quality, queries
+from services.ingest.store.connections import Connections, leases
 from services.ingest.store.log import StreamLog
 from services.ingest.store.memory import WriteBehind
 from services.ingest.store.tables import BOOKS, INBOX, SCHEMA, Base
-from services.ingest.usecases import Accepted, Balance, Filter, Page, Quarantined, SetAside, SourceSeen, Totals
+from services.ingest.usecases import (
+    Accepted,
+    Balance,
+    ConnectionSeen,
+    Filter,
+    Page,
+    Quarantined,
+    SetAside,
+    SourceSeen,
+    Totals,
+)
 
-__all__ = ["INBOX", "SCHEMA", "Base", "PostgresStore", "StreamLog", "WriteBehind"]
+__all__ = ["INBOX", "SCHEMA", "Base", "Connections", "PostgresStore", "StreamLog", "WriteBehind", "leases"]
 
 
 class PostgresStore:
@@ -55,6 +67,9 @@ class PostgresStore:
 
     async def sources(self) -> list[SourceSeen]:
         return await quality.sources(self._db)
+
+    async def connections(self, names: Sequence[str]) -> list[ConnectionSeen]:
+        return await connections.seen(self._db, names)
 
     async def newest_days(self) -> dict[tuple[str, str], date]:
         """The newest business date by source and kind."""

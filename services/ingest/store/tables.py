@@ -89,6 +89,22 @@ class QuarantineRow(Base, table=True):
     trace_id: str
 
 
+class ConnectionRow(Base, table=True):
+    """A configured connection to a source: how it goes, and where it goes on."""
+
+    __tablename__ = "connection"
+
+    name: str = Field(primary_key=True)
+    type: str
+    source: str
+    kind: str
+    state: str
+    last_success_at: datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    last_error: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    records: int = Field(default=0, sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "0"})
+    checkpoint: dict[str, Any] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+
+
 class SupersededRow(Base, table=True):
     """A version of a record that a newer one replaced."""
 
@@ -136,6 +152,7 @@ _ALWAYS = {"record_id", "record_key", "source", "occurred_at", "biz_date", "inge
 ENTRY: sa.Table = EntryRow.__table__  # type: ignore[attr-defined]  # set by SQLModel
 RECEIPT: sa.Table = ReceiptRow.__table__  # type: ignore[attr-defined]  # as above
 QUARANTINE: sa.Table = QuarantineRow.__table__  # type: ignore[attr-defined]  # as above
+CONNECTION: sa.Table = ConnectionRow.__table__  # type: ignore[attr-defined]  # as above
 SUPERSEDED: sa.Table = SupersededRow.__table__  # type: ignore[attr-defined]  # as above
 INBOX = inbox_table(Base.metadata)
 BOOKS: dict[str, sa.Table] = {kind.name: _kind_table(kind) for kind in KINDS.values()}

@@ -110,6 +110,20 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionSeen:
+    """How one connection to a source goes; `state` is waiting, running, failing or stopped."""
+
+    name: str
+    type: str
+    source: str
+    state: str
+    last_success_at: datetime | None
+    last_error: str
+    records: int
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSeen:
     """A source that is configured or has sent."""
 
@@ -118,6 +132,7 @@ class SourceSeen:
     newest: date | None = None
     last_seen_at: datetime | None = None
     received: int = 0
+    connections: tuple[ConnectionSeen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +202,8 @@ class Store(Protocol):
     async def balances(self) -> list[Balance]: ...
 
     async def sources(self) -> list[SourceSeen]: ...
+
+    async def connections(self, names: Sequence[str]) -> list[ConnectionSeen]: ...
 
 
 class Newest:

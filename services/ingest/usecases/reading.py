@@ -10,7 +10,7 @@ from services.ingest.domain.fields import Kind
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.mapping import Mapping
 from services.ingest.domain.regions import Regions
-from services.ingest.usecases.ports import Balance, Filter, Page, Quarantined, SourceSeen, Store, Totals
+from services.ingest.usecases.ports import Balance, ConnectionSeen, Filter, Page, Quarantined, SourceSeen, Store, Totals
 from services.ingest.usecases.taking_in import known_kind
 
 MAX_PAGE = 10_000
@@ -102,9 +102,14 @@ async def list_balances(store: Store) -> list[Balance]:
     return await store.balances()
 
 
-async def list_sources(store: Store, mappings: dict[tuple[str, str], Mapping]) -> list[SourceSeen]:
-    """Sources that are configured or have sent, by name."""
+async def list_sources(
+    store: Store, mappings: dict[tuple[str, str], Mapping], connections: Sequence[str] = ()
+) -> list[SourceSeen]:
+    """Sources that are configured or have sent, by name, with how the named connections go."""
     seen = {source.name: source for source in await store.sources()}
+    connected: dict[str, list[ConnectionSeen]] = {}
+    for connection in await store.connections(connections) if connections else ():
+        connected.setdefault(connection.source, []).append(connection)
     mapped: dict[str, list[str]] = {}
     for source, kind in mappings:
         mapped.setdefault(source, []).append(kind)
@@ -115,6 +120,7 @@ async def list_sources(store: Store, mappings: dict[tuple[str, str], Mapping]) -
             newest=seen[name].newest if name in seen else None,
             last_seen_at=seen[name].last_seen_at if name in seen else None,
             received=seen[name].received if name in seen else 0,
+            connections=tuple(connected.get(name, ())),
         )
-        for name in sorted(seen.keys() | mapped.keys())
+        for name in sorted(seen.keys() | mapped.keys() | connected.keys())
     ]

@@ -1,115 +1,69 @@
-"""Shapes of the REST API. Fields may be added, never renamed."""
+"""Shapes of the REST API, records in a file of their own. Fields may be added, never renamed."""
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from pydantic import Field
 
-from pydantic import BaseModel, ConfigDict, Field
+from gateway.schemas.base import Json, Listing, Page, PageWithTotal, Shape
+from gateway.schemas.records import (
+    Balance,
+    Connection,
+    Kind,
+    Quality,
+    QuarantineItem,
+    Reason,
+    Receipt,
+    RecordStatistics,
+    Source,
+    SourceBalance,
+)
 
-ItemT = TypeVar("ItemT")
-Json = dict[str, Any]
-
-
-class Shape(BaseModel):
-    """Base of all shapes."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Page(Shape, Generic[ItemT]):
-    """A page of a list."""
-
-    items: list[ItemT]
-    next_cursor: str | None = Field(description="Pass as `cursor` to get the next page; null: this is the last")
-
-
-class PageWithTotal(Page[ItemT], Generic[ItemT]):
-    total: int | None = Field(default=None, description="Number of matching items, where asked for")
-
-
-class Listing(Shape, Generic[ItemT]):
-    """A list that always fits one answer."""
-
-    items: list[ItemT]
-
-
-class Reason(Shape):
-    pointer: str = Field(description="JSON pointer of the first place it fired")
-    rule: str
-    count: int
-    message: str
-    severity: str = Field(description="reject, quarantine, repair or warn")
-
-
-class Receipt(Shape):
-    """sent = accepted + quarantined + rejected + duplicates; repaired counts those of the accepted that were mended."""
-
-    batch_id: str
-    accepted: int
-    repaired: int
-    quarantined: int
-    rejected: int
-    duplicates: int
-    reasons: list[Reason]
-
-
-class RecordStatistics(Shape):
-    items: list[Json] = Field(description="One per group: the group's fields, `records`, `value`")
-    measure: str
-    unit: str = Field(description="Unit of `value`: record, a currency, or a base unit")
-    total: float = Field(description="Sum of all groups")
-    records: int = Field(description="Records behind it")
-
-
-class Kind(Shape):
-    name: str
-    schema_version: int
-    doc: str
-    key_fields: list[str]
-    json_schema: Json
-
-
-class QuarantineItem(Shape):
-    id: str
-    kind: str
-    source: str
-    batch_id: str
-    line: int
-    state: str
-    trace_id: str
-    record: Json
-    reasons: list[Reason]
-    quarantined_at: str
-
-
-class Balance(Shape):
-    """received = stored + duplicate + quarantined + rejected + pending; repaired counts those of the stored."""
-
-    received: int
-    stored: int
-    duplicate: int
-    quarantined: int
-    rejected: int
-    pending: int
-    repaired: int
-
-
-class SourceBalance(Balance):
-    source: str
-    kind: str
-
-
-class Quality(Shape):
-    items: list[SourceBalance]
-    totals: Balance
-
-
-class Source(Shape):
-    name: str
-    received: int
-    mapped_kinds: list[str]
-    newest_biz_date: str | None
-    last_seen_at: str | None
+__all__ = [
+    "AnnualForecast",
+    "AnnualInputs",
+    "Backtest",
+    "Balance",
+    "Change",
+    "Connection",
+    "DemandForecast",
+    "Explanation",
+    "Feature",
+    "Feedback",
+    "Health",
+    "Interval",
+    "Invitation",
+    "Json",
+    "KeyFlag",
+    "KeyScore",
+    "Kind",
+    "LabelChange",
+    "Limit",
+    "Listing",
+    "OneTimeCode",
+    "Page",
+    "PageWithTotal",
+    "Profile",
+    "ProfileExplanation",
+    "Purchase",
+    "Quality",
+    "QuarantineItem",
+    "Reason",
+    "Receipt",
+    "Recommendation",
+    "RecommendationReason",
+    "RecordStatistics",
+    "Relation",
+    "Shape",
+    "Source",
+    "SourceBalance",
+    "Summary",
+    "Token",
+    "Training",
+    "Twin",
+    "TwinBody",
+    "TwinModel",
+    "User",
+]
 
 
 class Relation(Shape):

@@ -1,0 +1,102 @@
+"""Shapes of records, their receipts, sources, quarantine and balance."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from gateway.schemas.base import Json, Shape
+
+
+class Reason(Shape):
+    pointer: str = Field(description="JSON pointer of the first place it fired")
+    rule: str
+    count: int
+    message: str
+    severity: str = Field(description="reject, quarantine, repair or warn")
+
+
+class Receipt(Shape):
+    """sent = accepted + quarantined + rejected + duplicates; repaired counts those of the accepted that were mended."""
+
+    batch_id: str
+    accepted: int
+    repaired: int
+    quarantined: int
+    rejected: int
+    duplicates: int
+    reasons: list[Reason]
+
+
+class RecordStatistics(Shape):
+    items: list[Json] = Field(description="One per group: the group's fields, `records`, `value`")
+    measure: str
+    unit: str = Field(description="Unit of `value`: record, a currency, or a base unit")
+    total: float = Field(description="Sum of all groups")
+    records: int = Field(description="Records behind it")
+
+
+class Kind(Shape):
+    name: str
+    schema_version: int
+    doc: str
+    key_fields: list[str]
+    json_schema: Json
+
+
+class QuarantineItem(Shape):
+    id: str
+    kind: str
+    source: str
+    batch_id: str
+    line: int
+    state: str
+    trace_id: str
+    record: Json
+    reasons: list[Reason]
+    quarantined_at: str
+
+
+class Balance(Shape):
+    """received = stored + duplicate + quarantined + rejected + pending; repaired counts those of the stored."""
+
+    received: int
+    stored: int
+    duplicate: int
+    quarantined: int
+    rejected: int
+    pending: int
+    repaired: int
+
+
+class SourceBalance(Balance):
+    source: str
+    kind: str
+
+
+class Quality(Shape):
+    items: list[SourceBalance]
+    totals: Balance
+
+
+class Connection(Shape):
+    """A connection that fetches or hears a source."""
+
+    name: str
+    type: str
+    state: Literal["waiting", "running", "failing", "stopped"]
+    last_success_at: str | None
+    last_error: str
+    records: int
+    checkpoint: str
+
+
+class Source(Shape):
+    name: str
+    received: int
+    mapped_kinds: list[str]
+    newest_biz_date: str | None
+    last_seen_at: str | None
+    lag_s: float | None
+    connections: list[Connection]
