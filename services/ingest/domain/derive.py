@@ -8,7 +8,7 @@ from services.ingest.domain.batch import Batch
 from services.ingest.domain.columns import choose, empty, filled
 from services.ingest.domain.fields import UTC_TIME
 from services.ingest.domain.identity import identify
-from services.ingest.domain.times import business_days
+from services.ingest.domain.times import business_days, monday
 
 
 def derive_dates(batch: Batch) -> None:
@@ -24,12 +24,26 @@ def derive_dates(batch: Batch) -> None:
         occurred = choose(filled(occurred), occurred, arrived)
     batch.put("occurred_at", occurred)
     if batch.get("biz_date") is None:
-        batch.put("biz_date", business_days(occurred, batch.door.zone))
+        batch.put("biz_date", _business_day(batch, occurred))
+
+
+def _business_day(batch: Batch, occurred: pl.Series) -> pl.Series:
+    """The day a record belongs to: that of its `day` field where it has one, else that of `occurred_at`."""
+    named = batch.get(batch.kind.day) if batch.kind.day else None
+    if named is None or named.null_count() == batch.size:
+        return business_days(occurred, batch.door.zone)
+    if named.dtype == pl.String:
+        named = monday(named)
+    elif named.dtype != pl.Date:
+        named = business_days(named, batch.door.zone)
+    if not named.null_count():
+        return named
+    return choose(filled(named), named, business_days(occurred, batch.door.zone))
 
 
 def derive(batch: Batch) -> None:
     """Fills derived fields, then the key and the digest by which repetitions are told."""
-    if batch.kind.name == "commercial_order":
+    if batch.kind.field("demand_is_order") is not None:
         _demand(batch)
         _cycle(batch)
     identify(batch)

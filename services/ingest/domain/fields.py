@@ -36,6 +36,9 @@ class FieldType(StrEnum):
     CONSUMER = "consumer"
     PHONE = "phone"
     PERSON_NAME = "person_name"
+    AGE = "age"
+    LIST = "list"
+    WEEK = "week"
 
 
 MONEY = pl.Decimal(14, 2)
@@ -58,8 +61,35 @@ POLARS_TYPES: dict[FieldType, pl.DataType] = {
     FieldType.CONSUMER: pl.String(),
     FieldType.PHONE: pl.String(),
     FieldType.PERSON_NAME: pl.String(),
+    FieldType.AGE: pl.String(),
+    FieldType.LIST: pl.String(),
+    FieldType.WEEK: pl.String(),
 }
+NEVER_STORED = (FieldType.CONSUMER, FieldType.PHONE, FieldType.PERSON_NAME, FieldType.AGE)
+"""What says who a person is: read at the door, kept nowhere."""
 
+
+MEASURED = (
+    FieldType.INTEGER,
+    FieldType.NUMBER,
+    FieldType.MONEY,
+    FieldType.MEASURE,
+    FieldType.QUANTITY,
+    FieldType.LIST,
+)
+UNIT_BY_ENDING = {
+    "_base": "base unit",
+    "_mm": "mm",
+    "_m": "m",
+    "_pct": "%",
+    "_mg": "mg",
+    "_kg": "kg",
+    "_min": "min",
+    "_days": "day",
+    "_cases": "case",
+    "_cartons": "carton",
+    "_pallets": "pallet",
+}
 
 ENRICHED = ("adcode", "city_org", "account_manager_user_id")
 """Fields that the door adds from the record of the shop or company."""
@@ -71,12 +101,15 @@ class Field:
 
     `given` fields may come from a source; the others are filled at the door. Fields that are not `stored` are read at
     the door and never leave it (a consumer id becomes a token, a licence number becomes a retailer code).
+    A LIST is kept as JSON text.
     """
 
     name: str
     type: FieldType
     doc: str
     required: bool = False
+    unless: str = ""
+    """A required field may be absent where this other field is present."""
     key: bool = False
     data_class: DataClass = DataClass.INTERNAL
     values: tuple[str, ...] = ()
@@ -85,6 +118,19 @@ class Field:
     maximum: float | None = None
     given: bool = True
     stored: bool = True
+    items: FieldType | None = None
+    """What a LIST holds, CODE or INTEGER; `minimum` is that of an item, `maximum` the number of items."""
+    may_be_future: bool = False
+    """A plan, a promise or a due time: it may lie ahead."""
+    unit: str = ""
+    """Unit of the value, where the ending of the name does not say it."""
+
+    @property
+    def unit_of_value(self) -> str:
+        """Unit of the value; empty where it has none, or where another field of the record names it."""
+        if self.unit or self.type not in MEASURED:
+            return self.unit
+        return next((unit for ending, unit in UNIT_BY_ENDING.items() if self.name.endswith(ending)), "")
 
     @property
     def polars_type(self) -> pl.DataType:
@@ -103,6 +149,15 @@ class Kind:
     """Field with the time of the fact; empty: master data without one, the time of arrival counts."""
     one_of: tuple[str, ...] = ()
     """At least one of these must be present."""
+    day: str = ""
+    """Field with the business day (or the ISO week, or the time of that day) where it is not the day of `occurred`.
+
+    A transfer belongs to the day it was planned for, and occurred when it came to its last status.
+    """
+    place: str = ""
+    """Field with the company whose region the record gets."""
+    in_book: bool = True
+    """Whether single records are kept in the book; samples of sensors are too many."""
     is_master: bool = False
     """Master data describe things; they are never late and other records refer to them."""
     quantity: str = ""
@@ -132,10 +187,14 @@ class Kind:
         return tuple(field for field in self.fields if field.type in types)
 
 
-def fields(*own: Field) -> tuple[Field, ...]:
-    """The fields of a kind: its own, then the envelope fields that a source may give."""
+def fields(*own: Field, added: tuple[Field, ...] = ()) -> tuple[Field, ...]:
+    """The fields of a kind: its own, the envelope fields that a source may give, those added by later versions.
+
+    What is added stands last: the digest by which repetitions are told goes by the order, and must not change for
+    records that came before.
+    """
     names = {field.name for field in own}
-    return own + tuple(field for field in _COMMON if field.name not in names)
+    return own + tuple(field for field in _COMMON if field.name not in names) + added
 
 
 _COMMON = (

@@ -8,17 +8,22 @@ import polars as pl
 from services.ingest.domain import text
 from services.ingest.domain.batch import Batch, Finding, Severity
 from services.ingest.domain.columns import Mask
-from services.ingest.domain.fields import FieldType
+from services.ingest.domain.decode.body import NESTED
+from services.ingest.domain.fields import NEVER_STORED, FieldType
 from services.ingest.domain.receipt import Reason, Refused
 
-_NEVER_KEPT = (FieldType.CONSUMER, FieldType.PHONE, FieldType.PERSON_NAME)
 TOKENS = ("consumer_key", "phone_token", "contact_phone_token", "contact_phone_masked", "owner_name_masked")
 
 
 def without_personal(batch: Batch) -> dict[str, pl.Series]:
     """The columns of a batch as they came, less those that must never be kept."""
-    never = {field.name for field in batch.kind.fields if field.type in _NEVER_KEPT}
-    return {name: values for name, values in batch.columns.items() if name not in never}
+    never = {field.name for field in batch.kind.fields if field.type in NEVER_STORED}
+    lists = {field.name for field in batch.kind.of_type(FieldType.LIST)}
+    return {
+        name: values.str.strip_prefix(NESTED) if name in lists else values
+        for name, values in batch.columns.items()
+        if name not in never
+    }
 
 
 def refused_records(batch: Batch, given: dict[str, pl.Series], rejected: Mask, quarantined: Mask) -> list[Refused]:

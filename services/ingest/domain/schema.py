@@ -46,6 +46,9 @@ _JSON_TYPES: dict[FieldType, dict[str, Any]] = {
     FieldType.CONSUMER: {"type": "string"},
     FieldType.PHONE: {"type": "string"},
     FieldType.PERSON_NAME: {"type": "string"},
+    FieldType.AGE: {"type": ["integer", "string"]},
+    FieldType.LIST: {"type": ["array", "string"], "description": "A JSON array, or text with | between the items."},
+    FieldType.WEEK: {"type": "string", "description": "ISO week such as 2025-W03."},
 }
 
 
@@ -56,7 +59,11 @@ def polars_schema(kind: Kind) -> dict[str, pl.DataType]:
 
 
 def json_schema(kind: Kind) -> dict[str, Any]:
-    """JSON Schema 2020-12 of one record; every property has its data class as `x-data-class`."""
+    """JSON Schema 2020-12 of one record.
+
+    Every property has its data class as `x-data-class` and, where there is one, the unit of its value as `x-unit`;
+    the kind has its version, its key, the fields that say when, and whether its records are in the book.
+    """
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:marketwin:kind:{kind.name}:{kind.schema_version}",
@@ -64,22 +71,41 @@ def json_schema(kind: Kind) -> dict[str, Any]:
         "description": kind.doc,
         "type": "object",
         "properties": {field.name: _property(field) for field in kind.fields},
-        "required": [field.name for field in kind.given if field.required and field.name != "retailer_code"],
+        "required": [field.name for field in kind.given if field.required and not field.unless],
         **({"anyOf": [{"required": [name]} for name in kind.one_of]} if kind.one_of else {}),
         "x-key": list(kind.keys),
+        "x-version": kind.schema_version,
+        "x-occurred": kind.occurred,
+        "x-day": kind.day or kind.occurred,
+        "x-master": kind.is_master,
+        "x-in-book": kind.in_book,
     }
 
 
 def _property(field: Field) -> dict[str, Any]:
     base = _JSON_TYPES[field.type]
     detail = base.get("description", "")
-    limits = {"minimum": field.minimum, "maximum": field.maximum, "default": field.default}
+    limits = _item_limits(field) if field.type is FieldType.LIST else _limits(field)
     return {
         **base,
         "description": f"{field.doc} {detail}".strip(),
         **({"enum": list(field.values)} if field.values else {}),
-        **{name: value for name, value in limits.items() if value is not None},
+        **limits,
+        **({"x-unless": field.unless} if field.unless else {}),
+        **({"x-unit": field.unit_of_value} if field.unit_of_value else {}),
         **({} if field.given else {"readOnly": True}),
         **({} if field.stored else {"writeOnly": True}),
         "x-data-class": field.data_class.value,
     }
+
+
+def _limits(field: Field) -> dict[str, Any]:
+    limits = {"minimum": field.minimum, "maximum": field.maximum, "default": field.default}
+    return {name: value for name, value in limits.items() if value is not None}
+
+
+def _item_limits(field: Field) -> dict[str, Any]:
+    item = "integer" if field.items is FieldType.INTEGER else "string"
+    least = {} if field.minimum is None else {"minimum": field.minimum}
+    most = {} if field.maximum is None else {"maxItems": int(field.maximum)}
+    return {"items": {"type": [item, "string"] if item == "integer" else item, **least}, **most}

@@ -73,6 +73,11 @@ def business_days(utc: pl.Series, zone: ZoneInfo) -> pl.Series:
     return utc.to_frame().select(day).to_series()
 
 
+def monday(weeks: pl.Series) -> pl.Series:
+    """The first day of each ISO week such as 2025-W03; null where the text is none."""
+    return _strptime(weeks + "-1", "%G-W%V-%u").cast(pl.Date)
+
+
 def _formatted(values: pl.Series, zone: ZoneInfo, format: str) -> Times:
     if "%z" in format or "%#z" in format:
         return Times(_strptime_zoned(values, format), np.zeros(len(values), dtype=np.bool_))

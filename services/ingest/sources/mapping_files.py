@@ -81,8 +81,10 @@ class _Reader(Document):
         if kind is None:
             raise self.fault(parts["kind"], f"kind must be one of {', '.join(KINDS)}")
         version = parts.get("schema_version")
-        if version is not None and self.text(version) != str(kind.schema_version):
-            raise self.fault(version, f"{kind.name} has schema version {kind.schema_version}")
+        # Versions only add: a file written for an older one means the same today.
+        versions = [str(number) for number in range(1, kind.schema_version + 1)]
+        if version is not None and self.text(version) not in versions:
+            raise self.fault(version, f"{kind.name} has schema version {' or '.join(versions)}")
         return kind
 
     def _source(self, node: yaml.Node) -> str:
@@ -138,8 +140,7 @@ class _Reader(Document):
 
     def _check_coverage(self, kind: Kind, node: yaml.Node, names: set[str]) -> None:
         for field in kind.given:
-            replaced = field.name == "retailer_code" and "license_no" in names
-            if field.required and field.name not in names and not replaced:
+            if field.required and field.name not in names and field.unless not in names:
                 raise self.fault(node, f"{kind.name} needs {field.name}")
 
     def _clock(self, parts: dict[str, yaml.Node]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import Database
@@ -47,7 +48,7 @@ async def page(db: Database, wanted: Filter, *, limit: int, cursor: str, with_to
 
 
 def _selected(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    if column.name in ("originals", "extra"):
+    if isinstance(column.type, JSONB) and column.name != "quality_rules":
         return sa.cast(column, sa.Text).label(column.name)
     return column
 

@@ -12,13 +12,24 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from chassis.outbox import inbox_table
-from services.ingest.domain.fields import Kind
+from services.ingest.domain.fields import FieldType, Kind
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.schema import polars_schema
 
 SCHEMA = "ingest"
 JSON_COLUMNS = ("quality_rules", "originals", "extra")
-INDEXED = ("retailer_code", "sku_code", "adcode", "order_no")
+INDEXED = (
+    "retailer_code",
+    "sku_code",
+    "adcode",
+    "order_no",
+    "transfer_no",
+    "oms_no",
+    "wo_no",
+    "wh_code",
+    "machine",
+    "supplier_code",
+)
 
 
 class Base(SQLModel, registry=registry(metadata=sa.MetaData(schema=SCHEMA))):
@@ -138,9 +149,11 @@ def _sql_type(name: str, dtype: pl.DataType) -> sa.types.TypeEngine[Any]:
 
 def _kind_table(kind: Kind) -> sa.Table:
     """The book of one kind; the key is the business key as text, its parts joined by `~`."""
+    types = {name: _sql_type(name, dtype) for name, dtype in polars_schema(kind).items()}
+    types |= {field.name: JSONB() for field in kind.of_type(FieldType.LIST)}
     columns = [
-        sa.Column(name, _sql_type(name, dtype), primary_key=name == "record_key", nullable=name not in _ALWAYS)
-        for name, dtype in polars_schema(kind).items()
+        sa.Column(name, kept_as, primary_key=name == "record_key", nullable=name not in _ALWAYS)
+        for name, kept_as in types.items()
     ]
     order = sa.Index(f"{kind.name}_order", "biz_date", "record_key")
     names = {column.name for column in columns}
@@ -155,4 +168,4 @@ QUARANTINE: sa.Table = QuarantineRow.__table__  # type: ignore[attr-defined]  # 
 CONNECTION: sa.Table = ConnectionRow.__table__  # type: ignore[attr-defined]  # as above
 SUPERSEDED: sa.Table = SupersededRow.__table__  # type: ignore[attr-defined]  # as above
 INBOX = inbox_table(Base.metadata)
-BOOKS: dict[str, sa.Table] = {kind.name: _kind_table(kind) for kind in KINDS.values()}
+BOOKS: dict[str, sa.Table] = {kind.name: _kind_table(kind) for kind in KINDS.values() if kind.in_book}

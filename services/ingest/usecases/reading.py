@@ -19,6 +19,15 @@ DEFAULT_PAGE = 100
 STATES = ("open", "mended", "replayed", "dropped")
 
 
+def booked_kind(name: str) -> Kind:
+    """The kind of that name whose records are in the book; raises NotFound, and Invalid for samples of sensors."""
+    kind = known_kind(name)
+    if not kind.in_book:
+        message = "single records of this kind are not in the book; ask for its aggregates"
+        raise Invalid(f"{name} is not in the book of records", errors=[Problem("", "kind", message)])
+    return kind
+
+
 def wanted_records(
     regions: Regions,
     kind: str,
@@ -34,7 +43,7 @@ def wanted_records(
     if any("\0" in value for value in (place, *equal.values())):
         raise Invalid("a filter holds a null character", errors=[Problem("", "filter", "leave out null characters")])
     wanted = Filter(
-        kind=known_kind(kind),
+        kind=booked_kind(kind),
         places=tuple(regions.below(place)) if place else (),
         from_date=_day(days[0]),
         to_date=_day(days[1]),
@@ -70,7 +79,7 @@ async def find_records(store: Store, wanted: Filter, *, page_size: int, cursor: 
 
 async def get_record(store: Store, kind: str, key: str) -> str:
     """One record with its envelope as JSON text; raises NotFound."""
-    found = await store.record(known_kind(kind), key.replace("\0", ""))
+    found = await store.record(booked_kind(kind), key.replace("\0", ""))
     if found is None:
         raise NotFound(f"the book has no {kind} of that key")
     return found

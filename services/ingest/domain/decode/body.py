@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import polars as pl
 from services.ingest.domain.receipt import Reason, Refused
 
 NESTED = "\x01"
-"""Stands for a JSON array or object where a value was expected; DQ-02 refuses the record."""
+"""Stands for a JSON object where a value was expected, and begins the text of an array; only lists may be arrays."""
 
 
 class Malformed(Exception):
@@ -68,6 +69,8 @@ def from_rows(rows: Sequence[Any], lines: Sequence[int], limits: Limits) -> tupl
 def _plain(value: Any) -> str | bool | None:
     if isinstance(value, str):
         return _text(value)
+    if isinstance(value, list):
+        return NESTED + _text(json.dumps(value, ensure_ascii=False))
     return value if value is None or isinstance(value, bool) else NESTED
 
 

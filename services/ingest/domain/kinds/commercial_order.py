@@ -18,7 +18,7 @@ KIND = Kind(
             maximum=2**31 - 1,
             doc="Line of the order.",
         ),
-        Field(name="retailer_code", type=FieldType.CODE, required=True, doc="Shop that ordered."),
+        Field(name="retailer_code", type=FieldType.CODE, required=True, unless="license_no", doc="Shop that ordered."),
         Field(name="license_no", type=FieldType.CODE, stored=False, doc="Its licence, where the code is not known."),
         Field(name="sku_code", type=FieldType.CODE, required=True, doc="Product ordered."),
         Field(name="cycle", type=FieldType.CODE, doc="ISO week of the order, 2025-W03; from ordered_at where absent."),

@@ -7,6 +7,7 @@ KIND = Kind(
     schema_version=1,
     doc="What a commercial company sold of a product in a day, week, month or year.",
     occurred="biz_date",
+    place="org_code",
     fields=fields(
         Field(name="org_code", type=FieldType.CODE, key=True, required=True, doc="Company that sold."),
         Field(name="sku_code", type=FieldType.CODE, key=True, required=True, doc="Product sold."),

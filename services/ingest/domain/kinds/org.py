@@ -4,7 +4,7 @@ from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fie
 
 KIND = Kind(
     name="org",
-    schema_version=1,
+    schema_version=2,
     doc="A company of the trade and the region it works in.",
     is_master=True,
     occurred="updated_at",
@@ -36,5 +36,9 @@ KIND = Kind(
         ),
         Field(name="name_en", type=FieldType.TEXT, doc="English name.", data_class=DataClass.PUBLIC),
         Field(name="updated_at", type=FieldType.TIME, doc="When the source changed it."),
+        added=(
+            Field(name="valid_from", type=FieldType.DATE, doc="First day on which this holds."),
+            Field(name="valid_to", type=FieldType.DATE, doc="Last day on which this holds; open where absent."),
+        ),
     ),
 )

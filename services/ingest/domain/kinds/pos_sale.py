@@ -9,7 +9,14 @@ KIND = Kind(
     occurred="sold_at",
     quantity="qty",
     fields=fields(
-        Field(name="retailer_code", type=FieldType.CODE, key=True, required=True, doc="Shop that sold."),
+        Field(
+            name="retailer_code",
+            type=FieldType.CODE,
+            key=True,
+            required=True,
+            unless="license_no",
+            doc="Shop that sold.",
+        ),
         Field(name="license_no", type=FieldType.CODE, stored=False, doc="Its licence, where the code is not known."),
         Field(name="order_no", type=FieldType.CODE, key=True, required=True, doc="Number of the sale."),
         Field(

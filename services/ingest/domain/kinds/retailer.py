@@ -4,7 +4,7 @@ from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fie
 
 KIND = Kind(
     name="retailer",
-    schema_version=1,
+    schema_version=2,
     doc="A shop with a licence to sell; the name and phone of its owner are masked at the door.",
     is_master=True,
     occurred="updated_at",
@@ -88,5 +88,9 @@ KIND = Kind(
         Field(name="data_sharing_grade", type=FieldType.CODE, doc="Grade of its data-sharing agreement."),
         Field(name="school_zone", type=FieldType.FLAG, default=False, doc="Near a school: gets no nurturing (C-04)."),
         Field(name="updated_at", type=FieldType.TIME, doc="When the source changed it."),
+        added=(
+            Field(name="valid_from", type=FieldType.DATE, doc="First day on which this holds."),
+            Field(name="valid_to", type=FieldType.DATE, doc="Last day on which this holds; open where absent."),
+        ),
     ),
 )

@@ -4,7 +4,7 @@ from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fie
 
 KIND = Kind(
     name="sku",
-    schema_version=1,
+    schema_version=2,
     doc="A product in one priced pack form, with the pack sizes that turn its units into base units.",
     is_master=True,
     occurred="updated_at",
@@ -95,5 +95,9 @@ KIND = Kind(
         ),
         Field(name="spec", type=FieldType.TEXT, doc="Free description of the pack."),
         Field(name="updated_at", type=FieldType.TIME, doc="When the source changed it."),
+        added=(
+            Field(name="valid_from", type=FieldType.DATE, doc="First day on which this holds."),
+            Field(name="valid_to", type=FieldType.DATE, doc="Last day on which this holds; open where absent."),
+        ),
     ),
 )

@@ -11,8 +11,8 @@ def check(batch: Batch) -> None:
     for field in batch.kind.given:
         if field.required:
             missing = ~batch.present(field.name) & ~_unreadable(batch, field.name)
-            if field.name == "retailer_code":
-                missing &= ~batch.present("license_no")
+            if field.unless and missing.any():
+                missing &= ~batch.present(field.unless)
             batch.find("DQ-01", Severity.REJECT, field.name, missing, f"{field.name} is required")
     if batch.kind.one_of:
         absent = ~batch.nowhere()

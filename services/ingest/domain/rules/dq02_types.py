@@ -11,8 +11,9 @@ from services.ingest.domain import text
 from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.columns import Mask, choose, filled, hits
 from services.ingest.domain.fields import MEASURE, MONEY, Field, FieldType
+from services.ingest.domain.lists import list_text
 from services.ingest.domain.rule import Rule
-from services.ingest.domain.times import parse_days
+from services.ingest.domain.times import monday, parse_days
 from services.ingest.domain.units import unit_code
 
 MAX_CODE_BYTES = 256
@@ -25,6 +26,7 @@ FLAGS = {
     **dict.fromkeys(("false", "False", "FALSE", "0", "n", "N", "no", "否", "无"), False),
 }
 THOUSANDS = r"^-?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?$"
+WEEK = r"^([0-9]{4})(?:-?[Ww]|年第?)([0-9]{1,2})周?$"
 MONEY_WORDS = r"[元圆￥¥$€£\s]|CNY|RMB"
 
 
@@ -163,6 +165,34 @@ def _read_choice(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
     return tidied
 
 
+def _read_list(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
+    values = _left_blank(values)
+    is_whole = field.items is FieldType.INTEGER
+    words = {word for word in values.to_list() if word is not None}
+    read = {word: list_text(word, integers=is_whole, minimum=field.minimum, most=field.maximum) for word in words}
+    lists = pl.Series(field.name, [read.get(word) for word in values.to_list()], dtype=pl.String)
+    what = "whole numbers" if is_whole else "codes"
+    most = "" if field.maximum is None else f", at most {field.maximum:g}"
+    message = f"{field.name} must be a list of {what}{most}: a JSON array, or text with | between the items"
+    _refuse(batch, field, filled(values) & ~filled(lists), message)
+    return lists
+
+
+def _left_blank(values: pl.Series) -> pl.Series:
+    stripped = pl.col(values.name).str.strip_chars()
+    return values.to_frame().select(pl.when(stripped != "").then(stripped)).to_series()
+
+
+def _read_week(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
+    tidied = text.tidy(values, widths=True)
+    parts = [pl.col(tidied.name).str.extract(WEEK, group) for group in (1, 2)]
+    written = tidied.to_frame().select(pl.format("{}-W{}", parts[0], parts[1].str.zfill(2))).to_series()
+    weeks = written.zip_with(monday(written).is_not_null(), written.clear(len(written)))
+    batch.mend("DQ-02", field.name, _true(weeks != values), values, "the week was written as 2025-W03")
+    _refuse(batch, field, filled(tidied) & ~filled(weeks), f"{field.name} must be an ISO week such as 2025-W03")
+    return weeks.alias(field.name)
+
+
 def _read_unit(_batch: Batch, field: Field, values: pl.Series) -> pl.Series:
     words = {word: unit_code(word.strip()) or None for word in set(values.to_list()) if word is not None}
     return pl.Series(field.name, [words.get(word) for word in values.to_list()], dtype=pl.String)
@@ -200,6 +230,8 @@ READERS: dict[FieldType, Callable[[Batch, Field, pl.Series], pl.Series]] = {
     FieldType.FLAG: _read_flag,
     FieldType.CHOICE: _read_choice,
     FieldType.UNIT: _read_unit,
+    FieldType.LIST: _read_list,
+    FieldType.WEEK: _read_week,
 }
 
 RULE = Rule(

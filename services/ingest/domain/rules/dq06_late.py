@@ -10,6 +10,7 @@ import polars as pl
 from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.columns import filled
 from services.ingest.domain.rule import Rule
+from services.ingest.domain.times import business_days
 
 PERIODS = {"day": "0d", "week": "6d", "month": "1mo", "year": "1y"}
 
@@ -18,7 +19,8 @@ def check(batch: Batch) -> None:
     reference = _reference(batch)
     if batch.kind.is_master or reference is None:
         return
-    days = last_days(batch)
+    # A line that closes today is not late because its day lies far back.
+    days = last_days(batch) if not batch.kind.day else business_days(batch.columns["occurred_at"], batch.door.zone)
     limit = np.datetime64(reference - timedelta(days=batch.door.late_days))
     late = filled(days) & (days.to_numpy() < limit)
     clock = "the newest of its source" if batch.door.on_data_clock else "today"

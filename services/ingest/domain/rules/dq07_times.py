@@ -21,7 +21,7 @@ def check(batch: Batch) -> None:
         values = batch.get(field.name)
         if values is not None:
             batch.put(field.name, _read(batch, field, values))
-            _check_time(batch, field.name)
+            _check_time(batch, field)
     occurred = batch.kind.field(batch.kind.occurred)
     if occurred is not None and occurred.type is FieldType.DATE:
         _check_day(batch, occurred.name)
@@ -45,13 +45,14 @@ def _read(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
     return times.utc
 
 
-def _check_time(batch: Batch, name: str) -> None:
-    door = batch.door
+def _check_time(batch: Batch, field: Field) -> None:
+    door, name = batch.door, field.name
     micros = _micros(batch.columns[name])
     latest = _as_micros(door.now + door.future)
     first = datetime(door.earliest.year, door.earliest.month, door.earliest.day, tzinfo=door.zone)
     known = batch.present(name)
-    batch.find("DQ-07", Severity.QUARANTINE, name, known & (micros > latest), "the time lies in the future")
+    if not field.may_be_future:
+        batch.find("DQ-07", Severity.QUARANTINE, name, known & (micros > latest), "the time lies in the future")
     too_old = known & (micros < _as_micros(first))
     batch.find("DQ-07", Severity.QUARANTINE, name, too_old, f"the time lies before {door.earliest}")
 

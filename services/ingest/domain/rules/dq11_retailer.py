@@ -15,8 +15,8 @@ def check(batch: Batch) -> None:
         return
     if batch.kind.field("retailer_code") is not None:
         _resolve_retailer(batch)
-    elif batch.kind.field("org_code") is not None and "org_code" in batch.kind.keys:
-        _resolve_org(batch)
+    elif batch.kind.place:
+        _resolve_org(batch, batch.kind.place)
 
 
 def _resolve_retailer(batch: Batch) -> None:
@@ -47,14 +47,14 @@ def _enrich(batch: Batch, found: pl.DataFrame, known: Mask) -> None:
         batch.put(name, values if given is None else choose(known, values, given))
 
 
-def _resolve_org(batch: Batch) -> None:
-    codes = batch.get("org_code")
+def _resolve_org(batch: Batch, name: str) -> None:
+    codes = batch.get(name)
     if codes is None:
         return
     found = batch.door.directory.org.look_up(codes)
     unknown = filled(codes) & ~filled(found.get_column("org_code")) & ~batch.present("adcode")
     message = "the company is not known; send it as an org record first, or give the adcode"
-    batch.find("DQ-11", Severity.QUARANTINE, "org_code", unknown, message)
+    batch.find("DQ-11", Severity.QUARANTINE, name, unknown, message)
     if batch.kind.field("adcode") is not None:
         given = batch.get("adcode")
         places = found.get_column("adcode")

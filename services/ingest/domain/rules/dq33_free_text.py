@@ -25,6 +25,10 @@ def check(batch: Batch) -> None:
             batch.mend("DQ-33", field.name, changed, None, "names or numbers of persons were masked")
         if field.type is FieldType.CODE:
             _hide_phones(batch, field, values)
+        if field.items is FieldType.CODE and values.str.contains(text.LONE).any():
+            masked = text.mask_codes(values)
+            batch.put(field.name, masked)
+            batch.mend("DQ-33", field.name, hits(masked != values), None, "numbers of persons were masked")
 
 
 def _hide_phones(batch: Batch, field: Field, values: pl.Series) -> None:

@@ -1,0 +1,73 @@
+"""A line of a transfer (调拨) from the maker to a commercial company."""
+
+from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+
+KIND = Kind(
+    name="transfer",
+    schema_version=1,
+    doc="Goods on their way from a maker's warehouse to a commercial company, with the price and the state.",
+    occurred="status_at",
+    day="planned_on",
+    place="to_org",
+    fields=fields(
+        Field(name="transfer_no", type=FieldType.CODE, key=True, required=True, doc="Number of the transfer."),
+        Field(
+            name="line_no",
+            type=FieldType.INTEGER,
+            key=True,
+            required=True,
+            minimum=0,
+            maximum=2**31 - 1,
+            doc="Line of the transfer.",
+        ),
+        Field(name="contract_no", type=FieldType.CODE, doc="Contract."),
+        Field(name="permit_no", type=FieldType.CODE, doc="Transport permit (准运证) of the shipment."),
+        Field(name="from_wh", type=FieldType.CODE, doc="Warehouse it leaves."),
+        Field(name="to_org", type=FieldType.CODE, required=True, doc="Commercial company that receives it."),
+        Field(name="sku_code", type=FieldType.CODE, required=True, doc="Product."),
+        Field(
+            name="qty_base",
+            type=FieldType.QUANTITY,
+            required=True,
+            doc="Quantity sent, base units.",
+            data_class=DataClass.IMPORTANT,
+        ),
+        Field(name="qty_raw", type=FieldType.MEASURE, given=False, doc="Quantity as received."),
+        Field(name="unit_raw", type=FieldType.CODE, given=False, doc="Unit in which it was received."),
+        Field(
+            name="price_allocation_ex_vat",
+            type=FieldType.MONEY,
+            minimum=0,
+            doc="Allocation price per carton, ex VAT.",
+            data_class=DataClass.IMPORTANT,
+        ),
+        Field(name="amount_ex_vat", type=FieldType.MONEY, doc="Amount, ex VAT.", data_class=DataClass.IMPORTANT),
+        Field(name="amount_check", type=FieldType.FLAG, given=False, doc="The amount is up to 5 % off (DQ-20)."),
+        Field(name="currency", type=FieldType.CODE, default="CNY", doc="ISO 4217 code."),
+        Field(
+            name="status",
+            type=FieldType.CHOICE,
+            values=(
+                "planned",
+                "contracted",
+                "permitted",
+                "shipped",
+                "received",
+                "cancelled",
+            ),
+            default="planned",
+            doc="Where the transfer stands; it moves forward only.",
+        ),
+        Field(name="planned_on", type=FieldType.DATE, doc="Day for which it was planned."),
+        Field(name="shipped_at", type=FieldType.TIME, doc="When it left."),
+        Field(name="received_at", type=FieldType.TIME, doc="When it arrived."),
+        Field(
+            name="received_base",
+            type=FieldType.QUANTITY,
+            doc="Quantity received, base units.",
+            data_class=DataClass.IMPORTANT,
+        ),
+        Field(name="status_at", type=FieldType.TIME, doc="When it came to this status."),
+        Field(name="adcode", type=FieldType.CODE, given=False, doc="Region of the company."),
+    ),
+)
