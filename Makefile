@@ -14,7 +14,7 @@ APPS := $(patsubst %,services.%.app,ingest twin profile forecast recommend) gate
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test token check lint types browser fmt protos lock openapi figures clean
+.PHONY: help setup run test token check lint types browser fmt protos lock openapi kinds figures clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ lock: ## Resolve the dependencies anew
 
 openapi: $(VENV)/.ready ## Write the REST contract to gateway/openapi.json
 	$(BIN)/python -m gateway.web > gateway/openapi.json
+
+kinds: $(VENV)/.ready ## Write the schemas of the record kinds to their baseline, if nobody is hurt
+	$(BIN)/python -c "from services.ingest.sources.kind_baseline import write_baseline; write_baseline()"
 
 figures: $(VENV)/.ready ## Time a clean clone to its summary, a warm start, and weigh what runs
 	@exec $(BIN)/python bench/first_run.py $(ARGS)

@@ -23,7 +23,7 @@ from services.ingest.domain.directory import Directory
 from services.ingest.domain.regions import Regions
 from services.ingest.rpc import IngestServicer
 from services.ingest.settings import IngestSettings
-from services.ingest.sources import Runner, load_connections, load_mappings, running
+from services.ingest.sources import Runner, check_kinds, load_connections, load_mappings, running
 from services.ingest.store import INBOX, SCHEMA, Connections, PostgresStore, StreamLog, WriteBehind, leases
 from services.ingest.usecases import FrontDoor, Newest, take_in
 
@@ -35,6 +35,7 @@ log = structlog.get_logger()
 async def app(settings: IngestSettings) -> AsyncIterator[Running]:
     """The ingest service, for as long as the block runs."""
     common = settings.common
+    check_kinds()
     mappings = load_mappings(settings.mappings)
     connections = load_connections(settings.connections)
     regions = Regions.from_csv(settings.regions.read_bytes()) if settings.regions else Regions({})
