@@ -56,7 +56,7 @@ async def _live(app: Callable[[SettingsT], AbstractAsyncContextManager[object]],
     async with app(settings) as running:
         log.info("process.started", address=getattr(running, "address", ""))
         failures: Background | None = getattr(running, "background", None)
-        await _first(stopped.wait(), _stay_small(), *([failures.failed()] if failures else []))
+        await first(stopped.wait(), _stay_small(), *([failures.failed()] if failures else []))
         log.info("process.stopping")
     if failures:
         failures.raise_failure()
@@ -76,7 +76,8 @@ async def _stay_small() -> None:
         await asyncio.to_thread(give_back_memory)
 
 
-async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+async def first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Waits until one of them has ended; the others are cancelled."""
     tasks = [asyncio.ensure_future(wait) for wait in waits]
     _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:

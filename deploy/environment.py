@@ -74,6 +74,7 @@ def service_parts(layout: Layout, common: Mapping[str, str], wecom: Mapping[str,
         "ingest": {
             "INGEST_MAPPINGS": str(layout.pack.mappings),
             "INGEST_REGIONS": str(layout.pack.regions),
+            "INGEST_HISTORY": str(layout.data / "history"),
             "INGEST_TOKEN_KEY_FILE": str(secret_file(layout.data, "token")),
         },
         "twin": {"TWIN_REGIONS": str(layout.pack.regions)},

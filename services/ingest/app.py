@@ -12,19 +12,21 @@ import redis.asyncio
 import structlog
 from redis.asyncio import Redis
 
-from chassis.app import Running, background, in_thread, utc_now
+from chassis.app import Running, background, first, in_thread, utc_now
 from chassis.bus import Bus, bus
 from chassis.db import database
 from chassis.outbox import prune_inbox
 from chassis.rpc import serve
 from marketwin.ingest.v1.service_pb2_grpc import add_IngestServiceServicer_to_server
-from services.ingest.consumers import DURABLE, STREAM, hear_master_data, write_book
+from services.ingest.consumers import DURABLE, STREAM, hear_master_data, write_book, write_history
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.regions import Regions
 from services.ingest.rpc import IngestServicer
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import Runner, check_kinds, load_connections, load_mappings, running
-from services.ingest.store import INBOX, SCHEMA, Connections, PostgresStore, StreamLog, WriteBehind, leases
+from services.ingest.store import INBOX, SCHEMA, Connections, Leases, PostgresStore, StreamLog, WriteBehind, leases
+from services.ingest.store.history import History, history
+from services.ingest.store.history_upkeep import keep_swift
 from services.ingest.usecases import FrontDoor, Newest, take_in
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -44,6 +46,8 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
         database(common.postgres_url, SCHEMA, pool_size=settings.pool_size) as db,
         bus(common.nats_url, "ingest") as stream,
         valkey(common.redis_url) as redis_client,
+        leases(common.postgres_url) as held,
+        history(settings.history_address, kept_days=settings.history_kept_days) as past,
         background() as tasks,
     ):
         await db.migrate(MIGRATIONS)
@@ -58,6 +62,8 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             tasks.spawn(hear_master_data(stream, directory, kind), name=f"{kind}-news")
         tasks.spawn(write_book(stream, store, directory, newest), name="book")
         tasks.spawn(prune_inbox(db, INBOX), name="prune")
+        if "history" in settings.parts:
+            tasks.spawn(_keep_history(settings, stream, past, held), name="history")
         await _caught_up(stream, settings.catch_up_s)
         door = FrontDoor(
             log=StreamLog(stream),
@@ -76,13 +82,22 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
         servicer = (add_IngestServiceServicer_to_server, answers)
         async with (
             serve([servicer], host=settings.host, port=settings.port) as address,
-            leases(common.postgres_url) as held,
             running(Runner(ledger=Connections(db, held), take_in=partial(take_in, door), now=utc_now), connections),
         ):
             yield Running(address, tasks)
         # What was acknowledged is booked before the door goes: a message that is let go comes back only much later.
         await _caught_up(stream, settings.catch_up_s)
         await memory.written()
+
+
+async def _keep_history(settings: IngestSettings, stream: Bus, past: History, held: Leases) -> None:
+    """Writes the history whenever this replica is the one that does, for ever."""
+    while True:
+        async with held.hold("part:history") as lease, background() as work:
+            work.spawn(write_history(stream, past, wait_s=settings.history_wait_s), name="history-writer")
+            work.spawn(keep_swift(past, every_s=settings.history_upkeep_s), name="history-upkeep")
+            await first(lease.lost(), work.failed())
+        work.raise_failure()
 
 
 def _note_rules(kind: str, source: str, counts: dict[tuple[str, str], int]) -> None:

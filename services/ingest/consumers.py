@@ -1,17 +1,25 @@
-"""The log becomes the book of records, and the door hears of master data that other doors took in."""
+"""The log becomes the book of records and the history, and the door hears of master data of other doors."""
 
 from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import polars as pl
 
 from chassis.bus import Bus, Message, subject_of
 from chassis.telemetry import trace_id
 from marketwin.ingest.v1 import events_pb2
 from services.ingest import usecases
 from services.ingest.domain.directory import Directory
-from services.ingest.usecases import Newest, Store
+from services.ingest.usecases import HistoryStore, Newest, Store
 from services.ingest.wire import accepted_part, refused_part
 
 STREAM = "INGEST"
 DURABLE = "ingest-book"
+HISTORY_DURABLE = "ingest-history"
+HISTORY_MESSAGES = 50
+HISTORY_BYTES = 6 * 1024 * 1024
 
 
 async def write_book(bus: Bus, store: Store, directory: Directory, newest: Newest) -> None:
@@ -46,3 +54,35 @@ async def hear_master_data(bus: Bus, directory: Directory, kind: str) -> None:
         directory.put(part.kind, part.records)
 
     await bus.follow(subject_of(events_pb2.RecordsAccepted, kind), handle)
+
+
+async def write_history(
+    bus: Bus,
+    history: HistoryStore,
+    *,
+    wait_s: float,
+    durable: str = HISTORY_DURABLE,
+    most: int = HISTORY_MESSAGES,
+    ack_wait_s: float = 60.0,
+) -> None:
+    """Writes accepted records into the history, for ever: many messages a commit, none of them twice."""
+
+    async def handle(messages: Sequence[Message]) -> None:
+        if not messages[-1].behind and len(messages) < most:
+            # Every commit is a file; what comes one by one is worth waiting for.
+            await asyncio.sleep(wait_s)
+        await usecases.keep_history(history, await asyncio.to_thread(_history_rows, messages))
+
+    await bus.consume_many(
+        durable=durable,
+        subjects=[subject_of(events_pb2.RecordsAccepted, "*")],
+        handle=handle,
+        most=most,
+        most_bytes=HISTORY_BYTES,
+        ack_wait_s=ack_wait_s,
+    )
+
+
+def _history_rows(messages: Sequence[Message]) -> dict[str, pl.DataFrame]:
+    parts = [(accepted_part(events_pb2.RecordsAccepted.FromString(each.data)), each.sequence) for each in messages]
+    return usecases.gather_history(parts)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from chassis.settings import ServiceSettings
 from services.ingest.domain.decode import Limits
 from services.ingest.domain.tokens import TokenKey
+
+PARTS = ("door", "book", "history", "sources")
 
 
 class IngestSettings(ServiceSettings):
@@ -36,6 +38,30 @@ class IngestSettings(ServiceSettings):
     """How long Valkey remembers a receipt; the book remembers it for ever."""
     catch_up_s: Annotated[float, Field(ge=0)] = 10.0
     """How long a start, before it serves, and a stop, after it served, wait for the book to catch up with the log."""
+
+    parts: Annotated[frozenset[str], NoDecode] = frozenset(PARTS)
+    """What this process does, of door, book, history and sources, separated by commas."""
+    history: str = ""
+    """Folder or s3:// address of the history; empty: `history` in the data folder."""
+    history_wait_s: Annotated[float, Field(ge=0, le=60)] = 2.0
+    """How long messages are gathered for one commit when few come."""
+    history_kept_days: Annotated[int, Field(ge=1)] = 7
+    """How far back the history can be read as it was."""
+    history_upkeep_s: Annotated[float, Field(gt=0)] = 900.0
+    """Between two rounds that merge small files."""
+
+    @field_validator("parts", mode="before")
+    @classmethod
+    def _names_parts(cls, value: object) -> object:
+        named = frozenset(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+        if isinstance(named, frozenset) and not named <= set(PARTS):
+            raise ValueError(f"INGEST_PARTS names some of {', '.join(PARTS)}")
+        return named
+
+    @property
+    def history_address(self) -> str:
+        """Where the history is."""
+        return self.history or str(self.common.data.absolute() / "history")
 
     @model_validator(mode="after")
     def _has_key(self) -> Self:

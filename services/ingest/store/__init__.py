@@ -3,6 +3,7 @@
 tables   what is kept           book     writing, one message a transaction
 queries  pages and totals       quality  balance, sources, quarantine, receipts
 memory   receipts and entries   log      JetStream
+history  all versions of all records, in columns     history_upkeep  small files merged, old ones dropped
 connections  how the connections to sources go, and who runs each
 """
 
@@ -15,7 +16,7 @@ from chassis.db import Database, pull_frame
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.fields import Kind
 from services.ingest.store import book, connections, quality, queries
-from services.ingest.store.connections import Connections, leases
+from services.ingest.store.connections import Connections, Leases, leases
 from services.ingest.store.log import StreamLog
 from services.ingest.store.memory import WriteBehind
 from services.ingest.store.tables import BOOKS, INBOX, SCHEMA, Base
@@ -31,7 +32,7 @@ from services.ingest.usecases import (
     Totals,
 )
 
-__all__ = ["INBOX", "SCHEMA", "Base", "Connections", "PostgresStore", "StreamLog", "WriteBehind", "leases"]
+__all__ = ["INBOX", "SCHEMA", "Base", "Connections", "Leases", "PostgresStore", "StreamLog", "WriteBehind", "leases"]
 
 
 class PostgresStore:

@@ -138,10 +138,10 @@ class History:
 
     def _commit_files(self, kind: Kind, table: DeltaTable, rows: pl.DataFrame, once: CommitProperties) -> None:
         """Writes the files with Polars, which takes half the time and memory, and makes them last before the commit."""
-        from deltalake.transaction import AddAction
+        from deltalake.transaction import AddAction, RemoveAction
 
         root, column = Path(self.root(kind.name)), partition_of(kind)
-        added = []
+        added: list[AddAction | RemoveAction] = []
         for (day,), part in rows.partition_by(column, as_dict=True, include_key=False).items():
             path = f"{column}={day}/part-{uuid.uuid4().hex}.parquet"
             (root / path).parent.mkdir(exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.ingest.usecases.history import HistoryStore, gather_history, keep_history
 from services.ingest.usecases.keeping import keep, set_aside
 from services.ingest.usecases.ports import (
     Accepted,
@@ -41,6 +42,7 @@ __all__ = [
     "Entry",
     "Filter",
     "FrontDoor",
+    "HistoryStore",
     "Log",
     "Memory",
     "Newest",
@@ -53,9 +55,11 @@ __all__ = [
     "Totals",
     "find_quarantine",
     "find_records",
+    "gather_history",
     "get_record",
     "get_statistics",
     "keep",
+    "keep_history",
     "known_kind",
     "list_balances",
     "list_kinds",
