@@ -160,8 +160,6 @@ class Kind:
     """Whether single records are kept in the book; samples of sensors are too many."""
     is_master: bool = False
     """Master data describe things; they are never late and other records refer to them."""
-    in_book: bool = True
-    """Whether the records enter the book; what comes too often for it is kept in the history alone."""
     quantity: str = ""
     """Field that holds the quantity as it was received, for kinds that measure in a unit of their own."""
 
