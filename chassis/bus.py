@@ -27,8 +27,8 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import BadRequestError, NotFoundError
 from opentelemetry.trace import SpanKind
-from sqlalchemy.exc import InterfaceError, OperationalError
 
+from chassis.db import is_away
 from chassis.errors import ChassisError, Unavailable
 from chassis.pull import PULL_BATCH, Pull
 from chassis.telemetry import carry, span, where
@@ -47,7 +47,7 @@ PUBLISH_TIMEOUT_S = 5.0
 MESSAGE_ID = "Nats-Msg-Id"
 DEAD_STREAM = "DEAD"
 
-_TRANSIENT = (Unavailable, OperationalError, InterfaceError, OSError, TimeoutError)
+_AWAY = (Unavailable, OSError, TimeoutError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +197,11 @@ class Bus:
                     await handle(message)
                 await raw.ack()
                 return
-            except _TRANSIENT as error:
-                log.warning("bus.waits", durable=durable, error=type(error).__name__, attempt=attempt)
             except Exception as error:
+                if _will_pass(durable, error, attempt):
+                    await _pause(attempt)
+                    attempt += 1
+                    continue
                 log.error(
                     "bus.handler_failed",
                     durable=durable,
@@ -228,9 +230,11 @@ class Bus:
                 with span(name, headers={}, links=links, kind=SpanKind.CONSUMER, attempt=attempt):
                     await handle(messages)
                 break
-            except _TRANSIENT as error:
-                log.warning("bus.waits", durable=durable, error=type(error).__name__, attempt=attempt)
             except Exception as error:
+                if _will_pass(durable, error, attempt):
+                    await _pause(attempt)
+                    attempt += 1
+                    continue
                 log.warning(
                     "bus.group_halved",
                     durable=durable,
@@ -242,8 +246,6 @@ class Bus:
                 await self._deliver_group(durable, raws[:middle], handle, pull)
                 await self._deliver_group(durable, raws[middle:], handle, pull)
                 return
-            await _pause(attempt)
-            attempt += 1
         for raw in raws:
             await raw.ack()
             pull.settled(raw)
@@ -319,6 +321,14 @@ class Bus:
         finally:
             if not self._client.is_closed:
                 await subscription.unsubscribe()
+
+
+def _will_pass(durable: str, error: Exception, attempt: int) -> bool:
+    """Whether something is away, which is no fault of the message."""
+    is_waiting = isinstance(error, _AWAY) or is_away(error)
+    if is_waiting:
+        log.warning("bus.waits", durable=durable, error=type(error).__name__, attempt=attempt)
+    return is_waiting
 
 
 async def _pause(attempt: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,12 +13,60 @@ from typing import Any
 import polars as pl
 from alembic import command
 from alembic.config import Config
+from asyncpg import InterfaceError as DriverError
+from asyncpg import PostgresError
 from sqlalchemy import Connection, MetaData, Table, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.schema import CreateSchema
 
+from chassis.app import in_thread
+from chassis.errors import Invalid, Unavailable
+
 CONNECT_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_MS = 60_000
+INLINE_ROWS = 2000
+"""Larger frames are written as CSV beside the event loop."""
+
+# Classes of SQLSTATE: what passes when the server is back or the other transaction is done, and what values cause.
+_AWAY = ("08", "40", "53", "55", "57", "58")
+_TOO_SLOW = "57014"
+_ABOUT_VALUES = ("22", "23", "54")
+
+
+class Unstorable(Invalid):
+    """PostgreSQL refuses a value. The message names the fault and never the value; `column` where it is known."""
+
+    default_code = "unstorable"
+
+    def __init__(self, reason: str, column: str = "") -> None:
+        super().__init__(f"the database cannot hold a value: {reason}")
+        self.reason = reason
+        self.column = column
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a statement may be tried again as it is: the server was away, or another transaction in the way."""
+    state = _state(error)
+    if state:
+        return state[:2] in _AWAY and state != _TOO_SLOW
+    return isinstance(error, OperationalError | InterfaceError | DriverError)
+
+
+def refusal(error: BaseException) -> Unstorable | None:
+    """What PostgreSQL says about a value that it refuses; None when it failed for another reason."""
+    state = _state(error)
+    if state[:2] not in _ABOUT_VALUES:
+        return None
+    cause = error.__cause__ if isinstance(error, DBAPIError) and error.__cause__ is not None else error
+    cause = cause.__cause__ if isinstance(cause.__cause__, PostgresError) else cause
+    found = re.search(r"column (\w+)", str(getattr(cause, "context", None) or getattr(cause, "where", None) or ""))
+    return Unstorable(f"{type(cause).__name__}, SQLSTATE {state}", found.group(1) if found else "")
+
+
+def _state(error: BaseException) -> str:
+    driver = error.orig if isinstance(error, DBAPIError) else error
+    return str(getattr(driver, "sqlstate", None) or "")
 
 
 class Database:
@@ -114,26 +163,34 @@ class Upserted:
 async def copy_frame(session: AsyncSession, table: str, frame: pl.DataFrame, *, schema: str | None = None) -> None:
     """Copies a frame into the columns of the same names, inside the session's transaction.
 
-    Lists and structs must be JSON text already; bytes do not pass.
+    Lists and structs must be JSON text already; bytes do not pass. Raises Unstorable when PostgreSQL refuses a value.
     """
     if frame.is_empty():
         return
     # The driver opens the transaction on the first statement it sees, and COPY goes past it.
     await session.execute(text("SELECT 1"))
     raw = await (await session.connection()).get_raw_connection()
-    await raw.driver_connection.copy_to_table(  # type: ignore[union-attr]  # the driver is asyncpg
-        table,
-        source=io.BytesIO(_csv(frame)),
-        schema_name=schema,
-        columns=frame.columns,
-        format="csv",
-    )
+    source = _csv(frame) if frame.height <= INLINE_ROWS else await in_thread(_csv, frame)
+    try:
+        await raw.driver_connection.copy_to_table(  # type: ignore[union-attr]  # the driver is asyncpg
+            table,
+            source=source,
+            schema_name=schema,
+            columns=frame.columns,
+            format="csv",
+        )
+    except (PostgresError, DriverError) as error:
+        # Errors of COPY come past SQLAlchemy, as the driver has them.
+        if is_away(error):
+            raise Unavailable("PostgreSQL went away") from error
+        raise refusal(error) or error from error
 
 
-def _csv(frame: pl.DataFrame) -> bytes:
-    return frame.write_csv(
-        include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00", quote_style="non_numeric"
-    ).encode()
+def _csv(frame: pl.DataFrame) -> io.BytesIO:
+    sink = io.BytesIO()
+    frame.write_csv(sink, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00", quote_style="non_numeric")
+    sink.seek(0)
+    return sink
 
 
 async def stage_frame(session: AsyncSession, table: Table, frame: pl.DataFrame, *, name: str = "staged") -> str:

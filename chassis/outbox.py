@@ -63,6 +63,15 @@ async def is_new(session: AsyncSession, inbox: sa.Table, consumer: str, message_
     return (await session.execute(statement)).first() is not None
 
 
+async def mark_new(session: AsyncSession, inbox: sa.Table, consumer: str, message_ids: Sequence[str]) -> set[str]:
+    """Marks several messages as handled; answers those that had not been."""
+    ids = sa.func.unnest(sa.bindparam("ids", list(message_ids), type_=sa.ARRAY(sa.Text))).column_valued("id")
+    rows = sa.select(sa.literal(consumer), ids)
+    statement = insert(inbox).from_select(["consumer", "message_id"], rows)
+    marked = statement.on_conflict_do_nothing().returning(inbox.c.message_id)
+    return set((await session.execute(marked)).scalars())
+
+
 async def tell(session: AsyncSession, outbox: sa.Table, events: Sequence[ProtoMessage], *, key: str = "") -> None:
     """Puts events into the outbox, in order, with the current trace."""
     if not events:

@@ -7,42 +7,48 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from chassis.app import in_thread
 from chassis.bus import Bus, Message, subject_of
-from chassis.telemetry import trace_id
 from marketwin.ingest.v1 import events_pb2
 from services.ingest import usecases
 from services.ingest.domain.directory import Directory
-from services.ingest.usecases import HistoryStore, Newest, Store
+from services.ingest.usecases import HistoryStore, Newest, Part, Store
 from services.ingest.wire import accepted_part, refused_part
 
 STREAM = "INGEST"
 DURABLE = "ingest-book"
+ACK_WAIT_S = 20.0
+"""What a killed process had fetched comes back after so long."""
+INLINE_BYTES = 128 * 1024
+"""Larger groups are read beside the event loop."""
 HISTORY_DURABLE = "ingest-history"
 HISTORY_MESSAGES = 50
 HISTORY_BYTES = 6 * 1024 * 1024
 
 
 async def write_book(bus: Bus, store: Store, directory: Directory, newest: Newest) -> None:
-    """Writes accepted and refused records into the book, for ever."""
-    refused = subject_of(events_pb2.RecordsRefused)
+    """Writes accepted and refused records into the book, for ever; what has gathered goes into one transaction."""
 
-    async def handle(message: Message) -> None:
-        if message.subject.startswith(refused):
-            event = events_pb2.RecordsRefused.FromString(message.data)
-            part = refused_part(event, message.message_id, trace_id())
-            await usecases.set_aside(store, consumer=DURABLE, part=part)
-            return
-        accepted = events_pb2.RecordsAccepted.FromString(message.data)
-        await usecases.keep(
-            store,
-            directory,
-            newest,
-            consumer=DURABLE,
-            part=accepted_part(accepted),
-        )
+    async def handle(messages: Sequence[Message]) -> None:
+        if sum(len(message.data) for message in messages) > INLINE_BYTES:
+            parts = await in_thread(_parts, messages)
+        else:
+            parts = _parts(messages)
+        await usecases.keep(store, directory, newest, consumer=DURABLE, parts=parts)
 
     subjects = [subject_of(events_pb2.RecordsAccepted, "*"), subject_of(events_pb2.RecordsRefused, "*")]
-    await bus.consume(durable=DURABLE, subjects=subjects, handle=handle)
+    await bus.consume_many(durable=DURABLE, subjects=subjects, handle=handle, ack_wait_s=ACK_WAIT_S)
+
+
+def _parts(messages: Sequence[Message]) -> list[Part]:
+    return [_part(message) for message in messages]
+
+
+def _part(message: Message) -> Part:
+    if message.subject.startswith(subject_of(events_pb2.RecordsRefused)):
+        event = events_pb2.RecordsRefused.FromString(message.data)
+        return refused_part(event, message.message_id, message.trace_id)
+    return accepted_part(events_pb2.RecordsAccepted.FromString(message.data))
 
 
 async def hear_master_data(bus: Bus, directory: Directory, kind: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-VERSION = ("occurred_at", "ingested_at", "line")
+DELETE = "delete"
 CURRENT_SCHEMA: dict[str, pl.DataType] = {
     "record_key": pl.String(),
     "payload_hash": pl.String(),
@@ -15,6 +15,7 @@ CURRENT_SCHEMA: dict[str, pl.DataType] = {
     "ingested_at": pl.Datetime("us", "UTC"),
     "line": pl.UInt32(),
     "batch_id": pl.String(),
+    "op": pl.String(),
 }
 
 
@@ -24,55 +25,87 @@ class Verdict:
 
     stored: pl.DataFrame
     """New records that the book shows from now on."""
+    deletions: pl.DataFrame
+    """New records after which the book shows nothing under their keys."""
     outdated: pl.DataFrame
     """New records that are older than what the book shows; kept beside it."""
     conflicting: pl.DataFrame
     """New records that contradict one of the same version; set aside."""
     duplicates: int
     replaced: pl.DataFrame
-    """Records in the book that give way to a newer version."""
+    """What gives way to a newer version: records in the book, and deletions (`op`)."""
     contradicted: pl.DataFrame
     """Records in the book that are set aside with their contradiction."""
 
 
 def judge(new: pl.DataFrame, current: pl.DataFrame, known: pl.DataFrame) -> Verdict:
-    """Decides for one message. `current` has the book's rows of the same keys, `known` their older `payload_hash`es.
+    """Decides for records of which no two messages share a key, in the order in which they came.
 
-    The newest fact wins, among facts of one time the one that came last from the same source. Two sources that say
-    different things of the same time contradict each other, and a person decides.
+    `current` has the newest version of the same keys, a record of the book or a deletion, `known` the `payload_hash`es
+    of older ones. The newest fact wins, among facts of one time the one that came last from the same source. Two
+    sources that say different things of the same time contradict each other, and a person decides. A deletion is a
+    version as any other, but contradicts nobody.
     """
     nobody = current.clear()
-    if current.is_empty() and known.is_empty() and new.get_column("record_key").n_unique() == new.height:
-        return Verdict(new, new.clear(), new.clear(), 0, nobody, nobody)
+    is_fresh = current.is_empty() and known.is_empty()
+    if is_fresh and new.get_column("record_key").n_unique() == new.height and not _deletes(new):
+        return Verdict(new, new.clear(), new.clear(), new.clear(), 0, nobody, nobody)
     fresh = _without_repetitions(new, current, known)
     repeated = new.height - fresh.height
     met = fresh.select(*CURRENT_SCHEMA).join(current, on="record_key", suffix="_now", maintain_order="left")
     contradicting = met.filter(
-        (pl.col("occurred_at") == pl.col("occurred_at_now")) & (pl.col("source") != pl.col("source_now"))
+        (pl.col("occurred_at") == pl.col("occurred_at_now"))
+        & (pl.col("source") != pl.col("source_now"))
+        & ~(_is_deletion("op") | _is_deletion("op_now"))
     ).select("record_key")
-    conflicting = fresh.join(contradicting, on="record_key", how="semi")
+    conflicting = fresh.join(contradicting, on="record_key", how="semi", maintain_order="left")
     contradicted = current.join(contradicting, on="record_key", how="semi")
-    rest = fresh.join(contradicting, on="record_key", how="anti").sort(VERSION, maintain_order=True)
+    rest = fresh.join(contradicting, on="record_key", how="anti", maintain_order="left").sort(
+        "occurred_at", "ingested_at", maintain_order=True
+    )
     newest = rest.unique("record_key", keep="last", maintain_order=True)
     beaten = newest.join(_newer_in_book(newest, current), on="record_key", how="semi")
-    stored = newest.join(beaten, on="record_key", how="anti")
-    replaced = current.join(stored, on="record_key", how="semi")
-    older = rest.join(newest, on="record_id", how="anti")
-    return Verdict(stored, pl.concat([older, beaten]), conflicting, repeated, replaced, contradicted)
-
-
-def _without_repetitions(new: pl.DataFrame, current: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    identity = ["record_key", "payload_hash"]
-    seen = pl.concat([current.select(identity), known.select(identity)])
-    return new.unique(identity, keep="first", maintain_order=True).join(
-        seen, on=identity, how="anti", maintain_order="left"
+    winning = newest.join(beaten, on="record_key", how="anti", maintain_order="left")
+    replaced = current.join(winning, on="record_key", how="semi")
+    older = rest.join(newest, on="record_id", how="anti", maintain_order="left")
+    return Verdict(
+        winning.filter(~_is_deletion("op")),
+        winning.filter(_is_deletion("op")),
+        pl.concat([older, beaten]),
+        conflicting,
+        repeated,
+        replaced,
+        contradicted,
     )
 
 
+def _deletes(frame: pl.DataFrame) -> bool:
+    return bool(frame.select(_is_deletion("op").any()).item())
+
+
+def _is_deletion(op: str) -> pl.Expr:
+    return pl.col(op).eq_missing(DELETE)
+
+
+def _without_repetitions(new: pl.DataFrame, current: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """What says nothing new goes: what stands now or stood before, unless a deletion came in between."""
+    identity = ["record_key", "payload_hash"]
+    first = new.unique(identity, keep="first", maintain_order=True)
+    unlike_now = first.join(current.select(identity), on=identity, how="anti", maintain_order="left")
+    gone = current.filter(_is_deletion("op")).select("record_key", deleted_at="occurred_at")
+    judged = unlike_now.join(gone, on="record_key", how="left", maintain_order="left")
+    again = (_is_deletion("op") | (pl.col("occurred_at") > pl.col("deleted_at"))).fill_null(value=False)
+    before = judged.filter(~again).join(known.select(identity), on=identity, how="semi").select("record_id")
+    return unlike_now.join(before, on="record_id", how="anti", maintain_order="left")
+
+
 def _newer_in_book(newest: pl.DataFrame, current: pl.DataFrame) -> pl.DataFrame:
-    met = newest.select("record_key", *VERSION).join(current, on="record_key", suffix="_now")
-    newer = pl.lit(value=False)
-    for name in reversed(VERSION):
+    """Keys of which the book has a newer version. Of one time and arrival, the later line of one body is newer."""
+    met = newest.select("record_key", "occurred_at", "ingested_at", "batch_id", "line").join(
+        current, on="record_key", suffix="_now"
+    )
+    newer = (pl.col("batch_id_now") == pl.col("batch_id")) & (pl.col("line_now") > pl.col("line"))
+    for name in ("ingested_at", "occurred_at"):
         now, mine = pl.col(f"{name}_now"), pl.col(name)
         newer = (now > mine) | ((now == mine) & newer)
     return met.filter(newer).select("record_key")

@@ -1,6 +1,7 @@
 """The book of records in PostgreSQL, the door's memory, and the log.
 
-tables   what is kept           book     writing, one message a transaction
+tables   what is kept           book     writing, a group of messages a transaction (judged by domain/versions)
+ledger   entries, rule counts   retiring, setting_aside   where it puts what the book does not show
 queries  pages and totals       quality  balance, sources, quarantine, receipts
 memory   receipts and entries   log      JetStream
 history  all versions of all records, in columns     history_upkeep  small files merged, old ones dropped
@@ -21,13 +22,12 @@ from services.ingest.store.log import StreamLog
 from services.ingest.store.memory import WriteBehind
 from services.ingest.store.tables import BOOKS, INBOX, SCHEMA, Base
 from services.ingest.usecases import (
-    Accepted,
     Balance,
     ConnectionSeen,
     Filter,
     Page,
+    Part,
     Quarantined,
-    SetAside,
     SourceSeen,
     Totals,
 )
@@ -42,11 +42,8 @@ class PostgresStore:
         self._db = db
         self._memory = memory
 
-    async def keep(self, consumer: str, part: Accepted) -> None:
-        await book.keep(self._db, consumer, part)
-
-    async def set_aside(self, consumer: str, part: SetAside) -> None:
-        await book.set_aside(self._db, consumer, part)
+    async def keep(self, consumer: str, parts: Sequence[Part]) -> None:
+        await book.keep(self._db, consumer, parts)
 
     async def page(self, wanted: Filter, *, limit: int, cursor: str, with_total: bool) -> Page:
         return await queries.page(self._db, wanted, limit=limit, cursor=cursor, with_total=with_total)

@@ -1,213 +1,174 @@
-"""Writing the book of records: one message, one transaction."""
+"""Writing the book of records: the messages of one group, one transaction.
+
+messages ─▶ marks ─▶ lock of each kind ─▶ judge ─▶ retire, set aside, COPY ─▶ ledger ─▶ commit
+                                            └ a round for each message that shares a key with an earlier one
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.db import Database, copy_frame
-from chassis.outbox import is_new
+from chassis.db import Database, Unstorable, copy_frame, refusal
+from chassis.outbox import mark_new
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.receipt import Reason
 from services.ingest.domain.schema import polars_schema
 from services.ingest.domain.versions import CURRENT_SCHEMA, Verdict, judge
-from services.ingest.store.tables import BOOKS, ENTRY, INBOX, QUARANTINE, SCHEMA, SUPERSEDED
-from services.ingest.usecases import Accepted, SetAside
+from services.ingest.store.copying import for_copy
+from services.ingest.store.ledger import Ledger
+from services.ingest.store.retiring import retire
+from services.ingest.store.setting_aside import (
+    sieve,
+    write_contradictions,
+    write_refused,
+    write_unstorable,
+)
+from services.ingest.store.tables import BOOKS, DELETED, INBOX, SCHEMA, SUPERSEDED
+from services.ingest.usecases import Accepted, Entry, Part
 
-CONFLICT_MESSAGE = "another source says something else of the same key and time; a person must decide"
-
-
-async def keep(db: Database, consumer: str, part: Accepted) -> None:
-    """Books accepted records; a message that was booked before changes nothing."""
-    kind = KINDS[part.kind]
-    frame = part.records.select(pl.col(name).cast(dtype) for name, dtype in polars_schema(kind).items())
-    async with db.transaction() as session:
-        if not await is_new(session, INBOX, consumer, part.part_id):
-            return
-        if not kind.in_book:
-            nothing = pl.DataFrame(schema=CURRENT_SCHEMA)
-            await _count(session, part, judge(frame, nothing, nothing.select("record_key", "payload_hash")))
-            return
-        # One writer per kind: two replicas may hear two messages of one key at the same time.
-        await session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"ingest.{part.kind}"))))
-        book = BOOKS[part.kind]
-        verdict = judge(frame, *await _met(session, book, part.kind, frame))
-        await _retire(session, book, part.kind, verdict)
-        await _set_aside_contradictions(session, part, verdict)
-        await copy_frame(session, book.name, for_copy(verdict.stored), schema=SCHEMA)
-        await _count(session, part, verdict)
+PART = "part"
+"""Column with the place of a record's message in its group."""
 
 
-async def _met(
-    session: AsyncSession, book: sa.Table, kind: str, frame: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The book's rows of the same keys, and the digests of versions that were replaced before."""
-    keys = frame.get_column("record_key").unique().to_list()
-    found = (
-        await session.execute(
-            sa.select(*(book.c[name] for name in CURRENT_SCHEMA)).where(
-                book.c.record_key == sa.any_(sa.bindparam("keys", keys, type_=sa.ARRAY(sa.Text)))
-            )
-        )
-    ).fetchall()
-    older = (
-        await session.execute(
-            sa.select(SUPERSEDED.c.record_key, SUPERSEDED.c.payload_hash).where(
-                SUPERSEDED.c.kind == kind,
-                SUPERSEDED.c.record_key == sa.any_(sa.bindparam("keys", keys, type_=sa.ARRAY(sa.Text))),
-            )
-        )
-    ).fetchall()
-    current = pl.DataFrame([tuple(row) for row in found], schema=CURRENT_SCHEMA, orient="row")
-    known_schema = {name: CURRENT_SCHEMA[name] for name in ("record_key", "payload_hash")}
-    return current, pl.DataFrame([tuple(row) for row in older], schema=known_schema, orient="row")
+async def keep(db: Database, consumer: str, parts: Sequence[Part]) -> None:
+    """Books the messages of a group in one transaction; those that were booked before change nothing.
+
+    Raises Unstorable, having changed nothing, when the database refuses a value of a group of several messages. Of a
+    single message, the records that it refuses are found by halving and set aside.
+    """
+    try:
+        async with db.transaction() as session:
+            await _keep(session, consumer, parts, sifted=False)
+    except (Unstorable, DBAPIError) as error:
+        refused = error if isinstance(error, Unstorable) else refusal(error)
+        if len(parts) > 1 or refused is None:
+            raise refused or error from error
+        async with db.transaction() as session:
+            await _keep(session, consumer, parts, sifted=True)
 
 
-async def _retire(session: AsyncSession, book: sa.Table, kind: str, verdict: Verdict) -> None:
-    """Moves what gives way beside the book, in the shape it had."""
-    if not verdict.replaced.is_empty():
-        keys = verdict.replaced.get_column("record_key").to_list()
-        await session.execute(
-            sa.text(
-                f"WITH gone AS (DELETE FROM {book.fullname} WHERE record_key = ANY(:keys) RETURNING *) "
-                f"INSERT INTO {SUPERSEDED.fullname} (record_id, kind, record_key, payload_hash, record, superseded_at) "
-                "SELECT record_id, :kind, record_key, payload_hash, to_jsonb(gone), now() FROM gone "
-                "ON CONFLICT DO NOTHING"
-            ),
-            {"keys": keys, "kind": kind},
-        )
-    if not verdict.outdated.is_empty():
-        rows = verdict.outdated.select(
-            "record_id",
-            pl.lit(kind).alias("kind"),
-            "record_key",
-            "payload_hash",
-            pl.struct(pl.all()).struct.json_encode().alias("record"),
-            pl.lit(datetime.now(UTC)).cast(pl.Datetime("us", "UTC")).alias("superseded_at"),
-        )
-        await copy_frame(session, SUPERSEDED.name, rows, schema=SCHEMA)
+async def _keep(session: AsyncSession, consumer: str, parts: Sequence[Part], *, sifted: bool) -> None:
+    fresh = await mark_new(session, INBOX, consumer, [part.message_id for part in parts])
+    ledger = Ledger()
+    by_kind: dict[str, list[Accepted]] = {}
+    for part in parts:
+        if part.message_id not in fresh:
+            continue
+        fresh.discard(part.message_id)
+        if isinstance(part, Accepted):
+            by_kind.setdefault(part.kind, []).append(part)
+        else:
+            await write_refused(session, part, ledger, sifted=sifted)
+    # One writer per kind: two replicas may hear two messages of one key at the same time.
+    for kind in sorted(by_kind):
+        await session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"ingest.{kind}"))))
+    for kind in sorted(by_kind):
+        await _keep_kind(session, by_kind[kind], ledger, sifted=sifted)
+    await ledger.write(session)
 
 
-async def _set_aside_contradictions(session: AsyncSession, part: Accepted, verdict: Verdict) -> None:
-    """Both sides of a contradiction go to the quarantine, and the balance of the earlier one moves with it."""
-    if verdict.conflicting.is_empty():
+async def _keep_kind(session: AsyncSession, parts: Sequence[Accepted], ledger: Ledger, *, sifted: bool) -> None:
+    kind = parts[0].kind
+    types = [pl.col(name).cast(dtype) for name, dtype in polars_schema(KINDS[kind]).items()]
+    frame = pl.concat(
+        part.records.select(*types, pl.lit(place, pl.UInt16).alias(PART)) for place, part in enumerate(parts)
+    )
+    outcome = _Outcome(parts)
+    if not KINDS[kind].in_book:
+        outcome.count_all(frame)
+        outcome.write(ledger)
         return
-    book = BOOKS[part.kind]
-    keys = verdict.contradicted.get_column("record_key").to_list()
-    await session.execute(
-        sa.text(
-            f"WITH gone AS (DELETE FROM {book.fullname} WHERE record_key = ANY(:keys) RETURNING *), "
-            f"moved AS (INSERT INTO {QUARANTINE.fullname} "
-            "(id, kind, source, batch_id, line, record, reasons, state, quarantined_at, trace_id) "
-            "SELECT record_id, :kind, source, batch_id, line, to_jsonb(gone), CAST(:reasons AS jsonb), 'open', now(), "
-            "coalesce(trace_id, '') FROM gone ON CONFLICT DO NOTHING), "
-            "counts AS (SELECT batch_id, count(*) AS n FROM gone GROUP BY batch_id) "
-            f"UPDATE {ENTRY.fullname} e SET stored = e.stored - n, quarantined = e.quarantined + n "
-            "FROM counts WHERE e.id = counts.batch_id"
-        ),
-        {"keys": keys, "kind": part.kind, "reasons": _conflict_reasons(part.kind)},
+    if sifted:
+        frame, refused = await sieve(session, BOOKS[kind], for_copy(frame, without=PART), frame)
+        await write_unstorable(session, parts[0], refused, ledger)
+        outcome.unstorable[0] = len(refused)
+    for place, records in enumerate(_rounds(frame)):
+        verdict = judge(records, *await _met(session, kind, records))
+        outcome.note(verdict)
+        await retire(session, BOOKS[kind], kind, verdict)
+        await write_contradictions(session, f"{parts[0].part_id}:{place}", kind, verdict, ledger)
+        await copy_frame(session, BOOKS[kind].name, for_copy(verdict.stored, without=PART), schema=SCHEMA)
+    outcome.write(ledger)
+
+
+def _rounds(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """The records in frames of which no two messages share a key, in the order of their messages."""
+    if frame.get_column("record_key").n_unique() == frame.height:
+        yield frame
+        return
+    ranked = frame.with_columns(pl.col(PART).rank("dense").over("record_key").alias("round"))
+    for records in ranked.partition_by("round", maintain_order=True, include_key=True):
+        yield records.drop("round")
+
+
+async def _met(session: AsyncSession, kind: str, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The newest version of the same keys, in the book or deleted, and the digests of those that were replaced."""
+    book = BOOKS[kind]
+    keys = sa.bindparam("keys", frame.get_column("record_key").unique().to_list(), type_=sa.ARRAY(sa.Text))
+    columns = [name for name in CURRENT_SCHEMA if name != "op"]
+    booked = sa.select(*(book.c[name] for name in columns), sa.null()).where(book.c.record_key == sa.any_(keys))
+    gone = sa.select(*(DELETED.c[name] for name in columns), sa.literal("delete")).where(
+        DELETED.c.kind == kind, DELETED.c.record_key == sa.any_(keys)
     )
-    rows = verdict.conflicting.select(
-        pl.col("record_id").alias("id"),
-        pl.lit(part.kind).alias("kind"),
-        "source",
-        "batch_id",
-        "line",
-        pl.struct(pl.all()).struct.json_encode().alias("record"),
-        pl.lit(_conflict_reasons(part.kind)).alias("reasons"),
-        pl.lit("open").alias("state"),
-        pl.lit(datetime.now(UTC)).cast(pl.Datetime("us", "UTC")).alias("quarantined_at"),
-        pl.col("trace_id").fill_null(""),
+    older = sa.select(SUPERSEDED.c.record_key, SUPERSEDED.c.payload_hash).where(
+        SUPERSEDED.c.kind == kind, SUPERSEDED.c.record_key == sa.any_(keys)
     )
-    await copy_frame(session, QUARANTINE.name, rows, schema=SCHEMA)
+    rows = [*(await session.execute(booked)).all(), *(await session.execute(gone)).all()]
+    current = pl.DataFrame([tuple(row) for row in rows], schema=CURRENT_SCHEMA, orient="row")
+    known_schema = {name: CURRENT_SCHEMA[name] for name in ("record_key", "payload_hash")}
+    found = [tuple(row) for row in (await session.execute(older)).all()]
+    return current, pl.DataFrame(found, schema=known_schema, orient="row")
 
 
-def _conflict_reasons(kind: str) -> str:
-    pointer = f"/{KINDS[kind].keys[0]}"
-    return reasons_json([Reason(pointer, "DQ-05", 1, CONFLICT_MESSAGE, "quarantine")])
+class _Outcome:
+    """What became of the records of each message of a group."""
+
+    def __init__(self, parts: Sequence[Accepted]) -> None:
+        self._parts = parts
+        self._stored: Counter[int] = Counter()
+        self._repaired: Counter[int] = Counter()
+        self._conflicting: Counter[int] = Counter()
+        self.unstorable: Counter[int] = Counter()
+
+    def count_all(self, frame: pl.DataFrame) -> None:
+        """Records that are kept as they came."""
+        self._stored.update(_by_part(frame))
+        self._repaired.update(_by_part(frame.filter(pl.col("quality_status") == "repaired")))
+
+    def note(self, verdict: Verdict) -> None:
+        for frame in (verdict.stored, verdict.deletions, verdict.outdated):
+            self.count_all(frame)
+        self._conflicting.update(_by_part(verdict.conflicting))
+
+    def write(self, ledger: Ledger) -> None:
+        for place, part in enumerate(self._parts):
+            quarantined = self.unstorable[place] + self._conflicting[place]
+            repeated = part.records.height - self._stored[place] - quarantined
+            ledger.add(
+                Entry(
+                    id=part.part_id,
+                    batch_id=part.part_id,
+                    source=part.source,
+                    kind=part.kind,
+                    at=part.at,
+                    received=part.records.height + part.duplicates,
+                    stored=self._stored[place],
+                    duplicate=part.duplicates + repeated,
+                    quarantined=quarantined,
+                    repaired=self._repaired[place],
+                    newest=part.newest,
+                )
+            )
+            about = (part.at, part.source, part.kind)
+            ledger.fired_on_accepted(*about, part.records)
+            ledger.fired(*about, "DQ-04", "warn", records=part.duplicates + repeated)
+            ledger.fired(*about, "DQ-05", "quarantine", records=self._conflicting[place])
 
 
-def reasons_json(reasons: Sequence[Reason]) -> str:
-    """Reasons as JSON text."""
-    return json.dumps([asdict(reason) for reason in reasons], ensure_ascii=False)
-
-
-async def _count(session: AsyncSession, part: Accepted, verdict: Verdict) -> None:
-    """The message's line of the balance: nothing of it is pending any more."""
-    newest = part.records.get_column("biz_date").max()
-    outcome = {
-        "received": part.records.height + part.duplicates,
-        "pending": 0,
-        "stored": verdict.stored.height + verdict.outdated.height,
-        "duplicate": part.duplicates + verdict.duplicates,
-        "quarantined": verdict.conflicting.height,
-        "rejected": 0,
-        "repaired": part.repaired,
-        "newest": newest,
-    }
-    row = {
-        "id": part.part_id,
-        "batch_id": part.part_id,
-        "source": part.source,
-        "kind": part.kind,
-        "at": part.at,
-        **outcome,
-    }
-    await session.execute(insert(ENTRY).values(row).on_conflict_do_update(index_elements=["id"], set_=outcome))
-
-
-async def set_aside(db: Database, consumer: str, part: SetAside) -> None:
-    """Books refused records: those set aside with their masked content, all of them in the balance."""
-    kept = [record for record in part.records if record.severity == "quarantine"]
-    counts = {
-        "received": len(part.records),
-        "pending": 0,
-        "stored": 0,
-        "duplicate": 0,
-        "quarantined": len(kept),
-        "rejected": len(part.records) - len(kept),
-        "repaired": 0,
-    }
-    async with db.transaction() as session:
-        if not await is_new(session, INBOX, consumer, part.message_id):
-            return
-        rows = pl.DataFrame(
-            {
-                "id": [f"{part.batch_id}-{record.line}" for record in kept],
-                "line": [record.line for record in kept],
-                "record": [record.record_json or "{}" for record in kept],
-                "reasons": [reasons_json(record.reasons) for record in kept],
-            },
-            schema={"id": pl.String, "line": pl.Int64, "record": pl.String, "reasons": pl.String},
-        ).with_columns(
-            pl.lit(part.kind).alias("kind"),
-            pl.lit(part.source).alias("source"),
-            pl.lit(part.batch_id).alias("batch_id"),
-            pl.lit("open").alias("state"),
-            pl.lit(part.at).cast(pl.Datetime("us", "UTC")).alias("quarantined_at"),
-            pl.lit(part.trace_id).alias("trace_id"),
-        )
-        await copy_frame(session, QUARANTINE.name, rows, schema=SCHEMA)
-        row = {
-            "id": part.message_id,
-            "batch_id": part.batch_id,
-            "source": part.source,
-            "kind": part.kind,
-            "at": part.at,
-            **counts,
-        }
-        await session.execute(insert(ENTRY).values(row).on_conflict_do_update(index_elements=["id"], set_=counts))
-
-
-def for_copy(frame: pl.DataFrame) -> pl.DataFrame:
-    """A frame whose lists are JSON text, as COPY needs them."""
-    rules = pl.col("quality_rules")
-    joined = pl.concat_str(pl.lit('["'), rules.list.join('","'), pl.lit('"]'))
-    return frame.with_columns(pl.when(rules.list.len() > 0).then(joined).otherwise(pl.lit("[]")).alias("quality_rules"))
+def _by_part(frame: pl.DataFrame) -> dict[int, int]:
+    return dict(frame.group_by(PART).len().iter_rows()) if frame.height else {}

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from chassis.db import Database
 from chassis.errors import Invalid, Problem
 from services.ingest.domain.receipt import Reason, Receipt
-from services.ingest.store.tables import ENTRY, QUARANTINE, RECEIPT
+from services.ingest.store.tables import DAY, ENTRY, QUARANTINE, RECEIPT
 from services.ingest.usecases import Balance, Entry, Quarantined, SourceSeen, Taken
 
 COUNTS = ("received", "stored", "duplicate", "quarantined", "rejected", "pending", "repaired")
@@ -23,10 +23,10 @@ COUNTS = ("received", "stored", "duplicate", "quarantined", "rejected", "pending
 
 async def balances(db: Database) -> list[Balance]:
     """The sums of all entries, by source and kind."""
-    sums = [sa.func.sum(ENTRY.c[name]).label(name) for name in COUNTS]
-    statement = sa.select(ENTRY.c.source, ENTRY.c.kind, *sums).group_by(ENTRY.c.source, ENTRY.c.kind)
+    sums = [sa.func.sum(DAY.c[name]).label(name) for name in COUNTS]
+    statement = sa.select(DAY.c.source, DAY.c.kind, *sums).group_by(DAY.c.source, DAY.c.kind)
     async with db.transaction() as session:
-        rows = (await session.execute(statement.order_by(ENTRY.c.source, ENTRY.c.kind))).mappings().all()
+        rows = (await session.execute(statement.order_by(DAY.c.source, DAY.c.kind))).mappings().all()
     return [
         Balance(source=row["source"], kind=row["kind"], **{name: int(row[name]) for name in COUNTS}) for row in rows
     ]
@@ -35,11 +35,11 @@ async def balances(db: Database) -> list[Balance]:
 async def sources(db: Database) -> list[SourceSeen]:
     """Sources that have sent."""
     statement = sa.select(
-        ENTRY.c.source,
-        sa.func.max(ENTRY.c.newest).label("newest"),
-        sa.func.max(ENTRY.c.at).label("last"),
-        sa.func.sum(ENTRY.c.received).label("received"),
-    ).group_by(ENTRY.c.source)
+        DAY.c.source,
+        sa.func.max(DAY.c.newest).label("newest"),
+        sa.func.max(DAY.c.last_at).label("last"),
+        sa.func.sum(DAY.c.received).label("received"),
+    ).group_by(DAY.c.source)
     async with db.transaction() as session:
         rows = (await session.execute(statement)).all()
     return [
@@ -50,8 +50,8 @@ async def sources(db: Database) -> list[SourceSeen]:
 
 async def newest_days(db: Database) -> dict[tuple[str, str], date]:
     """The newest business date by source and kind."""
-    statement = sa.select(ENTRY.c.source, ENTRY.c.kind, sa.func.max(ENTRY.c.newest).label("newest"))
-    grouped = statement.where(ENTRY.c.newest.is_not(None)).group_by(ENTRY.c.source, ENTRY.c.kind)
+    statement = sa.select(DAY.c.source, DAY.c.kind, sa.func.max(DAY.c.newest).label("newest"))
+    grouped = statement.where(DAY.c.newest.is_not(None)).group_by(DAY.c.source, DAY.c.kind)
     async with db.transaction() as session:
         rows = (await session.execute(grouped)).all()
     return {(row.source, row.kind): row.newest for row in rows}

@@ -49,7 +49,10 @@ def _count() -> Any:
 
 
 class EntryRow(Base, table=True):
-    """A line of the balance: one message of the log, or one repeated body."""
+    """A line of the balance: one message of the log, one repeated body, or records that moved later.
+
+    Lines are added, never corrected, but for the pending one of a message, which becomes its outcome.
+    """
 
     __tablename__ = "entry"
 
@@ -66,6 +69,38 @@ class EntryRow(Base, table=True):
     rejected: int = _count()
     repaired: int = _count()
     newest: date | None = Field(default=None, sa_type=sa.Date)
+
+
+class DayRow(Base, table=True):
+    """The entries of one day of arrival in the trade zone, added up by the database as they are written."""
+
+    __tablename__ = "balance_day"
+
+    day: date = Field(primary_key=True, sa_type=sa.Date)
+    source: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    received: int = _count()
+    pending: int = _count()
+    stored: int = _count()
+    duplicate: int = _count()
+    quarantined: int = _count()
+    rejected: int = _count()
+    repaired: int = _count()
+    newest: date | None = Field(default=None, sa_type=sa.Date)
+    last_at: datetime = _time()
+
+
+class RuleCountRow(Base, table=True):
+    """How many records of a day of arrival a rule fired on."""
+
+    __tablename__ = "rule_count"
+
+    day: date = Field(primary_key=True, sa_type=sa.Date)
+    source: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    rule: str = Field(primary_key=True)
+    severity: str = Field(primary_key=True)
+    records: int = _count()
 
 
 class ReceiptRow(Base, table=True):
@@ -130,6 +165,22 @@ class SupersededRow(Base, table=True):
     __table_args__ = (sa.Index("superseded_key", "kind", "record_key", "payload_hash"),)
 
 
+class DeletedRow(Base, table=True):
+    """A key under which the book shows nothing because a record said so, with the version of that record."""
+
+    __tablename__ = "deleted"
+
+    kind: str = Field(primary_key=True)
+    record_key: str = Field(primary_key=True)
+    record_id: str
+    payload_hash: str
+    source: str
+    batch_id: str
+    occurred_at: datetime = _time()
+    ingested_at: datetime = _time()
+    line: int = Field(sa_type=sa.BigInteger)
+
+
 def _sql_type(name: str, dtype: pl.DataType) -> sa.types.TypeEngine[Any]:
     if name in JSON_COLUMNS:
         return JSONB()
@@ -163,6 +214,9 @@ def _kind_table(kind: Kind) -> sa.Table:
 
 _ALWAYS = {"record_id", "record_key", "source", "occurred_at", "biz_date", "ingested_at", "batch_id", "payload_hash"}
 ENTRY: sa.Table = EntryRow.__table__  # type: ignore[attr-defined]  # set by SQLModel
+DAY: sa.Table = DayRow.__table__  # type: ignore[attr-defined]  # as above
+RULE_COUNT: sa.Table = RuleCountRow.__table__  # type: ignore[attr-defined]  # as above
+DELETED: sa.Table = DeletedRow.__table__  # type: ignore[attr-defined]  # as above
 RECEIPT: sa.Table = ReceiptRow.__table__  # type: ignore[attr-defined]  # as above
 QUARANTINE: sa.Table = QuarantineRow.__table__  # type: ignore[attr-defined]  # as above
 CONNECTION: sa.Table = ConnectionRow.__table__  # type: ignore[attr-defined]  # as above

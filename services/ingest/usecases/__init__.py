@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.ingest.usecases.history import HistoryStore, gather_history, keep_history
-from services.ingest.usecases.keeping import keep, set_aside
+from services.ingest.usecases.keeping import keep
 from services.ingest.usecases.ports import (
     Accepted,
     Balance,
@@ -16,6 +16,7 @@ from services.ingest.usecases.ports import (
     Memory,
     Newest,
     Page,
+    Part,
     Quarantined,
     SetAside,
     SourceSeen,
@@ -47,6 +48,7 @@ __all__ = [
     "Memory",
     "Newest",
     "Page",
+    "Part",
     "Quarantined",
     "SetAside",
     "SourceSeen",
@@ -64,6 +66,5 @@ __all__ = [
     "list_balances",
     "list_kinds",
     "list_sources",
-    "set_aside",
     "take_in",
 ]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from services.ingest.domain.directory import Directory
-from services.ingest.usecases.ports import Accepted, Newest, SetAside, Store
+from services.ingest.usecases.ports import Accepted, Newest, Part, Store
 
 
-async def keep(store: Store, directory: Directory, newest: Newest, *, consumer: str, part: Accepted) -> None:
-    """Writes accepted records into the book, once, and lets the door know master data that other doors took in."""
-    await store.keep(consumer, part)
-    directory.put(part.kind, part.records)
-    newest.note(part.source, part.kind, part.records)
+async def keep(store: Store, directory: Directory, newest: Newest, *, consumer: str, parts: Sequence[Part]) -> None:
+    """Books the messages of a group, each once, and lets the door know master data that other doors took in.
 
-
-async def set_aside(store: Store, *, consumer: str, part: SetAside) -> None:
-    """Writes refused records into the quarantine and the balance, once."""
-    await store.set_aside(consumer, part)
+    Raises Unstorable, having changed nothing, when one of several messages holds a value that the book cannot.
+    """
+    await store.keep(consumer, parts)
+    for part in parts:
+        if isinstance(part, Accepted):
+            directory.put(part.kind, part.records)
+            newest.note(part.source, part.kind, part.records)

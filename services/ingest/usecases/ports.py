@@ -33,6 +33,16 @@ class Accepted:
     repaired: int
     refused: int
 
+    @property
+    def message_id(self) -> str:
+        return self.part_id
+
+    @property
+    def newest(self) -> date | None:
+        """The newest business date of the records."""
+        newest = self.records.get_column("biz_date").max() if self.records.height else None
+        return newest if isinstance(newest, date) else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:
@@ -47,9 +57,13 @@ class SetAside:
     trace_id: str
 
 
+Part = Accepted | SetAside
+"""One message of the log."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A line of the balance: what one message brought, or one repeated body."""
+    """A line of the balance: what one message brought, one repeated body, or what moved later (negative numbers)."""
 
     id: str
     batch_id: str
@@ -185,9 +199,7 @@ class Memory(Protocol):
 class Store(Protocol):
     """The book of records."""
 
-    async def keep(self, consumer: str, part: Accepted) -> None: ...
-
-    async def set_aside(self, consumer: str, part: SetAside) -> None: ...
+    async def keep(self, consumer: str, parts: Sequence[Part]) -> None: ...
 
     async def page(self, wanted: Filter, *, limit: int, cursor: str, with_total: bool) -> Page: ...
 
