@@ -27,7 +27,7 @@ from services.ingest.sources import Runner, check_kinds, load_connections, load_
 from services.ingest.store import INBOX, SCHEMA, Connections, Leases, PostgresStore, StreamLog, WriteBehind, leases
 from services.ingest.store.history import History, history
 from services.ingest.store.history_upkeep import keep_swift
-from services.ingest.usecases import FrontDoor, Newest, take_in
+from services.ingest.usecases import FrontDoor, Holding, Lanes, Newest, take_in
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 log = structlog.get_logger()
@@ -76,6 +76,8 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             newest=newest,
             now=utc_now,
             off_loop=in_thread,
+            lanes=Lanes(),
+            holding=Holding(max_bytes=settings.max_held_bytes, source_quota=settings.source_quota),
             counted=_note_rules,
         )
         answers = IngestServicer(door, store, connections)  # type: ignore[abstract]  # the rest of the contract is being built
@@ -85,6 +87,7 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             running(Runner(ledger=Connections(db, held), take_in=partial(take_in, door), now=utc_now), connections),
         ):
             yield Running(address, tasks)
+        await door.lanes.settled()
         # What was acknowledged is booked before the door goes: a message that is let go comes back only much later.
         await _caught_up(stream, settings.catch_up_s)
         await memory.written()

@@ -34,6 +34,10 @@ class IngestSettings(ServiceSettings):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     max_records: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
     """Records in one body."""
+    max_held_bytes: Annotated[int, Field(ge=1024)] = 128 * 1024 * 1024
+    """Bodies that wait, are cleaned or are not acknowledged yet, all sources together."""
+    source_quota: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
+    """The same, of one source."""
     receipt_kept_s: Annotated[int, Field(ge=60)] = 24 * 3600
     """How long Valkey remembers a receipt; the book remembers it for ever."""
     catch_up_s: Annotated[float, Field(ge=0)] = 10.0

@@ -5,9 +5,12 @@ Masks are numpy arrays of bool, one place per record: they cost a microsecond wh
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import accumulate, chain, repeat
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,6 +27,7 @@ from services.ingest.domain.units import Packs
 TRADE_ZONE = ZoneInfo("Asia/Shanghai")
 EARLIEST = date(2000, 1, 1)
 LATE_DAYS = 35
+T = TypeVar("T")
 
 
 class Severity(StrEnum):
@@ -83,11 +87,53 @@ class Repair:
     before: pl.Series
 
 
+class Bodies:
+    """Which rows of a batch came in which body: one body's rows follow each other."""
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        self.sizes = tuple(sizes)
+        self.starts: list[int] = [0, *accumulate(sizes)]
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def sums(self, mask: Mask) -> list[int]:
+        """Rows of each body on which a mask is true."""
+        if len(self.sizes) == 1:
+            return [int(mask.sum())]
+        if not mask.any():
+            return [0] * len(self.sizes)
+        counts = np.concatenate(([0], np.cumsum(mask)))[self.starts]
+        sums: list[int] = np.diff(counts).tolist()
+        return sums
+
+    def spread(self, values: Sequence[object], dtype: pl.DataType) -> pl.Series:
+        """A column with the value of each body on all of its rows."""
+        if len(values) == 1:
+            return pl.Series("", values, dtype=dtype).new_from_index(0, self.sizes[0])
+        return pl.Series("", list(self.of_rows(values)), dtype=dtype)
+
+    def of_rows(self, values: Iterable[T]) -> Iterator[T]:
+        """The value of each row's body, row by row."""
+        return chain.from_iterable(map(repeat, values, self.sizes))
+
+    def slices(self) -> Iterator[slice]:
+        """The rows of each body."""
+        return map(slice, self.starts[:-1], self.starts[1:])
+
+
 class Batch:
     """Typed columns by canonical name, with the findings of the rules so far."""
 
     def __init__(
-        self, kind: Kind, columns: dict[str, pl.Series], lines: pl.Series, door: Door, units: dict[str, Unit]
+        self,
+        kind: Kind,
+        columns: dict[str, pl.Series],
+        lines: pl.Series,
+        door: Door,
+        units: dict[str, Unit],
+        *,
+        bodies: Bodies | None = None,
     ) -> None:
         self.kind = kind
         self.columns = columns
@@ -95,6 +141,7 @@ class Batch:
         self.door = door
         self.units = units
         self.size = len(lines)
+        self.bodies = bodies or Bodies([self.size])
         self.findings: list[Finding] = []
         self.repairs: list[Repair] = []
         self._shapes: dict[str, tuple[pl.Series, Shape]] = {}
@@ -132,6 +179,10 @@ class Batch:
 
     def nowhere(self) -> Mask:
         return np.zeros(self.size, dtype=np.bool_)
+
+    def body_numbers(self) -> pl.Series:
+        """The number of each row's body: what repeats or contradicts itself does so within one."""
+        return self.bodies.spread(range(len(self.bodies)), pl.UInt32())
 
     def find(self, rule: str, severity: Severity, name: str, mask: Mask, message: str) -> None:
         """Notes that a rule fired; a mask without a hit leaves no trace."""

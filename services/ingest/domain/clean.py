@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import polars as pl
 
 from services.ingest.domain import identity
-from services.ingest.domain.batch import Batch, Door, Finding, Severity, Unit
-from services.ingest.domain.columns import Mask, choose, empty
+from services.ingest.domain.batch import Batch, Bodies, Door, Severity, Unit
+from services.ingest.domain.columns import Mask, choose, constant, empty
+from services.ingest.domain.decode import Share
 from services.ingest.domain.derive import derive
 from services.ingest.domain.fields import UTC_TIME, Kind
-from services.ingest.domain.receipt import Reason, Receipt, Refused, most_frequent_first
-from services.ingest.domain.refused import masked, refused_records, without_personal
+from services.ingest.domain.outcome import Fates, Outcome, Unused, told
+from services.ingest.domain.receipt import Receipt, Refused
+from services.ingest.domain.refused import masked, without_personal
 from services.ingest.domain.rules import RULES
 from services.ingest.domain.schema import polars_schema
 
@@ -22,35 +26,47 @@ IDENTITY_ORDER = 90
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raw:
-    """A body decoded and mapped: text columns by canonical name, and what was lost on the way."""
+    """A body decoded and mapped: text columns by canonical name, and what was lost on the way.
+
+    Bodies that were decoded together have a share each; without shares all is one body.
+    """
 
     columns: dict[str, pl.Series]
     lines: pl.Series
     units: dict[str, Unit]
     malformed: tuple[Refused, ...] = ()
-    notes: tuple[Reason, ...] = ()
-    """Faults of the body that refuse no record: fields dropped."""
+    unused: tuple[Unused, ...] = ()
+    """Faults that refuse no record: fields dropped."""
     charset_repaired: str = ""
     """What DQ-03 mended: the charset that the body had, a byte order mark, mixed line ends."""
     is_single: bool = False
+    together: tuple[Share, ...] = ()
 
     @property
-    def sent(self) -> int:
-        return len(self.lines) + len(self.malformed)
+    def shares(self) -> tuple[Share, ...]:
+        return self.together or (
+            Share(
+                size=len(self.lines),
+                malformed=self.malformed,
+                charset_repaired=self.charset_repaired,
+                is_single=self.is_single,
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
-    """What the envelope says about the whole batch."""
+    """What the envelope says about a whole body; without a time of its own it came when the pass began."""
 
     batch_id: str
     source: str
     trace_id: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """The outcome: `accepted` has the columns of `polars_schema(kind)`."""
+    """The outcome of one body: `accepted` has the columns of `polars_schema(kind)`."""
 
     accepted: pl.DataFrame
     refused: tuple[Refused, ...]
@@ -59,9 +75,27 @@ class Cleaned:
     """Records by (rule, severity), for the counters."""
 
 
+@dataclass(frozen=True, slots=True)
+class CleanedTogether:
+    """The outcome of one pass over several bodies: the accepted records of all, and what each body is told."""
+
+    accepted: pl.DataFrame
+    outcomes: tuple[Outcome, ...]
+    counts: dict[tuple[str, str], int]
+    """Records by (rule, severity), for the counters."""
+
+
 def clean(raw: Raw, kind: Kind, door: Door, stamp: Stamp) -> Cleaned:
-    """Runs every rule over the columns; a record goes where its strongest finding sends it."""
-    batch = Batch(kind, dict(raw.columns), raw.lines, door, raw.units)
+    """Runs every rule over the columns of one body; a record goes where its strongest finding sends it."""
+    found = clean_together(raw, kind, door, [stamp])
+    (outcome,) = found.outcomes
+    return Cleaned(found.accepted, outcome.refused, outcome.receipt, found.counts)
+
+
+def clean_together(raw: Raw, kind: Kind, door: Door, stamps: Sequence[Stamp]) -> CleanedTogether:
+    """Runs every rule once over the columns of several bodies of one source; a stamp for each body."""
+    shares = raw.shares
+    batch = Batch(kind, dict(raw.columns), raw.lines, door, raw.units, bodies=Bodies([share.size for share in shares]))
     given = without_personal(batch)
     for rule in RULES:
         if rule.order < IDENTITY_ORDER:
@@ -72,30 +106,32 @@ def clean(raw: Raw, kind: Kind, door: Door, stamp: Stamp) -> Cleaned:
             rule.check(batch)
     rejected = batch.worst(Severity.REJECT)
     quarantined = batch.worst(Severity.QUARANTINE) & ~rejected
-    accepted_mask = ~rejected & ~quarantined & ~batch.repeated
-    accepted, repaired = _accepted(batch, raw, stamp, accepted_mask)
-    refused = (*raw.malformed, *refused_records(batch, given, rejected, quarantined))
-    receipt = Receipt(
-        stamp.batch_id,
-        accepted.height,
-        repaired,
-        int(quarantined.sum()),
-        int(rejected.sum()) + len(raw.malformed),
-        int(batch.repeated.sum()),
-        _reasons(batch, raw),
+    fates = Fates(
+        accepted=~rejected & ~quarantined & ~batch.repeated,
+        repaired=batch.worst(Severity.REPAIR) | _charset_repaired(batch, shares),
+        quarantined=quarantined,
+        rejected=rejected,
     )
-    return Cleaned(accepted, refused, receipt, _counts(batch, raw))
+    accepted = _accepted(batch, shares, stamps, fates)
+    batches = [stamp.batch_id for stamp in stamps]
+    outcomes = told(batch, shares, unused=raw.unused, batches=batches, given=given, fates=fates)
+    return CleanedTogether(accepted, outcomes, _counts(batch, shares))
 
 
-def _accepted(batch: Batch, raw: Raw, stamp: Stamp, mask: Mask) -> tuple[pl.DataFrame, int]:
-    mended = batch.worst(Severity.REPAIR) | bool(raw.charset_repaired)
-    columns = {**batch.columns, **_envelope(batch, stamp)}
-    columns["quality_status"] = _status(mended)
-    columns["quality_rules"] = _rules(batch, raw)
+def _charset_repaired(batch: Batch, shares: Sequence[Share]) -> Mask:
+    if not any(share.charset_repaired for share in shares):
+        return batch.nowhere()
+    flags = batch.bodies.of_rows([bool(share.charset_repaired) for share in shares])
+    return np.fromiter(flags, dtype=np.bool_, count=batch.size)
+
+
+def _accepted(batch: Batch, shares: Sequence[Share], stamps: Sequence[Stamp], fates: Fates) -> pl.DataFrame:
+    columns = {**batch.columns, **_envelope(batch, stamps)}
+    columns["quality_status"] = _status(fates.repaired)
+    columns["quality_rules"] = _rules(batch, _charset_repaired(batch, shares))
     columns["originals"] = _originals(batch)
     frame = _framed(columns, polars_schema(batch.kind), batch.size)
-    repaired = int((mended & mask).sum())
-    return (frame if mask.all() else frame.filter(pl.Series(mask))), repaired
+    return frame if fates.accepted.all() else frame.filter(pl.Series(fates.accepted))
 
 
 def _framed(columns: dict[str, pl.Series], schema: dict[str, pl.DataType], size: int) -> pl.DataFrame:
@@ -115,46 +151,41 @@ def _framed(columns: dict[str, pl.Series], schema: dict[str, pl.DataType], size:
 
 
 def _status(mended: Mask) -> pl.Series:
-    ok, repaired = (pl.Series([word]).new_from_index(0, len(mended)) for word in ("ok", "repaired"))
+    ok, repaired = (constant(word, pl.String(), len(mended)) for word in ("ok", "repaired"))
     return choose(mended, repaired, ok) if mended.any() else ok
 
 
-def _envelope(batch: Batch, stamp: Stamp) -> dict[str, pl.Series]:
-    def constant(value: object, dtype: pl.DataType) -> pl.Series:
-        return pl.Series("", [value], dtype=dtype).new_from_index(0, batch.size)
-
-    text = pl.String()
+def _envelope(batch: Batch, stamps: Sequence[Stamp]) -> dict[str, pl.Series]:
+    bodies, text = batch.bodies, pl.String()
     source_ids = batch.get("source_id")
     keys = batch.columns["record_key"]
     if source_ids is None:
         source_ids = keys
     elif source_ids.null_count():
         source_ids = source_ids.zip_with(source_ids.is_not_null(), keys)
+    batches = [stamp.batch_id for stamp in stamps]
+    times = [stamp.at or batch.door.now for stamp in stamps]
     return {
-        "record_id": identity.record_ids(stamp.batch_id, batch.door.now, batch.lines),
-        "source": constant(stamp.source, text),
+        "record_id": identity.record_ids(batches, times, batch.lines, bodies),
+        "source": constant(stamps[0].source, text, batch.size),
         "source_id": source_ids,
-        "ingested_at": constant(batch.door.now, UTC_TIME),
-        "batch_id": constant(stamp.batch_id, text),
+        "ingested_at": bodies.spread(times, UTC_TIME),
+        "batch_id": bodies.spread(batches, text),
         "line": batch.lines,
-        "op": constant("upsert", text),
-        "trace_id": constant(stamp.trace_id or None, text),
+        "op": constant("upsert", text, batch.size),
+        "trace_id": bodies.spread([stamp.trace_id or None for stamp in stamps], text),
     }
 
 
-def _rules(batch: Batch, raw: Raw) -> pl.Series:
+def _rules(batch: Batch, charset_repaired: Mask) -> pl.Series:
     """The ids of the rules that fired on each record."""
-    always = ["DQ-03"] if raw.charset_repaired else []
-    size = batch.size
-    by_rule: dict[str, Mask] = {}
+    by_rule: dict[str, Mask] = {"DQ-03": charset_repaired} if charset_repaired.any() else {}
     for finding in batch.findings:
         by_rule[finding.rule] = by_rule.get(finding.rule, False) | finding.mask
     if not by_rule:
-        return pl.Series("", [always], dtype=pl.List(pl.String)).new_from_index(0, size)
-    names = sorted(by_rule)
-    flags = pl.DataFrame({name: by_rule[name] for name in names})
-    ids = [pl.when(pl.col(name)).then(pl.lit(name)) for name in names]
-    fired = pl.concat_list([*(pl.lit(rule) for rule in always), *ids]).list.drop_nulls()
+        return constant([], pl.List(pl.String), batch.size)
+    flags = pl.DataFrame({name: by_rule[name] for name in sorted(by_rule)})
+    fired = pl.concat_list([pl.when(pl.col(name)).then(pl.lit(name)) for name in flags.columns]).list.drop_nulls()
     return flags.select(fired.alias("quality_rules")).to_series()
 
 
@@ -178,36 +209,16 @@ def _originals(batch: Batch) -> pl.Series:
     return pl.DataFrame(pieces).select(pl.when(joined != "").then("{" + joined + "}")).to_series()
 
 
-def _reasons(batch: Batch, raw: Raw) -> tuple[Reason, ...]:
-    reasons = [_reason(batch, finding, raw) for finding in batch.findings]
-    by_message: dict[tuple[str, str], Reason] = {}
-    for refused in raw.malformed:
-        for why in refused.reasons:
-            known = by_message.get((why.rule, why.message))
-            count = 1 if known is None else known.count + 1
-            pointer = why.pointer if known is None else known.pointer
-            by_message[why.rule, why.message] = Reason(pointer, why.rule, count, why.message, why.severity)
-    if raw.charset_repaired:
-        message = f"the body was read as {raw.charset_repaired}"
-        reasons.append(Reason("", "DQ-03", batch.size, message, Severity.REPAIR.value))
-    return most_frequent_first([*reasons, *by_message.values(), *raw.notes])
-
-
-def _reason(batch: Batch, finding: Finding, raw: Raw) -> Reason:
-    line = batch.lines[int(np.argmax(finding.mask))]
-    pointer = f"/{finding.field}" if raw.is_single else f"/{line}/{finding.field}"
-    return Reason(pointer, finding.rule, int(finding.mask.sum()), finding.message, finding.severity.value)
-
-
-def _counts(batch: Batch, raw: Raw) -> dict[tuple[str, str], int]:
+def _counts(batch: Batch, shares: Sequence[Share]) -> dict[tuple[str, str], int]:
     counts: dict[tuple[str, str], int] = {}
+
+    def add(rule: str, severity: Severity, count: int) -> None:
+        if count:
+            counts[rule, severity.value] = counts.get((rule, severity.value), 0) + count
+
     for finding in batch.findings:
-        key = (finding.rule, finding.severity.value)
-        counts[key] = counts.get(key, 0) + int(finding.mask.sum())
-    if raw.malformed:
-        counts["DQ-02", Severity.REJECT.value] = counts.get(("DQ-02", Severity.REJECT.value), 0) + len(raw.malformed)
-    if raw.charset_repaired:
-        counts["DQ-03", Severity.REPAIR.value] = batch.size
-    if repeated := int(batch.repeated.sum()):
-        counts["DQ-04", Severity.WARN.value] = repeated
+        add(finding.rule, finding.severity, int(finding.mask.sum()))
+    add("DQ-02", Severity.REJECT, sum(len(share.malformed) for share in shares))
+    add("DQ-03", Severity.REPAIR, sum(share.size for share in shares if share.charset_repaired))
+    add("DQ-04", Severity.WARN, int(batch.repeated.sum()))
     return counts

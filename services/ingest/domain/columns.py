@@ -36,6 +36,11 @@ def empty(dtype: pl.DataType, size: int) -> pl.Series:
     return pl.Series("", [None], dtype=dtype).new_from_index(0, size)
 
 
+def constant(value: object, dtype: pl.DataType | type[pl.DataType], size: int) -> pl.Series:
+    """A column with one value on all rows."""
+    return pl.Series("", [value], dtype=dtype).new_from_index(0, size)
+
+
 def choose(mask: Mask, yes: pl.Series, no: pl.Series) -> pl.Series:
     """`yes` where the mask is true, else `no`."""
     return yes.zip_with(pl.Series(mask), no)

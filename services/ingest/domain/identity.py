@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from services.ingest.domain.batch import Batch
+from services.ingest.domain.batch import Batch, Bodies
 from services.ingest.domain.columns import choose
 from services.ingest.domain.fields import ENRICHED
 
@@ -44,13 +45,17 @@ def batch_of(part: str) -> str:
     return part[:-3] + "000"
 
 
-def record_ids(batch: str, at: datetime, lines: pl.Series) -> pl.Series:
+def record_ids(batches: Sequence[str], times: Sequence[datetime], lines: pl.Series, bodies: Bodies) -> pl.Series:
     """ULIDs that carry the time of arrival, the batch and the line: the same record of the same batch has one id."""
-    milliseconds = int(at.timestamp() * 1000)
-    prefix = _characters(milliseconds, 10) + hashlib.sha256(batch.encode()).hexdigest()[:12].upper()
+    prefixes = bodies.of_rows(map(_record_prefix, batches, times))
     size = 1 << max(10, int(lines.to_numpy().max(initial=0)).bit_length())
     suffixes = map(_line_suffixes(size).__getitem__, lines.to_list())
-    return pl.Series("record_id", list(map(prefix.__add__, suffixes)), dtype=pl.String)
+    return pl.Series("record_id", list(map(str.__add__, prefixes, suffixes)), dtype=pl.String)
+
+
+def _record_prefix(batch: str, at: datetime) -> str:
+    milliseconds = int(at.timestamp() * 1000)
+    return _characters(milliseconds, 10) + hashlib.sha256(batch.encode()).hexdigest()[:12].upper()
 
 
 @cache

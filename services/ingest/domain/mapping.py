@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import polars as pl
 
 from services.ingest.domain import text
@@ -14,7 +13,7 @@ from services.ingest.domain.batch import EARLIEST, LATE_DAYS, Unit
 from services.ingest.domain.clean import Raw
 from services.ingest.domain.decode import Decoded
 from services.ingest.domain.fields import Kind
-from services.ingest.domain.receipt import Reason
+from services.ingest.domain.outcome import Unused
 from services.ingest.domain.schema import EXTRA
 from services.ingest.domain.units import unit_code
 
@@ -68,9 +67,10 @@ def to_canonical(decoded: Decoded, kind: Kind, mapping: Mapping | None) -> Raw:
         lines=decoded.lines,
         units=_units(decoded.columns, mapping),
         malformed=decoded.malformed,
-        notes=_dropped(decoded, used),
+        unused=_dropped(decoded, used),
         charset_repaired=decoded.charset_repaired,
         is_single=decoded.is_single,
+        together=decoded.together,
     )
 
 
@@ -133,15 +133,10 @@ def _kept(given: dict[str, pl.Series], mapping: Mapping | None) -> pl.Series | N
     return pl.DataFrame(clean).select(pl.struct(pl.all()).struct.json_encode().alias(EXTRA)).to_series()
 
 
-def _dropped(decoded: Decoded, used: set[str]) -> tuple[Reason, ...]:
-    notes = []
+def _dropped(decoded: Decoded, used: set[str]) -> tuple[Unused, ...]:
+    dropped = []
     for name, values in decoded.columns.items():
-        count = len(values) - values.null_count()
-        if name in used or not count:
-            continue
-        line = int(decoded.lines[int(np.argmax(values.is_not_null().to_numpy()))])
-        safe = text.mask_text(name)[:64].replace("~", "~0").replace("/", "~1")
-        pointer = f"/{safe}" if decoded.is_single else f"/{line}/{safe}"
-        message = "the field is not known and was dropped; name it in the mapping of the source to use or keep it"
-        notes.append(Reason(pointer, "DQ-02", count, message, "warn"))
-    return tuple(notes)
+        if name not in used and values.null_count() < len(values):
+            safe = text.mask_text(name)[:64].replace("~", "~0").replace("/", "~1")
+            dropped.append(Unused(safe, values.is_not_null().to_numpy()))
+    return tuple(dropped)

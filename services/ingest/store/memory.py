@@ -21,7 +21,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from chassis.db import Database
 from services.ingest.domain.receipt import Receipt
-from services.ingest.store import quality
+from services.ingest.store import receipts
 from services.ingest.usecases import Entry, Taken
 
 log = structlog.get_logger()
@@ -42,28 +42,37 @@ class WriteBehind:
         self._redis = redis
         self._kept_s = kept_s
         self._waiting: list[tuple[Taken, Sequence[Entry]]] = []
+        self._latest: dict[str, Taken] = {}
         self._noted = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def recall(self, batch: str) -> Taken | None:
-        """The answer to a batch, from what waits to be written, Valkey or the book; None when they are away."""
-        for taken, _ in self._waiting:
-            if taken.receipt.batch_id == batch:
-                return taken
+    async def recall(self, batches: Sequence[str]) -> dict[str, Taken]:
+        """The answers to batches, from what waits to be written, Valkey or the book; none when they are away."""
+        known = {batch: self._latest[batch] for batch in batches if batch in self._latest}
+        missing = [batch for batch in batches if batch not in known]
+        known |= await self._recall_copies(missing)
+        missing = [batch for batch in missing if batch not in known]
+        if not missing:
+            return known
         try:
             async with asyncio.timeout(LOOK_UP_S):
-                copy = await self._redis.get(PREFIX + batch)
-            if copy is not None:
-                return _taken(json.loads(copy))
-        except AWAY as error:
-            log.warning("memory.valkey_away", error=type(error).__name__)
-        try:
-            async with asyncio.timeout(LOOK_UP_S):
-                return await quality.find_receipt(self._db, batch)
+                return known | await receipts.find_receipts(self._db, missing)
         except AWAY as error:
             log.warning("memory.book_away", error=type(error).__name__)
-            return None
+            return known
+
+    async def _recall_copies(self, batches: Sequence[str]) -> dict[str, Taken]:
+        if not batches:
+            return {}
+        try:
+            async with asyncio.timeout(LOOK_UP_S):
+                copies = await self._redis.mget([PREFIX + batch for batch in batches])
+        except AWAY as error:
+            log.warning("memory.valkey_away", error=type(error).__name__)
+            return {}
+        found = zip(batches, copies, strict=True)
+        return {batch: _taken(json.loads(copy)) for batch, copy in found if copy is not None}
 
     def note(self, taken: Taken, entries: Sequence[Entry]) -> None:
         """Remembers an answer; the oldest waiting ones give way when nothing can be written for long."""
@@ -71,6 +80,7 @@ class WriteBehind:
             log.warning("memory.full", waiting=len(self._waiting))
             return
         self._waiting.append((taken, entries))
+        self._latest[taken.receipt.batch_id] = taken
         self._idle.clear()
         self._noted.set()
 
@@ -96,7 +106,7 @@ class WriteBehind:
     async def _write_some(self) -> None:
         notes = self._waiting[:BATCH_NOTES]
         try:
-            await quality.write_notes(self._db, notes)
+            await receipts.write_notes(self._db, notes)
         except AWAY as error:
             log.warning("memory.waits", error=type(error).__name__)
             await asyncio.sleep(1.0)
@@ -107,6 +117,9 @@ class WriteBehind:
         except AWAY as error:
             log.warning("memory.valkey_away", error=type(error).__name__)
         del self._waiting[: len(notes)]
+        for taken, _ in notes:
+            if self._latest.get(taken.receipt.batch_id) is taken:
+                del self._latest[taken.receipt.batch_id]
 
     async def _copy(self, notes: Sequence[tuple[Taken, Sequence[Entry]]]) -> None:
         pipe = self._redis.pipeline(transaction=False)
@@ -121,7 +134,7 @@ def _plain(taken: Taken) -> dict[str, Any]:
         "kind": taken.kind,
         "digest": taken.digest,
         "batch_id": taken.receipt.batch_id,
-        "counts": quality.receipt_counts(taken.receipt),
+        "counts": receipts.receipt_counts(taken.receipt),
         "at": taken.at.isoformat(),
         "sent_by": taken.sent_by,
     }

@@ -5,18 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from chassis.db import Database
 from chassis.errors import Invalid, Problem
-from services.ingest.domain.receipt import Reason, Receipt
-from services.ingest.store.tables import DAY, ENTRY, QUARANTINE, RECEIPT
-from services.ingest.usecases import Balance, Entry, Quarantined, SourceSeen, Taken
+from services.ingest.domain.receipt import Reason
+from services.ingest.store.tables import DAY, QUARANTINE
+from services.ingest.usecases import Balance, Quarantined, SourceSeen
 
 COUNTS = ("received", "stored", "duplicate", "quarantined", "rejected", "pending", "repaired")
 
@@ -55,58 +53,6 @@ async def newest_days(db: Database) -> dict[tuple[str, str], date]:
     async with db.transaction() as session:
         rows = (await session.execute(grouped)).all()
     return {(row.source, row.kind): row.newest for row in rows}
-
-
-async def write_notes(db: Database, notes: Sequence[tuple[Taken, Sequence[Entry]]]) -> None:
-    """Writes receipts and entries; what the book knows already stays as it is."""
-    entries = {entry.id: _entry_row(entry) for _, several in notes for entry in several}
-    receipts = {taken.receipt.batch_id: _receipt_row(taken) for taken, _ in notes}
-    async with db.transaction() as session:
-        # In one order, so that two replicas never wait for each other.
-        if entries:
-            rows = [entries[id] for id in sorted(entries)]
-            await session.execute(insert(ENTRY).values(rows).on_conflict_do_nothing())
-        rows = [receipts[id] for id in sorted(receipts)]
-        await session.execute(insert(RECEIPT).values(rows).on_conflict_do_nothing())
-
-
-def _entry_row(entry: Entry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "batch_id": entry.batch_id,
-        "source": entry.source,
-        "kind": entry.kind,
-        "at": entry.at,
-        "newest": entry.newest,
-        **{name: getattr(entry, name) for name in COUNTS},
-    }
-
-
-def _receipt_row(taken: Taken) -> dict[str, Any]:
-    return {
-        "batch_id": taken.receipt.batch_id,
-        "source": taken.source,
-        "kind": taken.kind,
-        "digest": taken.digest,
-        "receipt": receipt_counts(taken.receipt),
-        "at": taken.at,
-        "sent_by": taken.sent_by,
-    }
-
-
-def receipt_counts(receipt: Receipt) -> dict[str, int]:
-    """The numbers of a receipt, enough to answer its repetition."""
-    names = ("accepted", "repaired", "quarantined", "rejected", "duplicates")
-    return {name: getattr(receipt, name) for name in names}
-
-
-async def find_receipt(db: Database, batch: str) -> Taken | None:
-    """The receipt of a batch, without its reasons."""
-    async with db.transaction() as session:
-        row = (await session.execute(sa.select(RECEIPT).where(RECEIPT.c.batch_id == batch))).first()
-    if row is None:
-        return None
-    return Taken(row.source, row.kind, row.digest, Receipt(batch, **row.receipt), row.at, row.sent_by)
 
 
 async def quarantine(

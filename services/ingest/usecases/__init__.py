@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from services.ingest.usecases.grouping import Lanes
 from services.ingest.usecases.history import HistoryStore, gather_history, keep_history
+from services.ingest.usecases.holding import Holding
 from services.ingest.usecases.keeping import keep
 from services.ingest.usecases.ports import (
     Accepted,
@@ -44,6 +46,8 @@ __all__ = [
     "Filter",
     "FrontDoor",
     "HistoryStore",
+    "Holding",
+    "Lanes",
     "Log",
     "Memory",
     "Newest",

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import polars as pl
 
-from services.ingest.domain.clean import Cleaned
 from services.ingest.domain.decode import Limits
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.fields import Kind
@@ -17,6 +16,12 @@ from services.ingest.domain.mapping import Mapping
 from services.ingest.domain.receipt import Reason, Receipt, Refused
 from services.ingest.domain.regions import Regions
 from services.ingest.domain.tokens import TokenKey
+from services.ingest.usecases.holding import Holding
+
+if TYPE_CHECKING:
+    from services.ingest.usecases.grouping import Lanes
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +196,7 @@ class Log(Protocol):
 class Memory(Protocol):
     """Receipts given, and entries of the balance, written behind the answer; losing them is harmless."""
 
-    async def recall(self, batch: str) -> Taken | None: ...
+    async def recall(self, batches: Sequence[str]) -> dict[str, Taken]: ...
 
     def note(self, taken: Taken, entries: Sequence[Entry]) -> None: ...
 
@@ -234,6 +239,12 @@ class Newest:
             self._known[source, kind] = newest if known is None else max(known, newest)
 
 
+class OffLoop(Protocol):
+    """Runs heavy work beside the event loop."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontDoor:
     """Everything that taking in a body needs."""
@@ -247,8 +258,10 @@ class FrontDoor:
     limits: Limits
     newest: Newest
     now: Callable[[], datetime]
-    off_loop: Callable[[Callable[[], Cleaned]], Awaitable[Cleaned]]
-    """Runs a large body's cleaning beside the event loop."""
+    off_loop: OffLoop
+    """Runs a large body's cleaning beside the event loop, one at a time."""
+    lanes: Lanes
+    holding: Holding
     counted: Callable[[str, str, dict[tuple[str, str], int]], None]
     """Hears kind, source and the records that each rule fired on, by severity."""
 

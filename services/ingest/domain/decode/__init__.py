@@ -6,7 +6,7 @@ body ──────────▶ Arrow stream ─────────�
 
 from __future__ import annotations
 
-from services.ingest.domain.decode.body import Decoded, Limits, Malformed
-from services.ingest.domain.decode.choose import decode
+from services.ingest.domain.decode.body import Decoded, Limits, Malformed, Rows, Share
+from services.ingest.domain.decode.choose import decode, form, join, read
 
-__all__ = ["Decoded", "Limits", "Malformed", "decode"]
+__all__ = ["Decoded", "Limits", "Malformed", "Rows", "Share", "decode", "form", "join", "read"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
@@ -13,6 +15,7 @@ from services.ingest.domain.receipt import Reason, Refused
 
 NESTED = "\x01"
 """Stands for a JSON object where a value was expected, and begins the text of an array; only lists may be arrays."""
+_TEXTS = {str, type(None)}
 
 
 class Malformed(Exception):
@@ -36,14 +39,71 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What one body brought to columns that several bodies may share: rows in a row, and facts of its own."""
+
+    size: int
+    malformed: tuple[Refused, ...] = ()
+    charset_repaired: str = ""
+    is_single: bool = False
+
+    @property
+    def sent(self) -> int:
+        return self.size + len(self.malformed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decoded:
-    """Text columns by the sender's names; malformed records stand beside them with their place in the body."""
+    """Text columns by the sender's names; malformed records stand beside them with their place in the body.
+
+    Several bodies decoded together have a share each, in the order of their rows, and the facts of a single body stand
+    there; without shares all is one body.
+    """
 
     columns: dict[str, pl.Series]
     lines: pl.Series
     malformed: tuple[Refused, ...] = ()
     charset_repaired: str = ""
     is_single: bool = False
+    together: tuple[Share, ...] = ()
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        return self.together or (
+            Share(
+                size=len(self.lines),
+                malformed=self.malformed,
+                charset_repaired=self.charset_repaired,
+                is_single=self.is_single,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """JSON records before they become columns: text, bool, null or a whole number for each value, or something nested.
+
+    `is_even` says that all records have the fields of the first.
+    """
+
+    values: list[dict[str, Any]]
+    lines: list[int]
+    names: tuple[str, ...]
+    is_even: bool
+    malformed: tuple[Refused, ...] = ()
+    charset_repaired: str = ""
+    is_single: bool = False
+    exactly: Callable[[], Rows] | None = None
+    """Reads the body once more, for what a number can not tell: minus zero. None where that is not needed."""
+
+    @property
+    def share(self) -> Share:
+        return Share(
+            size=len(self.values),
+            malformed=self.malformed,
+            charset_repaired=self.charset_repaired,
+            is_single=self.is_single,
+        )
 
 
 def refused_line(line: int, message: str) -> Refused:
@@ -51,29 +111,81 @@ def refused_line(line: int, message: str) -> Refused:
     return Refused(line, "reject", "", (Reason(f"/{line}", "DQ-02", 1, message, "reject"),))
 
 
-def from_rows(rows: Sequence[Any], lines: Sequence[int], limits: Limits) -> tuple[dict[str, pl.Series], pl.Series]:
-    """Columns of a list of JSON objects whose values are text, bool or null."""
-    names = list(dict.fromkeys(name for row in rows[:1] for name in row))
-    names += sorted(set().union(*rows) - set(names))
+def field_names(values: Sequence[dict[str, Any]], limits: Limits) -> tuple[tuple[str, ...], bool]:
+    """All fields that occur, those of the first record first, and whether every record has exactly these."""
+    if not values:
+        return (), True
+    first = values[0].keys()
+    is_even = all(map(first.__eq__, map(dict.keys, values)))
+    names = tuple(first) if is_even else (*first, *sorted(set().union(*values) - first))
     if len(names) > limits.columns:
         raise Malformed("", f"at most {limits.columns} different fields", code="too_large")
-    schema = dict.fromkeys(names, pl.String)
+    return names, is_even
+
+
+def from_rows(rows: Sequence[Rows]) -> tuple[dict[str, pl.Series], pl.Series]:
+    """Text columns of JSON records that have the same names."""
     try:
-        frame = pl.from_dicts(rows, schema=schema) if names else pl.DataFrame()
-    except (pl.exceptions.PolarsError, TypeError, UnicodeEncodeError, OverflowError):
-        plain = [{_text(name): _plain(value) for name, value in row.items()} for row in rows]
-        frame = pl.from_dicts(plain, schema=dict.fromkeys(map(_text, names), pl.String)) if names else pl.DataFrame()
-    return {name: frame.get_column(name) for name in frame.columns}, pl.Series("line", lines, dtype=pl.UInt32)
+        return _columns(rows, has_texts=False)
+    except _Zero:
+        return _columns([some.exactly() if some.exactly else some for some in rows], has_texts=True)
 
 
-def _plain(value: Any) -> str | bool | None:
-    if isinstance(value, str):
-        return _text(value)
+class _Zero(Exception):
+    """A zero that may have been a minus zero."""
+
+
+def _columns(rows: Sequence[Rows], *, has_texts: bool) -> tuple[dict[str, pl.Series], pl.Series]:
+    names, is_even = rows[0].names, all(some.is_even for some in rows)
+    values = rows[0].values if len(rows) == 1 else list(chain.from_iterable(some.values for some in rows))
+    lines = rows[0].lines if len(rows) == 1 else list(chain.from_iterable(some.lines for some in rows))
+    columns = {}
+    for name in names:
+        column = list(map(itemgetter(name), values)) if is_even else [row.get(name) for row in values]
+        text = _text(name)
+        columns[text] = _column(text, column, has_texts=has_texts)
+    return columns, pl.Series("line", lines, dtype=pl.UInt32)
+
+
+def _column(name: str, values: list[Any], *, has_texts: bool) -> pl.Series:
+    types = set(map(type, values))
+    if not types <= _TEXTS:
+        if not has_texts and (list in types or (int in types and 0 in values)):
+            raise _Zero
+        values = list(map(_plain, values))
+    try:
+        return pl.Series(name, values, dtype=pl.String)
+    except UnicodeEncodeError:
+        texts = [None if value is None else _text(value) for value in values]
+        return pl.Series(name, texts, dtype=pl.String)
+
+
+def _plain(value: Any) -> str | None:
+    if value is None or type(value) is str:
+        return value
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if isinstance(value, int):
+        return str(value)
+    if not isinstance(value, list):
+        return NESTED
+    try:
+        return NESTED + _text(json.dumps(_texts(value), ensure_ascii=False))
+    except RecursionError:
+        return NESTED
+
+
+def _texts(value: Any) -> Any:
+    """A value with its whole numbers as text, as the exact decoder leaves them."""
     if isinstance(value, list):
-        return NESTED + _text(json.dumps(value, ensure_ascii=False))
-    return value if value is None or isinstance(value, bool) else NESTED
+        return list(map(_texts, value))
+    if isinstance(value, dict):
+        return {name: _texts(inner) for name, inner in value.items()}
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _text(value: str) -> str:
     """Without halves of surrogate pairs, which are no characters."""
-    return value.encode("utf-8", "replace").decode()
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()

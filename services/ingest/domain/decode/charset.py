@@ -17,11 +17,15 @@ _WHOLE_PER_BROKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A body as text; `repaired` says what had to be done, `charset` how to count its bytes."""
+    """A body as text; `repaired` says what had to be done, `charset` how to count its bytes.
+
+    `raw` is the text in UTF-8.
+    """
 
     text: str
     charset: str
     repaired: str
+    raw: bytes
 
 
 def read_text(body: bytes, declared: str, *, by_lines: bool) -> Text:
@@ -31,10 +35,11 @@ def read_text(body: bytes, declared: str, *, by_lines: bool) -> Text:
     """
     text, charset, repaired = _decoded(body, declared.lower())
     notes = [repaired] if repaired else []
+    is_changed = bool(repaired) or charset != "utf-8" or (by_lines and b"\r" in body)
     if by_lines:
         text, mixed = _even_line_ends(text)
         notes += ["mixed line ends"] if mixed else []
-    return Text(text, charset, ", ".join(notes))
+    return Text(text, charset, ", ".join(notes), text.encode() if is_changed else body)
 
 
 def _decoded(body: bytes, declared: str) -> tuple[str, str, str]:

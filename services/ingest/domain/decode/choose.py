@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email.message import Message
+from functools import lru_cache
+
+import polars as pl
 
 from services.ingest.domain.decode.arrow_body import decode_arrow
-from services.ingest.domain.decode.body import Decoded, Limits, Malformed
+from services.ingest.domain.decode.body import Decoded, Limits, Malformed, Rows, from_rows
 from services.ingest.domain.decode.charset import read_text
 from services.ingest.domain.decode.csv_body import decode_csv
-from services.ingest.domain.decode.json_body import decode_json, decode_ndjson
+from services.ingest.domain.decode.json_body import read_json, read_ndjson
 
 _JSON = ("application/json", "text/json", "")
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines")
@@ -18,6 +22,38 @@ _ARROW = ("application/vnd.apache.arrow.stream",)
 
 def decode(body: bytes, content_type: str, limits: Limits) -> Decoded:
     """Decodes a body by its content type; raises Malformed when nothing in it can be used."""
+    found = read(body, content_type, limits)
+    if isinstance(found, Decoded):
+        return found
+    columns, lines = from_rows([found])
+    return Decoded(
+        columns=columns,
+        lines=lines,
+        malformed=found.malformed,
+        charset_repaired=found.charset_repaired,
+        is_single=found.is_single,
+    )
+
+
+def join(found: Sequence[Decoded | Rows]) -> Decoded:
+    """Bodies that were read one by one as columns that they share; they have the same names and are all of one form."""
+    rows = [some for some in found if isinstance(some, Rows)]
+    if rows:
+        columns, lines = from_rows(rows)
+        return Decoded(columns=columns, lines=lines, together=tuple(some.share for some in rows))
+    decoded = [some for some in found if isinstance(some, Decoded)]
+    columns = {name: pl.concat([some.columns[name] for some in decoded]) for name in decoded[0].columns}
+    lines = pl.concat([some.lines for some in decoded])
+    return Decoded(columns=columns, lines=lines, together=tuple(some.shares[0] for some in decoded))
+
+
+def form(found: Decoded | Rows) -> tuple[str, ...]:
+    """Bodies of one form can be joined."""
+    return ("rows", *found.names) if isinstance(found, Rows) else ("columns", *found.columns)
+
+
+def read(body: bytes, content_type: str, limits: Limits) -> Decoded | Rows:
+    """Reads a body by its content type, records of JSON not yet as columns; raises Malformed."""
     if len(body) > limits.bytes:
         raise Malformed("", f"the body has more than {limits.bytes} bytes", code="too_large")
     if not body:
@@ -26,15 +62,16 @@ def decode(body: bytes, content_type: str, limits: Limits) -> Decoded:
     if kind in _ARROW:
         return decode_arrow(body, limits)
     if kind in _JSON:
-        return decode_json(read_text(body, charset, by_lines=False), limits)
+        return read_json(read_text(body, charset, by_lines=False), limits)
     if kind in _NDJSON:
-        return decode_ndjson(read_text(body, charset, by_lines=True), limits)
+        return read_ndjson(read_text(body, charset, by_lines=True), limits)
     if kind in _CSV:
         return decode_csv(read_text(body, charset, by_lines=True), limits)
     message = "send application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream"
     raise Malformed("", message, code="unsupported_type")
 
 
+@lru_cache(maxsize=256)
 def _parsed(content_type: str) -> tuple[str, str]:
     if not content_type:
         return "", ""

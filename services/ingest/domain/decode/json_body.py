@@ -3,42 +3,77 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Never
 
-from services.ingest.domain.decode.body import Decoded, Limits, Malformed, from_rows, refused_line
-from services.ingest.domain.decode.charset import Text
+import msgspec
 
-_DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+from services.ingest.domain.decode.body import Limits, Malformed, Rows, field_names, refused_line
+from services.ingest.domain.decode.charset import Text
+from services.ingest.domain.receipt import Refused
+
+_EXACT = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str)
+# Three times faster. It reads whole numbers as numbers, which have one text each, but for minus zero; what it refuses
+# (NaN, halves of surrogate pairs, endless digits) the exact one may take.
+_COMPILED = msgspec.json.Decoder(float_hook=str)
+_NEGATIVE_ZERO = re.compile(rb"-0(?![0-9.eE])")
 _NOT_OBJECT = "a record must be a JSON object"
 _BLANKS = " \t\r\n"
 
 
-def decode_json(body: Text, limits: Limits) -> Decoded:
+def read_json(body: Text, limits: Limits) -> Rows:
     """One object, or an array of objects. A document with a fault is refused whole, with the record and byte."""
     try:
-        document = _DECODER.decode(body.text)
-    except json.JSONDecodeError as error:
-        _refuse(body, error.pos, error.msg)
-    except RecursionError:
-        raise Malformed("", "the document is nested too deeply", code="too_large") from None
+        document = _COMPILED.decode(body.raw)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        return _from_document(_exact(body), body, limits)
+    found = _from_document(document, body, limits)
+    return replace(found, exactly=_if_needed(body, found, lambda: _from_document(_exact(body), body, limits)))
+
+
+def read_ndjson(body: Text, limits: Limits) -> Rows:
+    """One object a line; a line with a fault is refused by itself."""
+    lines = list(filter(None, body.raw.split(b"\n")))
+    _bound(len(lines), limits)
+    try:
+        values = list(map(_COMPILED.decode, lines))
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        return _exact_lines(body, limits)
+    found = _from_values(values, body, limits)
+    return replace(found, exactly=_if_needed(body, found, lambda: _exact_lines(body, limits)))
+
+
+def _if_needed(body: Text, found: Rows, read: Callable[[], Rows]) -> Callable[[], Rows]:
+    return lambda: read() if _NEGATIVE_ZERO.search(body.raw) else found
+
+
+def _exact_lines(body: Text, limits: Limits) -> Rows:
+    texts = [line for line in body.text.split("\n") if line and not line.isspace()]
+    _bound(len(texts), limits)
+    try:
+        values = list(map(_EXACT.decode, texts))
+    except (json.JSONDecodeError, RecursionError):
+        values = [_one(text) for text in texts]
+    return _from_values(values, body, limits)
+
+
+def _from_document(document: Any, body: Text, limits: Limits) -> Rows:
     if isinstance(document, dict):
-        columns, lines = from_rows([document], [0], limits)
-        return Decoded(columns=columns, lines=lines, charset_repaired=body.repaired, is_single=True)
+        return _rows([document], [0], body, limits, is_single=True)
     if not isinstance(document, list):
         raise Malformed("", "the body must be a JSON object or an array of objects")
     return _from_values(document, body, limits)
 
 
-def decode_ndjson(body: Text, limits: Limits) -> Decoded:
-    """One object a line; a line with a fault is refused by itself."""
-    texts = [line for line in body.text.split("\n") if line and not line.isspace()]
-    if len(texts) > limits.rows:
-        raise Malformed("", f"at most {limits.rows} records in one body", code="too_large")
+def _exact(body: Text) -> Any:
     try:
-        values: list[Any] = list(map(_DECODER.decode, texts))
-    except (json.JSONDecodeError, RecursionError):
-        values = [_one(text) for text in texts]
-    return _from_values(values, body, limits)
+        return _EXACT.decode(body.text)
+    except json.JSONDecodeError as error:
+        _refuse(body, error.pos, error.msg)
+    except RecursionError:
+        raise Malformed("", "the document is nested too deeply", code="too_large") from None
 
 
 class _Fault:
@@ -50,24 +85,50 @@ class _Fault:
 
 def _one(text: str) -> Any:
     try:
-        return _DECODER.decode(text)
+        return _EXACT.decode(text)
     except json.JSONDecodeError as error:
         return _Fault(f"the line is not JSON: {error.msg} at character {error.pos}")
     except RecursionError:
         return _Fault("the record is nested too deeply")
 
 
-def _from_values(values: list[Any], body: Text, limits: Limits) -> Decoded:
-    if len(values) > limits.rows:
-        raise Malformed("", f"at most {limits.rows} records in one body", code="too_large")
+def _from_values(values: list[Any], body: Text, limits: Limits) -> Rows:
+    _bound(len(values), limits)
+    if set(map(type, values)) <= {dict}:
+        return _rows(values, list(range(len(values))), body, limits)
     good = [place for place, value in enumerate(values) if isinstance(value, dict)]
     bad = tuple(
         refused_line(place, value.message if isinstance(value, _Fault) else _NOT_OBJECT)
         for place, value in enumerate(values)
         if not isinstance(value, dict)
     )
-    columns, lines = from_rows([values[place] for place in good], good, limits)
-    return Decoded(columns=columns, lines=lines, malformed=bad, charset_repaired=body.repaired)
+    return _rows([values[place] for place in good], good, body, limits, malformed=bad)
+
+
+def _rows(
+    values: list[dict[str, Any]],
+    lines: list[int],
+    body: Text,
+    limits: Limits,
+    *,
+    malformed: tuple[Refused, ...] = (),
+    is_single: bool = False,
+) -> Rows:
+    names, is_even = field_names(values, limits)
+    return Rows(
+        values=values,
+        lines=lines,
+        names=names,
+        is_even=is_even,
+        malformed=malformed,
+        charset_repaired=body.repaired,
+        is_single=is_single,
+    )
+
+
+def _bound(count: int, limits: Limits) -> None:
+    if count > limits.rows:
+        raise Malformed("", f"at most {limits.rows} records in one body", code="too_large")
 
 
 def _refuse(body: Text, position: int, message: str) -> Never:
@@ -84,7 +145,7 @@ def _record_at(text: str, position: int) -> str:
     index, place = 0, _skip(text, place + 1)
     while place < position:
         try:
-            _, place = _DECODER.raw_decode(text, place)
+            _, place = _EXACT.raw_decode(text, place)
         except (json.JSONDecodeError, RecursionError):
             break
         place = _skip(text, place)

@@ -1,4 +1,4 @@
-"""DQ-04: an exact repetition of a record of the same batch is dropped and counted."""
+"""DQ-04: an exact repetition of a record of the same body is dropped and counted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def check(batch: Batch) -> None:
         return
     usable = ~batch.refused()
     # A refused record is no first copy of anything: only accepted ones have repetitions.
-    again = same_as_before(keys, batch.columns["payload_hash"], pl.Series(usable)) & usable
+    again = same_as_before(keys, batch.columns["payload_hash"], pl.Series(usable), batch.body_numbers()) & usable
     batch.repeated |= again
 
 

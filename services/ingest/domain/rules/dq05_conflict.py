@@ -15,8 +15,8 @@ def check(batch: Batch) -> None:
     version = batch.get(batch.kind.occurred)
     frame = pl.DataFrame(
         {"key": keys, "version": version if version is not None else 0, "hash": batch.columns["payload_hash"]}
-    ).with_columns(pl.Series("usable", ~batch.refused()))
-    contents = pl.col("hash").filter(pl.col("usable")).n_unique().over("key", "version")
+    ).with_columns(pl.Series("usable", ~batch.refused()), batch.body_numbers().alias("body"))
+    contents = pl.col("hash").filter(pl.col("usable")).n_unique().over("body", "key", "version")
     differs = frame.select((contents > 1) & pl.col("usable")).to_series().to_numpy()
     message = "the batch holds the same key and time with other content"
     batch.find("DQ-05", Severity.QUARANTINE, batch.kind.keys[0], differs, message)
