@@ -108,6 +108,9 @@ def _note_rules(kind: str, source: str, counts: dict[tuple[str, str], int]) -> N
     if counts:
         fired = {f"{rule} {severity}": count for (rule, severity), count in sorted(counts.items())}
         log.info("ingest.rules_fired", kind=kind, source=source, fired=fired)
+    minors = sum(count for (rule, _), count in counts.items() if rule == "DQ-34")
+    if minors:
+        log.warning("ingest.minor_unlinked", kind=kind, source=source, records=minors)
 
 
 async def _caught_up(stream: Bus, within_s: float) -> None:

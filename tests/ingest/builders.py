@@ -111,12 +111,12 @@ def directory() -> Directory:
     known = Directory()
     at = {"occurred_at": NOW, "ingested_at": NOW}
     packs = {"sticks_per_pack": 20, "packs_per_carton": 10, "cartons_per_master": 50}
-    money = {"price_guide": 260.0, "currency": "CNY"}
+    money = {"price_guide": 260.0, "price_allocation_ex_vat": 146.0, "price_wholesale": 230.0, "currency": "CNY"}
     known.put(
         "sku",
         pl.DataFrame(
             [
-                {"sku_code": "34010021", **packs, **money, "base_unit": "stick", **at},
+                {"sku_code": "34010021", "name_zh": "黄山(硬)", **packs, **money, "base_unit": "stick", **at},
                 {
                     "sku_code": "GIN",
                     "sticks_per_pack": 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from services.ingest.settings import IngestSettings
 from services.ingest.sources import MappingFault
 from services.ingest.store import SCHEMA, Base
 from tests.ingest.builders import JSON, sale, shop
-from tests.ingest.running import at, counts
+from tests.ingest.records import good
+from tests.ingest.running import at, booked, counts, push
 
 KEY = "a secret of the tests, long enough"
 
@@ -110,3 +112,23 @@ async def test_no_start_with_a_wrong_mapping(common: CommonSettings, tmp_path: P
     with pytest.raises(MappingFault, match=r"bad\.yaml:2: kind must be one of"):
         async with app(IngestSettings(common=common, token_key=KEY, mappings=tmp_path)):
             pass
+
+
+async def test_a_restarted_door_knows_aliases_and_the_pack_sizes_of_other_days(common: CommonSettings):
+    settings = IngestSettings(common=common, token_key=KEY)
+    today = datetime.now(UTC).date()
+    old = good("sku", sku_code="V1", valid_from=None, valid_to=(today - timedelta(days=2)).isoformat())
+    new = {**old, "valid_from": (today - timedelta(days=1)).isoformat(), "valid_to": None, "sticks_per_pack": 16}
+    alias = good("sku_alias", alias_source="till", alias_kind="pos", alias="7788", sku_code="V1")
+    sold = sale(order_no="V1", sku_code="7788", unit_price="13.00", amount="26.00", sold_at=at(days=5))
+    async with app(settings) as running, connect(running.address, service_pb2_grpc.IngestServiceStub) as stub:
+        await push(stub, "retailer", shop(retailer_code="R340100000001"))
+        for kind, row in (("sku", old), ("sku", new), ("sku_alias", alias)):
+            await push(stub, kind, row, source="crm")
+
+    async with app(settings) as running, connect(running.address, service_pb2_grpc.IngestServiceStub) as stub:
+        receipt = await push(stub, "pos_sale", [sold, {**sold, "order_no": "V2", "sold_at": at(minutes=1)}])
+        before, now = [await booked(stub, "pos_sale", f"R340100000001~{no}~1") for no in ("V1", "V2")]
+
+    assert counts(receipt) == (2, 0, 0, 0), receipt
+    assert (before["sku_code"], before["qty_base"], now["qty_base"]) == ("V1", 40, 32)

@@ -71,6 +71,8 @@ class Door:
     """The mapping names the zone of times without one, so that assuming it is no repair."""
     earliest: date = EARLIEST
     late_days: int = LATE_DAYS
+    source: str = ""
+    """Name of the source: its aliases are its own."""
     newest: date | None = None
     """Newest business date of this source and kind before this batch, for sources on the clock of their data."""
     on_data_clock: bool = False

@@ -7,52 +7,88 @@ that an order posted right after its shop finds it.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from datetime import date
 
 import polars as pl
 
 from services.ingest.domain.fields import UTC_TIME
+from services.ingest.domain.names import NameIndex
 
 _VERSION: dict[str, pl.DataType] = {"occurred_at": UTC_TIME, "ingested_at": UTC_TIME}
 SKU_COLUMNS: dict[str, pl.DataType] = {
     "sku_code": pl.String(),
+    "name_zh": pl.String(),
     "sticks_per_pack": pl.Int64(),
     "packs_per_carton": pl.Int64(),
     "cartons_per_master": pl.Int64(),
     "price_guide": pl.Float64(),
+    "price_allocation_ex_vat": pl.Float64(),
+    "price_wholesale": pl.Float64(),
     "currency": pl.String(),
     "base_unit": pl.String(),
+    "valid_from": pl.Date(),
+    "valid_to": pl.Date(),
     **_VERSION,
 }
 RETAILER_COLUMNS: dict[str, pl.DataType] = {
     "retailer_code": pl.String(),
     "license_no": pl.String(),
+    "wecom_custom_id": pl.String(),
     "adcode": pl.String(),
     "city_org": pl.String(),
     "account_manager_user_id": pl.String(),
     **_VERSION,
 }
+PACK_COLUMNS = (
+    "sku_code",
+    "sticks_per_pack",
+    "packs_per_carton",
+    "cartons_per_master",
+    "price_guide",
+    "price_allocation_ex_vat",
+    "price_wholesale",
+    "currency",
+    "base_unit",
+)
 ORG_COLUMNS: dict[str, pl.DataType] = {"org_code": pl.String(), "adcode": pl.String(), **_VERSION}
+SKU_ALIAS_COLUMNS: dict[str, pl.DataType] = {
+    "record_key": pl.String(),
+    "alias_source": pl.String(),
+    "alias_kind": pl.String(),
+    "alias": pl.String(),
+    "sku_code": pl.String(),
+    **_VERSION,
+}
+RETAILER_ALIAS_COLUMNS: dict[str, pl.DataType] = {
+    "record_key": pl.String(),
+    "retailer_code": pl.String(),
+    **_VERSION,
+}
+ANY_SOURCE = "*"
+SKU_ALIASES = ("national", "ean_carton", "ean_pack", "erp", "pos", "name")
+RETAILER_ALIASES = ("pos_store", "erp", "oms", "other")
 COMPACT_FACTOR = 2
 
 
 class Register:
     """Rows by code; a newer version of a code replaces its row. Safe to read from another thread."""
 
-    def __init__(self, columns: dict[str, pl.DataType], key: str, also: str = "") -> None:
+    def __init__(self, columns: dict[str, pl.DataType], key: str, *also: str) -> None:
         self.columns = columns
         self._key = key
         self._also = also
         self._frame = pl.DataFrame(schema=columns)
         self._index: dict[str, int] = {}
-        self._second: dict[str, int] = {}
+        self._others: dict[str, dict[str, int]] = {name: {} for name in also}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._index)
 
     def put(self, frame: pl.DataFrame) -> None:
-        """Adds or replaces rows; the frame holds at least the register's columns. Older versions change nothing."""
-        rows = frame.select(pl.col(name).cast(dtype) for name, dtype in self.columns.items()).sort(*_VERSION)
+        """Adds or replaces rows; columns that the frame does not hold are empty. Older versions change nothing."""
+        rows = self._rows(frame).sort(*_VERSION)
         with self._lock:
             rows = rows.filter(self._is_news(rows))
             start = self._frame.height
@@ -60,6 +96,12 @@ class Register:
             self._note(rows, start)
             if self._frame.height > 1000 and self._frame.height > COMPACT_FACTOR * len(self._index):
                 self._compact()
+
+    def _rows(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.select(
+            pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype=dtype).alias(name)
+            for name, dtype in self.columns.items()
+        )
 
     def _is_news(self, rows: pl.DataFrame) -> pl.Series:
         places = pl.Series(list(map(self._index.get, rows.get_column(self._key).to_list())), dtype=pl.UInt32)
@@ -73,14 +115,15 @@ class Register:
     def _note(self, rows: pl.DataFrame, start: int) -> None:
         codes = rows.get_column(self._key).to_list()
         self._index.update(zip(codes, range(start, start + len(codes)), strict=True))
-        if self._also:
-            pairs = zip(rows.get_column(self._also).to_list(), range(start, start + len(codes)), strict=True)
-            self._second.update((code, place) for code, place in pairs if code)
+        for name, index in self._others.items():
+            pairs = zip(rows.get_column(name).to_list(), range(start, start + len(codes)), strict=True)
+            index.update((code, place) for code, place in pairs if code)
 
     def _compact(self) -> None:
         self._frame = self._frame[sorted(self._index.values())]
         self._index.clear()
-        self._second.clear()
+        for index in self._others.values():
+            index.clear()
         self._note(self._frame, 0)
 
     def missing(self, codes: set[str]) -> set[str]:
@@ -88,36 +131,141 @@ class Register:
         with self._lock:
             return {code for code in codes if code not in self._index}
 
-    def look_up(self, codes: pl.Series, also: pl.Series | None = None) -> pl.DataFrame:
-        """The row of each code (or, failing that, of its second code), nulls where there is none."""
+    def by_other(self, codes: set[str]) -> dict[str, str]:
+        """Key by another code of the row, the first such column before the second."""
+        with self._lock:
+            keys = self._frame.get_column(self._key)
+            found: dict[str, str] = {}
+            for index in reversed(self._others.values()):
+                found |= {code: keys[index[code]] for code in codes if code in index}
+        return found
+
+    def look_up(self, codes: pl.Series, also: pl.Series | None = None, *, columns: Sequence[str] = ()) -> pl.DataFrame:
+        """The row of each code (or, failing that, of its second code), nulls where there is none.
+
+        `columns` are those wanted, all where empty.
+        """
         with self._lock:
             places = list(map(self._index.get, codes.to_list()))
             if also is not None:
-                second = map(self._second.get, also.to_list())
+                second = map(self._others[self._also[0]].get, also.to_list())
                 places = [first if first is not None else other for first, other in zip(places, second, strict=True)]
             frame = self._frame
-        return frame.select(pl.all().gather(pl.Series(places, dtype=pl.UInt32)))
+        rows = pl.Series(places, dtype=pl.UInt32)
+        return pl.DataFrame([frame.get_column(name).gather(rows) for name in columns or self.columns])
+
+
+class Products(Register):
+    """Products by code, with the versions that hold on other days, and an index of their names."""
+
+    def __init__(self) -> None:
+        super().__init__(SKU_COLUMNS, "sku_code")
+        self.names = NameIndex()
+        self._former: dict[str, dict[date | None, pl.DataFrame]] = {}
+
+    def put(self, frame: pl.DataFrame) -> None:
+        """Adds or replaces products; a version with another first day stays for the records of its days."""
+        rows = self._rows(frame)
+        now = self.look_up(rows.get_column(self._key))
+        super().put(rows)
+        for code, name in rows.select("sku_code", "name_zh").iter_rows():
+            if name:
+                self.names.note(name, code)
+        either = pl.concat([now.filter(pl.col(self._key).is_not_null()), rows])
+        dated = pl.col(self._key).is_in(list(self._former))
+        several = either.filter((pl.col("valid_from").n_unique().over(self._key) > 1) | dated)
+        for row in several.sort(*_VERSION).iter_slices(1):
+            versions = self._former.setdefault(row.item(0, self._key), {})
+            before = versions.get(row.item(0, "valid_from"))
+            if before is None or before.item(0, "occurred_at") <= row.item(0, "occurred_at"):
+                versions[row.item(0, "valid_from")] = row
+
+    def look_up_on(self, codes: pl.Series, days: pl.Series) -> pl.DataFrame:
+        """Pack sizes and prices of each code as they were valid on a day; the newest where no version says it was."""
+        dated = self._former.keys() & set(codes.to_list()) if self._former else set()
+        if not dated:
+            return self.look_up(codes, columns=PACK_COLUMNS)
+        found = self.look_up(codes)
+        versions = pl.concat([row for code in dated for row in self._former[code].values()])
+        wanted = pl.DataFrame({"place": range(len(codes)), "code": codes, "day": days})
+        open_from, open_to = pl.col("valid_from").is_null(), pl.col("valid_to").is_null()
+        holds = (open_from | (pl.col("valid_from") <= pl.col("day"))) & (
+            open_to | (pl.col("valid_to") >= pl.col("day"))
+        )
+        best = (
+            wanted.join(versions, left_on="code", right_on="sku_code", coalesce=False)
+            .filter(holds)
+            .sort("valid_from", *_VERSION, nulls_last=False)
+            .unique("place", keep="last")
+        )
+        stays = found.with_columns(place=pl.Series(range(len(codes)))).join(best, on="place", how="anti")
+        columns = ["place", *PACK_COLUMNS]
+        return pl.concat([stays.select(columns), best.select(columns)]).sort("place").drop("place")
 
 
 class Directory:
-    """The registers of products, shops and companies."""
+    """The registers of products, shops, companies and aliases."""
 
     def __init__(self) -> None:
-        self.sku = Register(SKU_COLUMNS, "sku_code")
-        self.retailer = Register(RETAILER_COLUMNS, "retailer_code", "license_no")
+        self.sku = Products()
+        self.retailer = Register(RETAILER_COLUMNS, "retailer_code", "license_no", "wecom_custom_id")
         self.org = Register(ORG_COLUMNS, "org_code")
+        self.sku_alias = Register(SKU_ALIAS_COLUMNS, "record_key")
+        self.retailer_alias = Register(RETAILER_ALIAS_COLUMNS, "record_key")
+        self.named = NameIndex()
+        """Approved names of products, of all sources."""
+        self._registers: dict[str, Register] = {
+            "sku": self.sku,
+            "retailer": self.retailer,
+            "org": self.org,
+            "sku_alias": self.sku_alias,
+            "retailer_alias": self.retailer_alias,
+        }
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of master data that have a register."""
-        return ("sku", "retailer", "org")
+        return tuple(self._registers)
 
     def register(self, kind: str) -> Register | None:
         """The register that a kind of master data feeds."""
-        return {"sku": self.sku, "retailer": self.retailer, "org": self.org}.get(kind)
+        return self._registers.get(kind)
+
+    def products_called(self, source: str, aliases: set[str]) -> dict[str, str]:
+        """Product by alias, for the aliases that this source or all sources use."""
+        found = _called(self.sku_alias, "sku_code", source, SKU_ALIASES, aliases)
+        for alias in aliases - found.keys() if len(self.named) else ():
+            code = self.named.exact(alias)
+            if code is not None:
+                found[alias] = code
+        return found
+
+    def shops_called(self, source: str, codes: set[str]) -> dict[str, str]:
+        """Shop by what a source wrote in place of its code: licence, WeCom custom id, alias."""
+        found = _called(self.retailer_alias, "retailer_code", source, RETAILER_ALIASES, codes)
+        return found | self.retailer.by_other(codes)
 
     def put(self, kind: str, frame: pl.DataFrame) -> None:
         """Takes master data in; other kinds are ignored."""
         register = self.register(kind)
-        if register is not None and not frame.is_empty():
-            register.put(frame)
+        if register is None or frame.is_empty():
+            return
+        register.put(frame)
+        if register is self.sku_alias:
+            names = frame.filter(pl.col("alias_kind") == "name", pl.col("alias_source") == ANY_SOURCE)
+            for name, code in names.select("alias", "sku_code").iter_rows():
+                self.named.note(name, code)
+
+
+def _called(register: Register, wanted: str, source: str, kinds: tuple[str, ...], aliases: set[str]) -> dict[str, str]:
+    """What each alias stands for, the source's own before everybody's."""
+    if not len(register):
+        return {}
+    found: dict[str, str] = {}
+    for owner in (ANY_SOURCE, source):
+        for kind in kinds:
+            keys = {f"{owner}~{kind}~{alias}": alias for alias in aliases}
+            here = keys.keys() - register.missing(set(keys))
+            rows = register.look_up(pl.Series(sorted(here), dtype=pl.String)).select("record_key", wanted)
+            found |= {keys[key]: code for key, code in rows.iter_rows()}
+    return found

@@ -3,6 +3,7 @@
 tables   what is kept           book     writing, a group of messages a transaction (judged by domain/versions)
 ledger   entries, rule counts   retiring, setting_aside   where it puts what the book does not show
 queries  pages and totals       quality  balance, sources, quarantine, receipts
+master_data  what a start must know
 memory   receipts and entries   log      JetStream
 history  all versions of all records, in columns     history_upkeep  small files merged, old ones dropped
 connections  how the connections to sources go, and who runs each
@@ -13,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from chassis.db import Database, pull_frame
+from chassis.db import Database
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.fields import Kind
-from services.ingest.store import book, connections, quality, queries
+from services.ingest.store import book, connections, master_data, quality, queries
 from services.ingest.store.connections import Connections, Leases, leases
 from services.ingest.store.log import StreamLog
 from services.ingest.store.memory import WriteBehind
-from services.ingest.store.tables import BOOKS, INBOX, SCHEMA, Base
+from services.ingest.store.tables import INBOX, SCHEMA, Base
 from services.ingest.usecases import (
     Balance,
     ConnectionSeen,
@@ -75,9 +76,4 @@ class PostgresStore:
 
     async def fill(self, directory: Directory) -> None:
         """Puts the master data of the book into the directory."""
-        for kind in directory.kinds:
-            register = directory.register(kind)
-            if register is not None:
-                statement = f"SELECT {', '.join(register.columns)} FROM {BOOKS[kind].fullname}"
-                async with self._db.transaction() as session:
-                    register.put(await pull_frame(session, statement, register.columns))
+        await master_data.fill(self._db, directory)

@@ -70,7 +70,7 @@ def _cleaned(door: FrontDoor, group: Sequence[tuple[Arrival, Decoded | Rows]]) -
 
 def _rules_of(door: FrontDoor, mapping: Mapping | None, arrivals: Sequence[Arrival]) -> Door:
     last = arrivals[-1]
-    known = Door(now=last.at, directory=door.directory, regions=door.regions, tokens=door.tokens)
+    known = Door(now=last.at, directory=door.directory, regions=door.regions, tokens=door.tokens, source=last.source)
     if mapping is None:
         return known
     return replace(

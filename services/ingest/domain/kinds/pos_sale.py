@@ -4,7 +4,7 @@ from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fie
 
 KIND = Kind(
     name="pos_sale",
-    schema_version=1,
+    schema_version=2,
     doc="A line of a sale to a consumer; consumer id and phone become tokens at the door and are dropped.",
     occurred="sold_at",
     quantity="qty",
@@ -28,7 +28,13 @@ KIND = Kind(
             maximum=2**31 - 1,
             doc="Line of the sale.",
         ),
-        Field(name="sku_code", type=FieldType.CODE, required=True, doc="Product sold."),
+        Field(
+            name="sku_code",
+            type=FieldType.CODE,
+            required=True,
+            unless="sku_name_raw",
+            doc="Product sold: its code, its barcode or an alias of the source.",
+        ),
         Field(name="sku_name_raw", type=FieldType.TEXT, doc="Product name on the till."),
         Field(
             name="unit_price",
@@ -63,6 +69,20 @@ KIND = Kind(
             stored=False,
             doc="Id of the consumer in the POS; only a token is kept.",
             data_class=DataClass.PERSONAL,
+        ),
+        Field(
+            name="consumer_age",
+            type=FieldType.AGE,
+            stored=False,
+            doc="Age of the consumer in years; never kept, a minor loses the link to the sale (DQ-34).",
+            data_class=DataClass.SENSITIVE,
+        ),
+        Field(
+            name="consumer_born_on",
+            type=FieldType.AGE,
+            stored=False,
+            doc="Birth date, birth year or ID number of the consumer; never kept, as the age.",
+            data_class=DataClass.SENSITIVE,
         ),
         Field(
             name="consumer_key",
