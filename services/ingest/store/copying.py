@@ -24,5 +24,8 @@ def as_json(frame: pl.DataFrame, without: str = "") -> pl.Series:
 
 
 def storable_json(texts: pl.Series) -> pl.Series:
-    """JSON texts without null characters."""
-    return texts.str.replace_all("\\u0000", NO_TEXT, literal=True)
+    """JSON texts without null characters; an escaped backslash before `u0000` is none."""
+    # Twice: of two that stand side by side, a pass takes the first.
+    for _ in range(2):
+        texts = texts.str.replace_all(r"((?:^|[^\\])(?:\\\\)*)\\u0000", "${1}" + NO_TEXT)
+    return texts

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 import polars as pl
-import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -86,13 +85,3 @@ def _row(entry: Entry) -> dict[str, object]:
         "at": entry.at,
         **{name: getattr(entry, name) for name in OUTCOME},
     }
-
-
-async def count_again(session: AsyncSession) -> int:
-    """Days whose sums differ from their entries: none, unless somebody wrote past the ledger."""
-    day = sa.cast(sa.func.timezone(str(TRADE_ZONE), ENTRY.c.at), sa.Date)
-    sums = [sa.func.sum(ENTRY.c[name]).label(name) for name in OUTCOME[:-1]]
-    found = sa.select(day.label("day"), ENTRY.c.source, ENTRY.c.kind, *sums).group_by(sa.text("1, 2, 3"))
-    kept = sa.text(f"SELECT day, source, kind, {', '.join(OUTCOME[:-1])} FROM {ENTRY.schema}.balance_day")
-    there = {tuple(row) for row in (await session.execute(kept)).all()}
-    return len(there ^ {tuple(row) for row in (await session.execute(found)).all()})
