@@ -48,6 +48,8 @@ def batch_of(part: str) -> str:
 def record_ids(batches: Sequence[str], times: Sequence[datetime], lines: pl.Series, bodies: Bodies) -> pl.Series:
     """ULIDs that carry the time of arrival, the batch and the line: the same record of the same batch has one id."""
     prefixes = bodies.of_rows(map(_record_prefix, batches, times))
+    # The lines of one body follow each other, but those of a part of a file begin anywhere.
+    lines = lines % MAX_LINES
     size = 1 << max(10, int(lines.to_numpy().max(initial=0)).bit_length())
     suffixes = map(_line_suffixes(size).__getitem__, lines.to_list())
     return pl.Series("record_id", list(map(str.__add__, prefixes, suffixes)), dtype=pl.String)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from chassis.errors import Invalid, Problem
 from services.ingest.domain.batch import TRADE_ZONE, Door
 from services.ingest.domain.clean import CleanedTogether, clean_together
-from services.ingest.domain.decode import Decoded, Malformed, Rows, form, join, read
+from services.ingest.domain.decode import Decoded, Malformed, Rows, form, join, read, shifted
 from services.ingest.domain.mapping import Mapping, to_canonical
 from services.ingest.usecases.arrival import Arrival
 from services.ingest.usecases.ports import FrontDoor
@@ -31,6 +31,8 @@ def pass_over(door: FrontDoor, arrivals: Sequence[Arrival]) -> tuple[list[Passed
     for arrival in arrivals:
         try:
             found = read(arrival.body.content, arrival.body.content_type, door.limits)
+            if isinstance(found, Decoded):
+                found = shifted(found, arrival.body.first_line)
         except Malformed as error:
             failed.append((arrival, _invalid(error)))
         else:

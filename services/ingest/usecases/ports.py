@@ -277,3 +277,5 @@ class Body:
     content: bytes
     sent_by: str = ""
     trace_id: str = ""
+    first_line: int = 0
+    """Place of its first record in the file of which it is a part."""

@@ -13,11 +13,15 @@ _TIME = "%Y-%m-%dT%H:%M:%S%.6f"
 def decode_arrow(body: bytes, limits: Limits) -> Decoded:
     """Text columns of an Arrow stream; typed values become the text a JSON sender would write."""
     try:
-        table = _read(body, limits)
-        table.validate(full=True)
-        frame = pl.DataFrame(pl.from_arrow(table))
+        return decoded_table(_read(body, limits))
     except (pa.ArrowException, pl.exceptions.PolarsError, ValueError, OSError, KeyError) as error:
         raise Malformed("", f"the body is no Arrow IPC stream ({type(error).__name__})") from None
+
+
+def decoded_table(table: pa.Table) -> Decoded:
+    """Text columns of an Arrow table; raises what Arrow and Polars raise for one that is not valid."""
+    table.validate(full=True)
+    frame = pl.DataFrame(pl.from_arrow(table))
     columns = {name: _as_text(frame.get_column(name)) for name in frame.columns}
     return Decoded(columns=columns, lines=pl.Series("line", range(frame.height), dtype=pl.UInt32))
 

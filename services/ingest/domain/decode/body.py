@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from operator import itemgetter
 from typing import Any
@@ -104,6 +104,14 @@ class Rows:
             charset_repaired=self.charset_repaired,
             is_single=self.is_single,
         )
+
+
+def shifted(decoded: Decoded, first_line: int) -> Decoded:
+    """The records of a part of a file with their places in the whole file."""
+    if not first_line:
+        return decoded
+    malformed = tuple(refused_line(each.line + first_line, each.reasons[0].message) for each in decoded.malformed)
+    return replace(decoded, lines=decoded.lines + first_line, malformed=malformed)
 
 
 def refused_line(line: int, message: str) -> Refused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from email.message import Message
 from functools import lru_cache
 
@@ -13,11 +13,18 @@ from services.ingest.domain.decode.body import Decoded, Limits, Malformed, Rows,
 from services.ingest.domain.decode.charset import read_text
 from services.ingest.domain.decode.csv_body import decode_csv
 from services.ingest.domain.decode.json_body import read_json, read_ndjson
+from services.ingest.domain.decode.notes import without_notes
+from services.ingest.domain.decode.parquet_body import decode_parquet
+from services.ingest.domain.decode.xlsx_body import decode_xlsx
 
 _JSON = ("application/json", "text/json", "")
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines")
 _CSV = ("text/csv", "application/csv")
-_ARROW = ("application/vnd.apache.arrow.stream",)
+_BINARY: dict[str, Callable[[bytes, Limits], Decoded]] = {
+    "application/vnd.apache.arrow.stream": decode_arrow,
+    "application/vnd.apache.parquet": decode_parquet,
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": decode_xlsx,
+}
 
 
 def decode(body: bytes, content_type: str, limits: Limits) -> Decoded:
@@ -59,15 +66,15 @@ def read(body: bytes, content_type: str, limits: Limits) -> Decoded | Rows:
     if not body:
         raise Malformed("", "the body is empty")
     kind, charset = _parsed(content_type)
-    if kind in _ARROW:
-        return decode_arrow(body, limits)
+    if kind in _BINARY:
+        return _BINARY[kind](body, limits)
     if kind in _JSON:
         return read_json(read_text(body, charset, by_lines=False), limits)
     if kind in _NDJSON:
         return read_ndjson(read_text(body, charset, by_lines=True), limits)
     if kind in _CSV:
-        return decode_csv(read_text(body, charset, by_lines=True), limits)
-    message = "send application/json, application/x-ndjson, text/csv or application/vnd.apache.arrow.stream"
+        return without_notes(decode_csv(read_text(body, charset, by_lines=True), limits))
+    message = "send JSON, NDJSON, CSV, XLSX, Parquet or an Arrow stream under its content type"
     raise Malformed("", message, code="unsupported_type")
 
 
