@@ -33,6 +33,8 @@ BODY_TYPES = (
     "application/x-ndjson",
     CSV,
     "application/vnd.apache.arrow.stream",
+    "application/vnd.apache.parquet",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 )
 ALSO_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {"schema": {"type": "string"}}}}}
 RECORD_BODY: dict[str, Any] = {

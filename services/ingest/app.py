@@ -81,10 +81,11 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             counted=_note_rules,
         )
         answers = IngestServicer(door, store, connections)  # type: ignore[abstract]  # the rest of the contract is being built
+        runner = Runner(ledger=Connections(db, held), take_in=partial(take_in, door), now=utc_now)
         servicer = (add_IngestServiceServicer_to_server, answers)
         async with (
             serve([servicer], host=settings.host, port=settings.port) as address,
-            running(Runner(ledger=Connections(db, held), take_in=partial(take_in, door), now=utc_now), connections),
+            running(runner, connections if "sources" in settings.parts else {}),
         ):
             yield Running(address, tasks)
         await door.lanes.settled()

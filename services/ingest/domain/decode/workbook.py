@@ -61,7 +61,7 @@ def check_workbook(body: bytes, limits: Limits) -> None:
     """Raises Malformed for what is no workbook and for one that would take more than the limits."""
     try:
         members = zipfile.ZipFile(io.BytesIO(body)).infolist()
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, struct.error, RuntimeError):
+    except (zipfile.BadZipFile, ValueError, OSError, struct.error, RuntimeError):
         raise Malformed("", "the file is no XLSX workbook") from None
     if len(members) > MEMBERS:
         raise _too_large(f"a workbook has at most {MEMBERS} parts")
