@@ -60,6 +60,17 @@ async def test_the_same_body_again_is_all_duplicates_and_changes_nothing(ingest:
     assert (balance.received, balance.stored, balance.duplicate) == (6, 3, 3)
 
 
+async def test_a_body_sent_under_a_wrong_content_type_may_be_sent_again_under_the_right_one(ingest: Stub):
+    rows = [sale(order_no=f"CT{n}", sold_at=at(hours=2)) for n in range(2)]
+    body = "\n".join([",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]).encode()
+    first = await send(ingest, "pos_sale", body, NDJSON, source="mistaken")
+
+    second = await send(ingest, "pos_sale", body, CSV, source="mistaken")
+
+    assert counts(first) == (0, 0, 3, 0)
+    assert counts(second) == (2, 0, 0, 0)
+
+
 async def test_a_repeated_batch_is_known_without_valkey(ingest: Stub, common: CommonSettings, log: Bus):
     rows = [sale(order_no="D1", sold_at=at(hours=2))]
     first = await push(ingest, "pos_sale", rows, key="key-d", source="novalkey")
