@@ -1,9 +1,9 @@
 import { lazy, Suspense } from "react";
 
+import { DataPage } from "./data/DataPage";
 import { LanguageProvider } from "./i18n/language";
 import { LiveProvider } from "./live/LiveProvider";
 import { LiveTicker } from "./live/LiveTicker";
-import { QualityPage } from "./quality/QualityPage";
 import { RecommendationsPage } from "./recommendations/RecommendationsPage";
 import { Boundary } from "./shared/Boundary";
 import { Loading } from "./shared/States";
@@ -48,6 +48,6 @@ function Door() {
 
 function Page({ page }: { page: PageName }) {
   if (page === "recommendations") return <RecommendationsPage />;
-  if (page === "quality") return <QualityPage />;
+  if (page === "data") return <DataPage />;
   return <MapPage />;
 }

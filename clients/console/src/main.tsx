@@ -12,7 +12,13 @@ import "./styles/maplayers.css";
 import "./styles/mapside.css";
 import "./styles/tables.css";
 import "./styles/recommendations.css";
+import "./styles/data.css";
+import "./styles/sources.css";
 import "./styles/quality.css";
+import "./styles/days.css";
+import "./styles/quarantine.css";
+import "./styles/recordform.css";
+import "./styles/lineage.css";
 
 declare global {
   interface Window {

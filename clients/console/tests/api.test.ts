@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 
-import { createApi, newIdempotencyKey, search } from "../src/api/api";
+import { createApi } from "../src/api/api";
 import { Problem } from "../src/api/problem";
+import { newIdempotencyKey, search } from "../src/api/request";
 
 const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
 
@@ -56,6 +57,35 @@ describe("the client of the API", () => {
     expect(calls[0]!.url).toBe("api/v1/recommendations/a%2Fb/feedback");
     expect(new Headers(calls[0]!.init.headers).get("idempotency-key")).toBe("key-1");
     expect(JSON.parse(String(calls[0]!.init.body))).toEqual({ event: "rejected", reason: "太多" });
+  });
+
+  it("mends the revision that was read, and keeps the tag of the new one", async () => {
+    const { api, calls } = answering(json({ id: "q 1", revision: 8 }, 200, "application/json", { etag: '"8"' }));
+
+    const mended = await api.mend("q 1", { qty: "3" }, '"7"');
+
+    expect(calls[0]!.url).toBe("api/v1/quarantine/q%201");
+    expect(calls[0]!.init.method).toBe("PATCH");
+    expect(new Headers(calls[0]!.init.headers).get("if-match")).toBe('"7"');
+    expect(new Headers(calls[0]!.init.headers).get("content-type")).toBe("application/merge-patch+json");
+    expect(mended).toEqual({ item: { id: "q 1", revision: 8 }, etag: '"8"' });
+  });
+
+  it("makes the tag of an item from its revision where a proxy took the header", async () => {
+    const { api } = answering(json({ id: "q", revision: 3 }));
+
+    expect((await api.quarantineItem("q")).etag).toBe('"3"');
+  });
+
+  it("fetches a template with the token, under the name the server gives it", async () => {
+    const headers = { "content-disposition": 'attachment; filename="sku.xlsx"' };
+    const { api, calls } = answering(new Response("file", { headers }));
+
+    const file = await api.template("sku", "xlsx");
+
+    expect(calls[0]!.url).toBe("api/v1/kinds/sku/template?format=xlsx");
+    expect(new Headers(calls[0]!.init.headers).get("authorization")).toBe("Bearer t0ken");
+    expect([file.name, await file.content.text()]).toEqual(["sku.xlsx", "file"]);
   });
 
   it("tells the title, the detail and the trace id of a problem", async () => {

@@ -4,7 +4,7 @@ import { chinese } from "../src/i18n/chinese";
 import { english } from "../src/i18n/english";
 import { wordsOf } from "../src/i18n/language";
 import { chooseForms, type LabelSpot } from "../src/map/labelForms";
-import { shares, unaccounted } from "../src/quality/balance";
+import { shares, unaccounted } from "../src/data/quality/balance";
 import { amount, shortly, unitName } from "../src/shared/format";
 import { routeOf } from "../src/shell/route";
 import { isOver, sessionOf, sessionOfToken } from "../src/signin/session";
@@ -63,7 +63,7 @@ describe("signing in", () => {
     expect(route.page).toBe("signin");
     expect(route.query.get("code")).toBe("a+b");
     expect(routeOf("").page).toBe("map");
-    expect(routeOf("#/quality").page).toBe("quality");
+    expect(routeOf("#/quality")).toMatchObject({ page: "data", tab: "quality" });
   });
 });
 

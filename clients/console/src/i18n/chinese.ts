@@ -1,10 +1,12 @@
+import { dataChinese } from "./dataChinese";
 import type { TextKey } from "./english";
 
 export const chinese: Record<TextKey, string> = {
+  ...dataChinese,
   "app.tagline": "市场孪生",
   "nav.map": "地图",
   "nav.recommendations": "推荐",
-  "nav.quality": "数据质量",
+  "nav.data": "数据",
   "nav.label": "页面",
   "language.switch": "English",
   "language.label": "切换为英文",

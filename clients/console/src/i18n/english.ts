@@ -1,9 +1,12 @@
+import { dataEnglish } from "./dataEnglish";
+
 /** Every word of the interface. Text with {name} takes values. */
 export const english = {
+  ...dataEnglish,
   "app.tagline": "Market twin",
   "nav.map": "Map",
   "nav.recommendations": "Recommendations",
-  "nav.quality": "Data quality",
+  "nav.data": "Data",
   "nav.label": "Pages",
   "language.switch": "中文",
   "language.label": "Switch the language to Chinese",

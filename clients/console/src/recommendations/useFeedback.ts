@@ -1,6 +1,6 @@
 import { useRef, useState } from "react";
 
-import { newIdempotencyKey } from "../api/api";
+import { newIdempotencyKey } from "../api/request";
 import { asProblem, type Problem } from "../api/problem";
 import type { FeedbackEvent, Recommendation } from "../api/types";
 import { useSession } from "../signin/SessionProvider";

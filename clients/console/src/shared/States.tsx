@@ -61,6 +61,23 @@ export function ProblemCard({ problem, onRetry }: { problem: Problem; onRetry?: 
   );
 }
 
+/** A problem beside the thing it is about. */
+export function ProblemLine({ problem }: { problem: Problem }) {
+  const { t } = useWords();
+  const { title, detail, trace_id: trace, errors } = problem.details;
+  return (
+    <div className="fine bad-text problem-line" role="alert" data-testid="problem-line">
+      {problem.status === 0 ? t("problem.unreachable") : [title, detail].filter(Boolean).join(": ") || t("problem.failed")}
+      {errors?.map((error, index) => (
+        <p key={index}>
+          <code>{error.pointer}</code> {error.message}
+        </p>
+      ))}
+      {trace && <code className="trace">{trace}</code>}
+    </div>
+  );
+}
+
 export function CsvButton({ onClick, disabled }: { onClick: () => void; disabled?: boolean }) {
   const { t } = useWords();
   return (

@@ -61,3 +61,53 @@ export function shortly(value: unknown, language: Language): string {
   if (Array.isArray(value)) return value.length === 0 ? "–" : value.map((item) => shortly(item, language)).join(" · ");
   return JSON.stringify(value);
 }
+
+/** A calendar day such as 2026-11-22, which is in no time zone. */
+export function isoDay(text: string, language: Language, form: "short" | "full" = "full"): string {
+  const at = new Date(`${text.slice(0, 10)}T00:00:00Z`);
+  if (Number.isNaN(at.getTime())) return text;
+  const parts: Intl.DateTimeFormatOptions =
+    form === "short" ? { month: "numeric", day: "numeric" } : { year: "numeric", month: "short", day: "numeric" };
+  return at.toLocaleDateString(locales[language], { ...parts, timeZone: "UTC" });
+}
+
+/** Day and time to the second, in the zone of the reader. */
+export function moment(time: string, language: Language): string {
+  const at = new Date(time);
+  if (Number.isNaN(at.getTime())) return time;
+  return at.toLocaleString(locales[language], { dateStyle: "medium", timeStyle: "medium", hour12: false });
+}
+
+const spans: readonly [Intl.RelativeTimeFormatUnit, number][] = [
+  ["day", 86_400],
+  ["hour", 3600],
+  ["minute", 60],
+  ["second", 1],
+];
+
+/** A span of time in its largest unit: 3 min, 2.5 hr. */
+export function duration(seconds: number, language: Language): string {
+  const size = Math.abs(seconds);
+  if (size < 1) return unitText(seconds * 1000, "millisecond", language, 0);
+  const [unit, length] = spans.find(([, at]) => size >= at) ?? spans[spans.length - 1]!;
+  return unitText(seconds / length, unit, language, size / length < 10 ? 1 : 0);
+}
+
+/** How long ago: 3 min ago. */
+export function ago(time: string, now: number, language: Language): string {
+  const at = new Date(time).getTime();
+  if (Number.isNaN(at)) return time;
+  const seconds = Math.round((at - now) / 1000);
+  const [unit, length] = spans.find(([, span]) => Math.abs(seconds) >= span) ?? spans[spans.length - 1]!;
+  const format = new Intl.RelativeTimeFormat(locales[language], { numeric: "auto", style: "short" });
+  return format.format(Math.trunc(seconds / length), unit);
+}
+
+function unitText(value: number, unit: string, language: Language, decimals: number): string {
+  return value.toLocaleString(locales[language], {
+    style: "unit",
+    unit,
+    unitDisplay: "short",
+    maximumFractionDigits: decimals,
+  });
+}

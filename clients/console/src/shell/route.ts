@@ -1,29 +1,54 @@
 import { useMemo, useSyncExternalStore } from "react";
 
-export const pages = ["map", "recommendations", "quality"] as const;
+export const pages = ["map", "recommendations", "data"] as const;
 export type PageName = (typeof pages)[number];
+
+export const dataTabs = ["sources", "quality", "quarantine", "lineage"] as const;
+export type DataTab = (typeof dataTabs)[number];
 
 export interface Route {
   page: PageName | "signin";
+  /** Which part of the data page. */
+  tab: DataTab;
   query: URLSearchParams;
 }
 
-/** The page that the address asks for: `#/map`, `#/signin?code=...`. Anything unknown is the map. */
+/** The page that the address asks for: `#/map`, `#/data/quarantine?kind=sku`. Anything unknown is the map. */
 export function routeOf(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
-  const page = path === "signin" ? "signin" : (pages.find((name) => name === path) ?? "map");
-  return { page, query: new URLSearchParams(query) };
+  const [first = "", second = ""] = path.split("/");
+  const tab = dataTabs.find((name) => name === second || name === first) ?? "sources";
+  return { page: pageOf(first), tab, query: new URLSearchParams(query) };
+}
+
+/** The address of a part of the data page; what has no value is left out. */
+export function dataAddress(tab: DataTab, query: Record<string, string | undefined> = {}): string {
+  const given = Object.entries(query).filter((pair): pair is [string, string] => Boolean(pair[1]));
+  const text = new URLSearchParams(given).toString();
+  return `#/data/${tab}${text && `?${text}`}`;
 }
 
 /** Goes to a page and leaves no trace of the present address: it may hold a one-time code. */
 export function go(page: PageName | "signin"): void {
-  history.replaceState(null, "", `#/${page}`);
+  replaceAddress(`#/${page}`);
+}
+
+/** Changes the address without a step in the history: filters are one place, not many. */
+export function replaceAddress(address: string): void {
+  history.replaceState(null, "", address);
   window.dispatchEvent(new HashChangeEvent("hashchange"));
 }
 
 export function useRoute(): Route {
   const hash = useSyncExternalStore(subscribe, () => window.location.hash);
   return useMemo(() => routeOf(hash), [hash]);
+}
+
+/** `#/quality` was the address of what is now a part of the data page. */
+function pageOf(first: string): PageName | "signin" {
+  if (first === "signin") return "signin";
+  if (dataTabs.some((name) => name === first)) return "data";
+  return pages.find((name) => name === first) ?? "map";
 }
 
 function subscribe(changed: () => void): () => void {

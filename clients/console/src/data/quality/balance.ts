@@ -1,4 +1,4 @@
-import type { QualityBalance } from "../api/types";
+import type { QualityBalance } from "../../api/types";
 
 /** Where a received record can be, in the order of the bars. */
 export const fates = ["stored", "duplicate", "quarantined", "rejected", "pending"] as const;

@@ -1,45 +1,10 @@
-import { useCallback } from "react";
-
-import type { Quality, QualityBalance } from "../api/types";
-import { useWords } from "../i18n/language";
-import { count, percent } from "../shared/format";
-import { useReady } from "../shared/ready";
-import { Empty, Loading, ProblemCard } from "../shared/States";
-import { useRemote } from "../shared/useRemote";
-import { useSession } from "../signin/SessionProvider";
+import type { QualityBalance, QualityItem } from "../../api/types";
+import { useWords } from "../../i18n/language";
+import { count, percent } from "../../shared/format";
+import { useNames } from "../names";
 import { fates, shares, unaccounted } from "./balance";
 
-export function QualityPage() {
-  const { t } = useWords();
-  const { api } = useSession();
-  const load = useCallback((signal: AbortSignal) => api.quality(signal), [api]);
-  const { data, problem, isLoading, reload } = useRemote(load);
-  useReady(!isLoading);
-  return (
-    <div className="sheet" data-testid="quality-page">
-      <header className="sheet-head">
-        <div>
-          <h1>{t("quality.title")}</h1>
-          <p className="muted">{t("quality.lead")}</p>
-        </div>
-        <button type="button" className="button" onClick={reload} disabled={isLoading} data-testid="quality-reload">
-          ↻ {t("state.refresh")}
-        </button>
-      </header>
-      {problem && <ProblemCard problem={problem} onRetry={reload} />}
-      {isLoading && !data && <Loading />}
-      {data && data.items.length === 0 && <Empty title={t("quality.empty")}>{t("quality.empty.detail")}</Empty>}
-      {data && data.items.length > 0 && (
-        <>
-          <Totals totals={data.totals} />
-          <BalanceTable quality={data} />
-        </>
-      )}
-    </div>
-  );
-}
-
-function Totals({ totals }: { totals: QualityBalance }) {
+export function Totals({ totals }: { totals: QualityBalance }) {
   const { t, language } = useWords();
   return (
     <section className="totals" data-testid="quality-totals">
@@ -65,8 +30,9 @@ function Totals({ totals }: { totals: QualityBalance }) {
   );
 }
 
-function BalanceTable({ quality }: { quality: Quality }) {
+export function BalanceTable({ items }: { items: QualityItem[] }) {
   const { t, language } = useWords();
+  const names = useNames();
   return (
     <div className="table-frame">
       <table className="wide quality" data-testid="quality-table">
@@ -86,11 +52,11 @@ function BalanceTable({ quality }: { quality: Quality }) {
           </tr>
         </thead>
         <tbody>
-          {quality.items.map((item) => (
+          {items.map((item) => (
             <tr key={`${item.source}/${item.kind}`} data-testid="quality-row">
               <th scope="row">{item.source}</th>
               <td>
-                <code>{item.kind}</code>
+                {names.kind(item.kind)} <span className="code">{item.kind}</span>
               </td>
               <td className="bar-column">
                 <Bar balance={item} />
@@ -125,7 +91,7 @@ function Bar({ balance }: { balance: QualityBalance }) {
   );
 }
 
-function BalanceMark({ balance }: { balance: QualityBalance }) {
+export function BalanceMark({ balance }: { balance: QualityBalance }) {
   const { t, language } = useWords();
   const missing = unaccounted(balance);
   if (missing === 0) return <span className="good-text">✓ {t("quality.balanced")}</span>;
