@@ -112,7 +112,8 @@ async def test_the_signed_in_manager_sees_and_answers_recommendations(page: Page
 
 
 async def test_the_balance_adds_up_on_the_screen(page: Page, pictures: Path):
-    await page.get_by_test_id("nav-quality").click()
+    await page.get_by_test_id("nav-data").click()
+    await page.get_by_test_id("tab-quality").click()
     await expect(page.get_by_test_id("quality-row").first).to_be_visible()
 
     totals = {

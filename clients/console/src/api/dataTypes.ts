@@ -123,7 +123,8 @@ export interface QuarantineFilter {
   search?: string;
 }
 
-export type ReplayWanted = { ids: string[] } | { kind?: string; source?: string; rule?: string };
+/** Named items, or all waiting ones that match. */
+export type ReplayWanted = { ids: string[] } | { filter: { kind?: string; source?: string; rule?: string } };
 
 export interface ReplayResult {
   sent: number;

@@ -1,7 +1,6 @@
 import { useCallback } from "react";
 
 import type { QualityDays, Rule } from "../../api/dataTypes";
-import type { Quality } from "../../api/types";
 import { useWords } from "../../i18n/language";
 import { Heading } from "../../shared/Heading";
 import { useReady } from "../../shared/ready";
@@ -16,56 +15,68 @@ import { RuleTable } from "./RuleTable";
 
 const refreshMs = 30_000;
 
-interface Feed {
-  quality: Quality;
-  days: QualityDays;
-  rules: Rule[];
-}
-
 export function QualityTab() {
   const { t } = useWords();
   const { api } = useSession();
   const source = useRoute().query.get("source") ?? "";
-  const load = useCallback(
-    async (signal: AbortSignal): Promise<Feed> => {
-      const [quality, days, rules] = await Promise.all([api.quality(signal), api.qualityDays({ source }, signal), api.rules(signal)]);
-      return { quality, days, rules: rules.items };
-    },
-    [api, source],
-  );
+  const load = useCallback((signal: AbortSignal) => api.quality(signal), [api]);
   const { data, problem, isLoading, reload } = useRefreshed(load, refreshMs);
-  useReady(data !== null || problem !== null);
+  const items = data?.items ?? [];
+  const own = items.filter((item) => !source || item.source === source);
+  const days = useRefreshed(useDays(source), refreshMs);
+  useReady((data !== null || problem !== null) && (days.data !== null || days.problem !== null));
   return (
     <div className="quality-page" data-testid="quality-page">
       <Heading title={t("quality.title")} lead={t("quality.lead")}>
-        <SourceFilter source={source} sources={data?.quality.items.map((item) => item.source) ?? []} />
-        <button type="button" className="button" onClick={reload} disabled={isLoading} data-testid="quality-reload">
+        <SourceFilter source={source} sources={items.map((item) => item.source)} />
+        <button
+          type="button"
+          className="button"
+          onClick={() => [reload, days.reload].forEach((again) => again())}
+          disabled={isLoading}
+          data-testid="quality-reload"
+        >
           ↻ {t("state.refresh")}
         </button>
       </Heading>
       {problem && <ProblemCard problem={problem} onRetry={reload} />}
       {isLoading && !data && <Loading />}
-      {data && data.quality.items.length === 0 && <Empty title={t("quality.empty")}>{t("quality.empty.detail")}</Empty>}
-      {data && data.quality.items.length > 0 && <Filled feed={data} source={source} />}
+      {data && items.length === 0 && <Empty title={t("quality.empty")}>{t("quality.empty.detail")}</Empty>}
+      {data && items.length > 0 && (
+        <>
+          <Totals totals={source ? sumOf(own) : data.totals} />
+          {days.problem && <ProblemCard problem={days.problem} onRetry={days.reload} />}
+          {days.data && (
+            <>
+              <DaySection items={days.data.days.items} source={source} />
+              <RuleTable counts={days.data.days.rules} rules={days.data.rules} />
+            </>
+          )}
+          <section aria-labelledby="balance-title">
+            <header className="section-head">
+              <h2 id="balance-title">{t("quality.by")}</h2>
+            </header>
+            <BalanceTable items={own} />
+          </section>
+        </>
+      )}
     </div>
   );
 }
 
-function Filled({ feed, source }: { feed: Feed; source: string }) {
-  const { t } = useWords();
-  const items = feed.quality.items.filter((item) => !source || item.source === source);
-  return (
-    <>
-      <Totals totals={source ? sumOf(items) : feed.quality.totals} />
-      <DaySection items={feed.days.items} source={source} />
-      <RuleTable counts={feed.days.rules} rules={feed.rules} />
-      <section aria-labelledby="balance-title">
-        <header className="section-head">
-          <h2 id="balance-title">{t("quality.by")}</h2>
-        </header>
-        <BalanceTable items={items} />
-      </section>
-    </>
+interface Days {
+  days: QualityDays;
+  rules: Rule[];
+}
+
+function useDays(source: string) {
+  const { api } = useSession();
+  return useCallback(
+    async (signal: AbortSignal): Promise<Days> => {
+      const [days, rules] = await Promise.all([api.qualityDays({ source }, signal), api.rules(signal)]);
+      return { days, rules: rules.items };
+    },
+    [api, source],
   );
 }
 

@@ -82,10 +82,11 @@ function Scope({ wanted }: { wanted: ReplayWanted }) {
   const { t } = useWords();
   const names = useNames();
   if ("ids" in wanted) return null;
+  const { kind, source, rule } = wanted.filter;
   const parts = [
-    [t("quality.kind"), wanted.kind && names.kind(wanted.kind)],
-    [t("quality.source"), wanted.source],
-    [t("rules.rule"), wanted.rule],
+    [t("quality.kind"), kind && names.kind(kind)],
+    [t("quality.source"), source],
+    [t("rules.rule"), rule],
   ].filter(([, value]) => value);
   return (
     <dl className="facts">
@@ -104,7 +105,7 @@ function Scope({ wanted }: { wanted: ReplayWanted }) {
 export function OutcomeNote({ outcome, onClose }: { outcome: Outcome; onClose: () => void }) {
   const { t, language } = useWords();
   return (
-    <div className="outcome" role="status" data-testid="outcome">
+    <div className={`outcome ${isPartial(outcome) ? "bad" : ""}`} role="status" data-testid="outcome">
       {outcome.action === "replay" ? (
         <ReplaySummary result={outcome.result} />
       ) : (
@@ -115,6 +116,11 @@ export function OutcomeNote({ outcome, onClose }: { outcome: Outcome; onClose: (
       </button>
     </div>
   );
+}
+
+/** Whether something is left to do. */
+function isPartial(outcome: Outcome): boolean {
+  return outcome.action === "replay" && outcome.result.accepted + outcome.result.duplicates < outcome.result.sent;
 }
 
 const parts = ["sent", "accepted", "quarantined", "rejected", "duplicates"] as const;

@@ -20,8 +20,8 @@ export function Filters({ filter, onFilter }: Props) {
   const { api } = useSession();
   const load = useCallback(
     async (signal: AbortSignal) => {
-      const [balance, rules] = await Promise.all([api.quality(signal), api.rules(signal)]);
-      return { items: balance.items, rules: rules.items };
+      const [balance, rules] = await Promise.allSettled([api.quality(signal), api.rules(signal)]);
+      return { items: itemsOf(balance), rules: itemsOf(rules) };
     },
     [api],
   );
@@ -101,6 +101,11 @@ function Search({ text, onText }: { text: string; onText: (text: string) => void
       />
     </label>
   );
+}
+
+/** A choice that could not be loaded is left out: the list itself tells what is wrong. */
+function itemsOf<T>(answer: PromiseSettledResult<{ items: T[] }>): T[] {
+  return answer.status === "fulfilled" ? answer.value.items : [];
 }
 
 function distinct(chosen: string | undefined, values: string[]): string[] {

@@ -137,7 +137,7 @@ function BulkBar({ filter, chosen, total, onAsk }: BulkProps) {
         <button
           type="button"
           className="button all"
-          onClick={() => onAsk({ action: "replay", wanted: { kind, source, rule }, count: total })}
+          onClick={() => onAsk({ action: "replay", wanted: { filter: { kind, source, rule } }, count: total })}
           data-testid="replay-all"
         >
           {t("replay.all")}

@@ -9,7 +9,7 @@ import { healthOf } from "./health";
 
 interface Props {
   source: Source;
-  days: QualityDay[];
+  days: QualityDay[] | null;
   now: number;
 }
 
@@ -38,7 +38,7 @@ export function SourceCard({ source, days, now }: Props) {
       </header>
       <div className="source-body">
         <Figures source={source} now={now} />
-        {source.last_seen_at && <DayStrip days={days} partial={source.partial_days ?? []} now={now} />}
+        {days && <DayStrip days={days} partial={source.partial_days ?? []} now={now} />}
       </div>
       {connections.length > 0 && <Connections connections={connections} now={now} />}
     </li>

@@ -18,6 +18,7 @@ const refreshMs = 10_000;
 
 interface Feed {
   sources: Source[];
+  /** None where they could not be loaded: the sources are shown without them. */
   days: Map<string, QualityDay[]>;
 }
 
@@ -27,8 +28,11 @@ export function SourcesTab() {
   const wanted = useRoute().query.get("source");
   const load = useCallback(
     async (signal: AbortSignal): Promise<Feed> => {
-      const [sources, days] = await Promise.all([api.sources(signal), api.qualityDays({}, signal)]);
-      return { sources: sources.items, days: groupBy(days.items, (day) => day.source) };
+      const days = api.qualityDays({}, signal).then(
+        ({ items }) => groupBy(items, (day) => day.source),
+        () => new Map<string, QualityDay[]>(),
+      );
+      return { sources: (await api.sources(signal)).items, days: await days };
     },
     [api],
   );
@@ -55,7 +59,7 @@ export function SourcesTab() {
       {shown.length > 0 && (
         <ul className="sources" data-testid="sources-list">
           {shown.map((source) => (
-            <SourceCard key={source.name} source={source} days={data?.days.get(source.name) ?? []} now={at} />
+            <SourceCard key={source.name} source={source} days={data?.days.get(source.name) ?? null} now={at} />
           ))}
         </ul>
       )}
