@@ -100,6 +100,10 @@ def balance_view(balance: ingest_pb.QualityBalance) -> Json:
     return fields(balance, "source", "kind", *BALANCE)
 
 
+def day_view(day: ingest_pb.QualityDay) -> Json:
+    return {"day": day.day, **balance_view(day.balance)}
+
+
 def source_view(source: ingest_pb.Source) -> Json:
     return {
         **fields(source, "name", "received"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -9,8 +10,8 @@ from fastapi import APIRouter, Query
 from chassis.errors import NotFound
 from gateway.auth import ReadsRecords
 from gateway.clients import Behind
-from gateway.schemas import Kind, Listing, Page, Quality, QuarantineItem, Source
-from gateway.views import BALANCE, balance_view, kind_view, quarantine_view, source_view
+from gateway.schemas import CleaningRule, Kind, Listing, Page, Quality, QualityDays, QuarantineItem, Source
+from gateway.views import BALANCE, balance_view, day_view, fields, kind_view, quarantine_view, source_view
 from marketwin.ingest.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["quality"])
@@ -56,6 +57,33 @@ async def get_quality(behind: Behind, caller: ReadsRecords) -> dict[str, Any]:
     found = await behind.ingest.GetQuality(pb.GetQualityRequest())
     items = [balance_view(balance) for balance in found.balances]
     return {"items": items, "totals": {name: sum(item[name] for item in items) for name in BALANCE}}
+
+
+@router.get("/quality/days", response_model=QualityDays)
+async def get_quality_days(
+    behind: Behind,
+    caller: ReadsRecords,
+    source: Annotated[str, Query(max_length=64, description="Source; empty: all")] = "",
+    from_: Annotated[date | None, Query(alias="from", description="First day of arrival; 28 days ago")] = None,
+    to: Annotated[date | None, Query(description="Last day of arrival; today")] = None,
+) -> dict[str, Any]:
+    """The balance by day of arrival (trade zone), source and kind, and how often each rule fired in those days."""
+    found = await behind.ingest.GetQualityDays(
+        pb.GetQualityDaysRequest(
+            source=source,
+            from_date=from_.isoformat() if from_ else "",
+            to_date=to.isoformat() if to else "",
+        )
+    )
+    rules = [fields(rule, "rule", "severity", "source", "kind", "records") for rule in found.rules]
+    return {"items": [day_view(day) for day in found.days], "rules": rules}
+
+
+@router.get("/quality/rules", response_model=Listing[CleaningRule])
+async def list_rules(behind: Behind, caller: ReadsRecords) -> dict[str, Any]:
+    """All cleaning rules, by id."""
+    found = await behind.ingest.ListRules(pb.ListRulesRequest())
+    return {"items": [fields(rule, "id", "severity", "doc") for rule in found.rules]}
 
 
 @router.get("/sources", response_model=Listing[Source])

@@ -80,6 +80,33 @@ class Quality(Shape):
     totals: Balance
 
 
+class DayBalance(SourceBalance):
+    day: str
+
+
+class RuleCount(Shape):
+    """Records on which a rule fired."""
+
+    rule: str
+    severity: str
+    source: str
+    kind: str
+    records: int
+
+
+class QualityDays(Shape):
+    items: list[DayBalance]
+    rules: list[RuleCount]
+
+
+class CleaningRule(Shape):
+    """A rule that every record passes; `severity` is the strongest thing it does to one."""
+
+    id: str
+    severity: str
+    doc: str
+
+
 class Connection(Shape):
     """A connection that fetches or hears a source."""
 

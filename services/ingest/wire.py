@@ -13,8 +13,18 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from marketwin.ingest.v1 import events_pb2, service_pb2, types_pb2
 from services.ingest.domain.fields import Kind
 from services.ingest.domain.receipt import Reason, Receipt, Refused
+from services.ingest.domain.rule import Rule
 from services.ingest.domain.schema import json_schema
-from services.ingest.usecases import Accepted, Balance, ConnectionSeen, Quarantined, SetAside, SourceSeen
+from services.ingest.usecases import (
+    Accepted,
+    Balance,
+    ConnectionSeen,
+    QualityDay,
+    Quarantined,
+    RuleCount,
+    SetAside,
+    SourceSeen,
+)
 
 COMPRESSED_FROM_ROWS = 64
 
@@ -147,6 +157,20 @@ def balance_message(balance: Balance) -> types_pb2.QualityBalance:
         pending=balance.pending,
         repaired=balance.repaired,
     )
+
+
+def day_message(day: QualityDay) -> types_pb2.QualityDay:
+    return types_pb2.QualityDay(day=day.day.isoformat(), balance=balance_message(day.balance))
+
+
+def rule_count_message(count: RuleCount) -> types_pb2.RuleCount:
+    return types_pb2.RuleCount(
+        rule=count.rule, severity=count.severity, source=count.source, kind=count.kind, records=count.records
+    )
+
+
+def rule_message(rule: Rule) -> types_pb2.Rule:
+    return types_pb2.Rule(id=rule.id, severity=rule.severity.value, doc=rule.doc)
 
 
 def source_message(source: SourceSeen) -> types_pb2.Source:

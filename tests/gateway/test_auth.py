@@ -119,6 +119,8 @@ MAY = {
     ("GET", "/kinds"): {"admin", "analyst"},
     ("GET", "/quarantine"): {"admin", "analyst"},
     ("GET", "/quality"): {"admin", "analyst"},
+    ("GET", "/quality/days"): {"admin", "analyst"},
+    ("GET", "/quality/rules"): {"admin", "analyst"},
     ("GET", "/summary"): {"admin", "analyst"},
     ("POST", "/records/sku"): {"admin", "partner"},
     ("GET", "/twins"): {"admin", "analyst", "account_manager", "partner"},

@@ -260,7 +260,18 @@ async def test_what_was_set_aside_is_listed_and_the_balance_adds_up(api: httpx.A
     [item] = await eventually(listed)
     quality = (await api.get("/api/v1/quality")).json()
     sources = (await api.get("/api/v1/sources")).json()["items"]
+    days = (await api.get("/api/v1/quality/days", params={"source": "api"})).json()
+    rules = (await api.get("/api/v1/quality/rules")).json()["items"]
+    never = await api.get("/api/v1/quality/days", params={"from": "2025-03-02", "to": "2025-03-01"})
 
+    assert {day["day"] for day in days["items"]} <= {str(datetime.now(timezone(timedelta(hours=8))).date())}
+    assert sum(day["received"] for day in days["items"]) == sum(
+        row["received"] for row in quality["items"] if row["source"] == "api"
+    )
+    fired = {(rule["rule"], rule["severity"], rule["kind"]) for rule in days["rules"]}
+    assert ("DQ-10", "quarantine", "commercial_order") in fired
+    assert {rule["id"] for rule in rules} >= {"DQ-01", "DQ-10", "DQ-22"}
+    assert never.status_code == 400
     assert item["state"] == "open"
     assert item["reasons"]
     for row in [*quality["items"], quality["totals"]]:

@@ -215,3 +215,26 @@ async def test_sources_show_mappings_and_what_was_seen(ingest: Stub, log: Bus):
     assert sources["monthly"].newest_biz_date == at(days=31)[:8] + "01"
     assert sources["monthly"].received == 1
     assert sources["monthly"].last_seen_at.ToDatetime(UTC) <= now()
+
+
+async def test_the_balance_by_day_and_the_rules_that_fired_are_shown(ingest: Stub, log: Bus):
+    rows = [sale(order_no="T1", sold_at=at(hours=1)), sale(order_no="T2", qty=-1, sold_at=at(hours=1))]
+    await push(ingest, "pos_sale", rows, source="daily")
+    await caught_up(log)
+
+    answer = await ingest.GetQualityDays(pb.GetQualityDaysRequest(source="daily"))
+    rules = (await ingest.ListRules(pb.ListRulesRequest())).rules
+
+    [day] = answer.days
+    fired = {(count.rule, count.severity): count.records for count in answer.rules}
+    assert day.day == str(now().astimezone(TRADE_ZONE).date())
+    assert (day.balance.received, day.balance.stored, day.balance.quarantined) == (2, 1, 1)
+    assert fired["DQ-22", "quarantine"] == 1
+    assert [rule.id for rule in rules] == sorted(rule.id for rule in rules)
+    assert {"DQ-01", "DQ-22"} <= {rule.id for rule in rules}
+
+
+@pytest.mark.parametrize("days", [("yesterday", ""), ("2025-03-02", "2025-03-01"), ("2020-01-01", "2025-01-01")])
+async def test_days_that_are_none_or_too_many_are_refused(ingest: Stub, days: tuple[str, str]):
+    with pytest.raises(Invalid):
+        await ingest.GetQualityDays(pb.GetQualityDaysRequest(from_date=days[0], to_date=days[1]))

@@ -1,4 +1,4 @@
-"""The balance and the sources."""
+"""The balance, the rules and the sources."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest import usecases
 from services.ingest.sources import Connection
 from services.ingest.usecases import FrontDoor, Store
-from services.ingest.wire import balance_message, source_message
+from services.ingest.wire import balance_message, day_message, rule_count_message, rule_message, source_message
 
 
 class Quality:
-    """Methods of the balance and of the sources."""
+    """Methods of the balance, the rules and the sources."""
 
     _door: FrontDoor
     _store: Store
@@ -21,6 +21,15 @@ class Quality:
 
     async def GetQuality(self, request: pb.GetQualityRequest, context: Any) -> pb.GetQualityResponse:
         return pb.GetQualityResponse(balances=map(balance_message, await usecases.list_balances(self._store)))
+
+    async def GetQualityDays(self, request: pb.GetQualityDaysRequest, context: Any) -> pb.GetQualityDaysResponse:
+        days, rules = await usecases.get_quality_days(
+            self._store, source=request.source, days=(request.from_date, request.to_date), now=self._door.now()
+        )
+        return pb.GetQualityDaysResponse(days=map(day_message, days), rules=map(rule_count_message, rules))
+
+    async def ListRules(self, request: pb.ListRulesRequest, context: Any) -> pb.ListRulesResponse:
+        return pb.ListRulesResponse(rules=map(rule_message, usecases.list_rules()))
 
     async def ListSources(self, request: pb.ListSourcesRequest, context: Any) -> pb.ListSourcesResponse:
         found = await usecases.list_sources(self._store, self._door.mappings, list(self._connections))

@@ -17,7 +17,7 @@ from datetime import date
 from chassis.db import Database
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.fields import Kind
-from services.ingest.store import book, connections, master_data, quality, queries
+from services.ingest.store import book, connections, days, master_data, quality, queries
 from services.ingest.store.connections import Connections, Leases, leases
 from services.ingest.store.log import StreamLog
 from services.ingest.store.memory import WriteBehind
@@ -28,7 +28,9 @@ from services.ingest.usecases import (
     Filter,
     Page,
     Part,
+    QualityDay,
     Quarantined,
+    RuleCount,
     SourceSeen,
     Totals,
 )
@@ -63,6 +65,13 @@ class PostgresStore:
     async def balances(self) -> list[Balance]:
         await self._memory.written()
         return await quality.balances(self._db)
+
+    async def days(self, *, source: str, first: date, last: date) -> list[QualityDay]:
+        await self._memory.written()
+        return await days.days(self._db, source=source, first=first, last=last)
+
+    async def rules_fired(self, *, source: str, first: date, last: date) -> list[RuleCount]:
+        return await days.rules_fired(self._db, source=source, first=first, last=last)
 
     async def sources(self) -> list[SourceSeen]:
         return await quality.sources(self._db)

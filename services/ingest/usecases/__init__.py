@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.ingest.usecases.days import get_quality_days, list_rules
 from services.ingest.usecases.grouping import Lanes
 from services.ingest.usecases.history import HistoryStore, gather_history, keep_history
 from services.ingest.usecases.holding import Holding
@@ -19,7 +20,9 @@ from services.ingest.usecases.ports import (
     Newest,
     Page,
     Part,
+    QualityDay,
     Quarantined,
+    RuleCount,
     SetAside,
     SourceSeen,
     Store,
@@ -53,7 +56,9 @@ __all__ = [
     "Newest",
     "Page",
     "Part",
+    "QualityDay",
     "Quarantined",
+    "RuleCount",
     "SetAside",
     "SourceSeen",
     "Store",
@@ -62,6 +67,7 @@ __all__ = [
     "find_quarantine",
     "find_records",
     "gather_history",
+    "get_quality_days",
     "get_record",
     "get_statistics",
     "keep",
@@ -69,6 +75,7 @@ __all__ = [
     "known_kind",
     "list_balances",
     "list_kinds",
+    "list_rules",
     "list_sources",
     "take_in",
 ]

@@ -112,6 +112,25 @@ class Balance:
     repaired: int
 
 
+@dataclass(frozen=True, slots=True)
+class QualityDay:
+    """The balance of one day of arrival in the trade zone."""
+
+    day: date
+    balance: Balance
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCount:
+    """How many records of a source and kind a rule fired on."""
+
+    rule: str
+    severity: str
+    source: str
+    kind: str
+    records: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantined:
     """A record set aside."""
@@ -217,6 +236,10 @@ class Store(Protocol):
     ) -> tuple[list[Quarantined], str]: ...
 
     async def balances(self) -> list[Balance]: ...
+
+    async def days(self, *, source: str, first: date, last: date) -> list[QualityDay]: ...
+
+    async def rules_fired(self, *, source: str, first: date, last: date) -> list[RuleCount]: ...
 
     async def sources(self) -> list[SourceSeen]: ...
 
