@@ -14,7 +14,7 @@ APPS := $(patsubst %,services.%.app,ingest twin profile forecast recommend) gate
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test token check lint types browser fmt protos lock openapi kinds figures clean
+.PHONY: help setup run test token check lint types browser fmt protos lock openapi kinds fuzz figures clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -82,6 +82,9 @@ openapi: $(VENV)/.ready ## Write the REST contract to gateway/openapi.json
 
 kinds: $(VENV)/.ready ## Write the schemas of the record kinds to their baseline, if nobody is hurt
 	$(BIN)/python -c "from services.ingest.sources.kind_baseline import write_baseline; write_baseline()"
+
+fuzz: setup ## Break bodies and requests for longer than the tests do (TIMES=50)
+	FUZZ=$(or $(TIMES),50) $(BIN)/python -m pytest tests/fuzz tests/e2e/test_strange_requests.py $(ARGS)
 
 figures: $(VENV)/.ready ## Time a clean clone to its summary, a warm start, and weigh what runs
 	@exec $(BIN)/python bench/first_run.py $(ARGS)
