@@ -110,11 +110,8 @@ async def seen(db: Database, names: Sequence[str]) -> list[ConnectionSeen]:
 
 def _shown(checkpoint: Checkpoint | None) -> str:
     """A checkpoint as a person reads it: `cursor=abc, page=3`."""
-    parts = [
-        f"{name}={_plain(value)}"
-        for name, value in sorted((checkpoint or {}).items())
-        if value not in (None, "", {}, [])
-    ]
+    shown = {name: value for name, value in (checkpoint or {}).items() if not name.startswith("_")}
+    parts = [f"{name}={_plain(value)}" for name, value in sorted(shown.items()) if value not in (None, "", {}, [], 0)]
     return ", ".join(parts)[:MAX_SHOWN_CHARS]
 
 
