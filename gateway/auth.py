@@ -23,6 +23,7 @@ SCOPES: dict[str, frozenset[str]] = {
         {
             *_READ,
             "records:write",
+            "quarantine:write",
             "twins:write",
             "profiles:write",
             "forecasts:train",
@@ -30,7 +31,7 @@ SCOPES: dict[str, frozenset[str]] = {
             "users:invite",
         }
     ),
-    "analyst": frozenset({*_READ, "profiles:write", "twins:write"}),
+    "analyst": frozenset({*_READ, "quarantine:write", "profiles:write", "twins:write"}),
     "account_manager": frozenset(
         {"twins:read", "profiles:read", "forecasts:read", "recommendations:read", "recommendations:answer"}
     ),
@@ -147,6 +148,7 @@ def require(scope: str) -> Callable[[Request], Caller]:
 
 ReadsRecords = Annotated[Caller, Depends(require("records:read"))]
 WritesRecords = Annotated[Caller, Depends(require("records:write"))]
+MendsQuarantine = Annotated[Caller, Depends(require("quarantine:write"))]
 ReadsTwins = Annotated[Caller, Depends(require("twins:read"))]
 WritesTwins = Annotated[Caller, Depends(require("twins:write"))]
 ReadsProfiles = Annotated[Caller, Depends(require("profiles:read"))]

@@ -8,12 +8,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from gateway.problems import MEDIA_TYPE, ProblemDocument
-from gateway.schemas import Feedback, Invitation, KeyFlag, TwinBody
+from gateway.schemas import DropBody, Feedback, Invitation, KeyFlag, ReopenBody, ReplayBody, TwinBody
 
 DESCRIPTION = (
     "Digital twin of a consumer-goods market. Trade-facing only: nothing here is meant for consumers. "
     "Errors are RFC 9457 problems; lists are {items, next_cursor}; times are RFC 3339; money is decimal text."
 )
+BODIES = (ProblemDocument, TwinBody, KeyFlag, Feedback, Invitation, ReplayBody, DropBody, ReopenBody)
 
 
 def describe(web: FastAPI) -> None:
@@ -34,7 +35,7 @@ def _document(web: FastAPI) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    for shape in (ProblemDocument, TwinBody, KeyFlag, Feedback, Invitation):
+    for shape in BODIES:
         schemas.update(
             _with_parts(shape.model_json_schema(ref_template="#/components/schemas/{model}"), shape.__name__)
         )

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from marketwin.forecast.v1 import types_pb2 as forecast_pb
+from marketwin.ingest.v1 import service_pb2 as service_pb
 from marketwin.ingest.v1 import types_pb2 as ingest_pb
 from marketwin.profile.v1 import types_pb2 as profile_pb
 from marketwin.recommend.v1 import types_pb2 as recommend_pb
@@ -86,11 +87,19 @@ def kind_view(kind: ingest_pb.Kind) -> Json:
 
 def quarantine_view(item: ingest_pb.QuarantineItem) -> Json:
     return {
-        **fields(item, "id", "kind", "source", "batch_id", "line", "state", "trace_id"),
+        **fields(item, "id", "kind", "source", "batch_id", "line", "state", "trace_id", "revision"),
         "record": json.loads(item.record_json),
+        "original": json.loads(item.original_json) if item.original_json else None,
         "reasons": reasons_view(item.reasons),
         "quarantined_at": time_text(item.quarantined_at),
+        **fields(item, "changed_by", "replayed_as", "drop_reason"),
+        "changed_at": time_text(item.changed_at) if item.HasField("changed_at") else None,
     }
+
+
+def replay_view(outcome: service_pb.ReplayQuarantineResponse) -> Json:
+    counts = fields(outcome, "sent", "accepted", "quarantined", "rejected", "duplicates")
+    return {**counts, "reasons": reasons_view(outcome.reasons)}
 
 
 BALANCE = ("received", "stored", "duplicate", "quarantined", "rejected", "pending", "repaired")

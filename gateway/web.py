@@ -16,6 +16,7 @@ from gateway.routes import (
     operation,
     profiles,
     quality,
+    quarantine,
     recommendations,
     records,
     sign_in,
@@ -27,6 +28,7 @@ PREFIX = "/api/v1"
 ROUTERS = (
     records.router,
     quality.router,
+    quarantine.router,
     twins.router,
     profiles.router,
     forecasts.router,

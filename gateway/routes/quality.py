@@ -1,17 +1,17 @@
-"""Kinds, sources, quarantine and the balance of records."""
+"""Kinds, sources and the balance of records."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from chassis.errors import NotFound
 from gateway.auth import ReadsRecords
 from gateway.clients import Behind
-from gateway.schemas import CleaningRule, Kind, Listing, Page, Quality, QualityDays, QuarantineItem, Source
-from gateway.views import BALANCE, balance_view, day_view, fields, kind_view, quarantine_view, source_view
+from gateway.schemas import CleaningRule, Kind, Listing, Quality, QualityDays, Source
+from gateway.views import BALANCE, balance_view, day_view, fields, kind_view, source_view
 from marketwin.ingest.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["quality"])
@@ -32,23 +32,6 @@ async def get_kind(kind: str, behind: Behind, caller: ReadsRecords) -> dict[str,
         if each.name == kind:
             return kind_view(each)
     raise NotFound("there is no such kind; GET /api/v1/kinds lists them", code="unknown_kind")
-
-
-@router.get("/quarantine", response_model=Page[QuarantineItem])
-async def list_quarantine(
-    behind: Behind,
-    caller: ReadsRecords,
-    kind: Annotated[str, Query(max_length=64)] = "",
-    source: Annotated[str, Query(max_length=64)] = "",
-    state: Annotated[str, Query(pattern="^(open|mended|replayed|dropped)$")] = "open",
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str, Query(max_length=1000)] = "",
-) -> dict[str, Any]:
-    """Records that were set aside, newest first, personal data masked."""
-    found = await behind.ingest.ListQuarantine(
-        pb.ListQuarantineRequest(kind=kind, source=source, state=state, page_size=limit, cursor=cursor)
-    )
-    return {"items": [quarantine_view(item) for item in found.items], "next_cursor": found.next_cursor or None}
 
 
 @router.get("/quality", response_model=Quality)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from chassis.errors import Conflict, Invalid, Problem
 from gateway.auth import ReadsTwins, WritesTwins
 from gateway.bodies import JSON_TYPE, described, read_object
 from gateway.clients import Behind
+from gateway.preconditions import IfMatch, IfNoneMatch, etag, is_known, meant_revision
 from gateway.schemas import Change, Json, Listing, Page, Twin, TwinBody, TwinModel
 from gateway.views import change_view, model_view, twin_text
 from marketwin.twin.v1 import service_pb2 as pb
@@ -22,11 +21,8 @@ router = APIRouter(tags=["twins"])
 MERGE_PATCH = "application/merge-patch+json"
 MEDIA = (JSON_TYPE, MERGE_PATCH)
 CREATED: dict[int | str, Json] = {201: {"description": "The twin is new", "model": Twin}}
-_ETAG = re.compile(r'(?:W/)?"(\d{1,18})"')
 MAX_REVISION = 2**63 - 1
 
-IfMatch = Annotated[str | None, Header(max_length=64, description='ETag of the revision that is meant, or "*"')]
-IfNoneMatch = Annotated[str | None, Header(max_length=1000, description="ETags that the caller has")]
 PATCH_BODY: Json = {"requestBody": {"required": True, "content": {MERGE_PATCH: {"schema": {"type": "object"}}}}}
 
 
@@ -55,8 +51,8 @@ async def get_twin(
 ) -> Response:
     """One twin, now or at a past revision."""
     found = await behind.twin.GetTwin(pb.GetTwinRequest(id=twin_id, revision=revision))
-    if _is_known(if_none_match, found.twin):
-        return Response(status_code=304, headers={"ETag": _etag(found.twin)})
+    if is_known(if_none_match, found.twin.revision):
+        return Response(status_code=304, headers={"ETag": etag(found.twin.revision)})
     return _answer(found.twin)
 
 
@@ -128,34 +124,12 @@ async def list_models(behind: Behind, caller: ReadsTwins) -> dict[str, Any]:
     return {"items": [model_view(model) for model in found.models]}
 
 
-def _etag(twin: types_pb2.Twin) -> str:
-    return f'"{twin.revision}"'
-
-
-def _is_known(if_none_match: str | None, twin: types_pb2.Twin) -> bool:
-    """RFC 9110 section 13.1.2: weak comparison with each of a list, or `*` for any."""
-    given = (if_none_match or "").strip()
-    return given == "*" or str(twin.revision) in _ETAG.findall(given)
-
-
 def _answer(twin: types_pb2.Twin, status: int = 200) -> Response:
-    return Response(twin_text(twin), status, {"ETag": _etag(twin)}, JSON_TYPE)
+    return Response(twin_text(twin), status, {"ETag": etag(twin.revision)}, JSON_TYPE)
 
 
 def _precondition(if_match: str | None, if_none_match: str | None) -> pb.Precondition:
     if if_none_match == "*":
         return pb.Precondition(revision=0)
-    if if_match is None:
-        problem = Problem("/header/if-match", "required", 'send the ETag you read, or "*" for any')
-        raise Conflict("a write must say which revision it means", code="precondition_required", errors=[problem])
-    if if_match.strip() == "*":
-        return pb.Precondition(must_exist=True)
-    etag = _ETAG.fullmatch(if_match.strip())
-    if etag is None:
-        problem = Problem("/header/if-match", "bad_etag", 'an ETag is a revision in quotes, e.g. "7"')
-        raise Invalid("the If-Match header cannot be read", errors=[problem])
-    revision = int(etag.group(1))
-    if revision == 0:
-        # To the service 0 means that the twin must not exist; no twin ever had this ETag.
-        raise Conflict("no twin is at revision 0; read it again", code="precondition_failed")
-    return pb.Precondition(revision=revision)
+    revision = meant_revision(if_match)
+    return pb.Precondition(must_exist=True) if revision is None else pb.Precondition(revision=revision)

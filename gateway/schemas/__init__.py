@@ -5,6 +5,15 @@ from __future__ import annotations
 from pydantic import Field
 
 from gateway.schemas.base import Json, Listing, Page, PageWithTotal, Shape
+from gateway.schemas.quarantine import (
+    Changed,
+    DropBody,
+    QuarantineItem,
+    ReopenBody,
+    ReplayBody,
+    ReplayFilter,
+    ReplayOutcome,
+)
 from gateway.schemas.records import (
     Balance,
     CleaningRule,
@@ -13,7 +22,6 @@ from gateway.schemas.records import (
     Kind,
     Quality,
     QualityDays,
-    QuarantineItem,
     Reason,
     Receipt,
     RecordStatistics,
@@ -28,10 +36,12 @@ __all__ = [
     "Backtest",
     "Balance",
     "Change",
+    "Changed",
     "CleaningRule",
     "Connection",
     "DayBalance",
     "DemandForecast",
+    "DropBody",
     "Explanation",
     "Feature",
     "Feedback",
@@ -60,6 +70,10 @@ __all__ = [
     "RecommendationReason",
     "RecordStatistics",
     "Relation",
+    "ReopenBody",
+    "ReplayBody",
+    "ReplayFilter",
+    "ReplayOutcome",
     "RuleCount",
     "Shape",
     "Source",

@@ -45,19 +45,6 @@ class Kind(Shape):
     json_schema: Json
 
 
-class QuarantineItem(Shape):
-    id: str
-    kind: str
-    source: str
-    batch_id: str
-    line: int
-    state: str
-    trace_id: str
-    record: Json
-    reasons: list[Reason]
-    quarantined_at: str
-
-
 class Balance(Shape):
     """received = stored + duplicate + quarantined + rejected + pending; repaired counts those of the stored."""
 

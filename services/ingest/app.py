@@ -24,7 +24,17 @@ from services.ingest.domain.regions import Regions
 from services.ingest.rpc import IngestServicer
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import Runner, check_kinds, load_connections, load_mappings, running
-from services.ingest.store import INBOX, SCHEMA, Connections, Leases, PostgresStore, StreamLog, WriteBehind, leases
+from services.ingest.store import (
+    INBOX,
+    SCHEMA,
+    Connections,
+    Leases,
+    PostgresShelf,
+    PostgresStore,
+    StreamLog,
+    WriteBehind,
+    leases,
+)
 from services.ingest.store.history import History, history
 from services.ingest.store.history_upkeep import keep_swift
 from services.ingest.usecases import FrontDoor, Holding, Lanes, Newest, take_in
@@ -80,7 +90,7 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             holding=Holding(max_bytes=settings.max_held_bytes, source_quota=settings.source_quota),
             counted=_note_rules,
         )
-        answers = IngestServicer(door, store, connections)  # type: ignore[abstract]  # the rest of the contract is being built
+        answers = IngestServicer(door, store, PostgresShelf(db), connections)  # type: ignore[abstract]  # the rest of the contract is being built
         runner = Runner(ledger=Connections(db, held), take_in=partial(take_in, door), now=utc_now)
         servicer = (add_IngestServiceServicer_to_server, answers)
         async with (

@@ -44,6 +44,7 @@ def accepted_event(part: Accepted) -> events_pb2.RecordsAccepted:
         received=part.records.height + part.refused + part.duplicates,
         duplicates=part.duplicates,
         repaired=part.repaired,
+        replayed=part.replayed,
     )
 
 
@@ -58,6 +59,7 @@ def accepted_part(event: events_pb2.RecordsAccepted) -> Accepted:
         duplicates=event.duplicates,
         repaired=event.repaired,
         refused=event.received - event.count - event.duplicates,
+        replayed=tuple(event.replayed),
     )
 
 
@@ -131,7 +133,7 @@ def kind_message(kind: Kind) -> types_pb2.Kind:
 
 
 def quarantine_message(item: Quarantined) -> types_pb2.QuarantineItem:
-    return types_pb2.QuarantineItem(
+    message = types_pb2.QuarantineItem(
         id=item.id,
         kind=item.kind,
         source=item.source,
@@ -142,7 +144,15 @@ def quarantine_message(item: Quarantined) -> types_pb2.QuarantineItem:
         state=item.state,
         quarantined_at=_timestamp(item.at),
         trace_id=item.trace_id,
+        revision=item.revision,
+        original_json=item.original_json,
+        changed_by=item.changed_by,
+        replayed_as=item.replayed_as,
+        drop_reason=item.drop_reason,
     )
+    if item.changed_at is not None:
+        message.changed_at.FromDatetime(item.changed_at)
+    return message
 
 
 def balance_message(balance: Balance) -> types_pb2.QualityBalance:

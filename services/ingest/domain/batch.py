@@ -78,6 +78,10 @@ class Door:
     on_data_clock: bool = False
     time_formats: dict[str, str] = field(default_factory=dict)
     future: timedelta = timedelta(minutes=10)
+    is_replay: bool = False
+    """The records were set aside before; each is an item of its own, so that none repeats another."""
+    is_age_approved: bool = False
+    """A person says that the records are as old as they say: no limit of age sets them aside."""
 
 
 @dataclass(slots=True)

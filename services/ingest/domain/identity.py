@@ -60,6 +60,11 @@ def _record_prefix(batch: str, at: datetime) -> str:
     return _characters(milliseconds, 10) + hashlib.sha256(batch.encode()).hexdigest()[:12].upper()
 
 
+def record_id(name: str, at_ms: int) -> str:
+    """The ULID of a record that is known by a name of its own: the same name and time give the same id."""
+    return _characters(at_ms, 10) + hashlib.sha256(name.encode()).hexdigest()[:16].upper()
+
+
 @cache
 def _line_suffixes(size: int) -> tuple[str, ...]:
     return tuple(_characters(line, LINE_CHARS) for line in range(min(size, MAX_LINES)))

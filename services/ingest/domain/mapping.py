@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from services.ingest.domain import text
-from services.ingest.domain.batch import EARLIEST, LATE_DAYS, Unit
+from services.ingest.domain.batch import EARLIEST, LATE_DAYS, TRADE_ZONE, Door, Unit
 from services.ingest.domain.clean import Raw
 from services.ingest.domain.decode import Decoded
 from services.ingest.domain.fields import Kind
@@ -52,6 +52,19 @@ class Mapping:
     @property
     def time_formats(self) -> dict[str, str]:
         return {mapped.name: mapped.time for mapped in self.fields if mapped.time}
+
+    def habits(self, door: Door, newest: date | None) -> Door:
+        """What the rules know, with the habits of this source; `newest` is its newest business date so far."""
+        return replace(
+            door,
+            zone=self.zone or TRADE_ZONE,
+            zone_is_declared=self.zone is not None,
+            earliest=self.earliest,
+            late_days=self.late_days,
+            newest=newest,
+            on_data_clock=self.on_data_clock,
+            time_formats=self.time_formats,
+        )
 
 
 def to_canonical(decoded: Decoded, kind: Kind, mapping: Mapping | None) -> Raw:

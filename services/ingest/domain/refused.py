@@ -6,12 +6,14 @@ import numpy as np
 import polars as pl
 
 from services.ingest.domain import text
-from services.ingest.domain.batch import Batch, Finding, Severity
+from services.ingest.domain.batch import Batch, Finding, Severity, Unit
 from services.ingest.domain.columns import Mask
 from services.ingest.domain.decode.body import NESTED
 from services.ingest.domain.fields import NEVER_STORED, FieldType
 from services.ingest.domain.receipt import Reason, Refused
 
+UNITS = "units"
+"""Beside the fields of a record set aside: the unit in which each quantity of it was given, by field."""
 TOKENS = ("consumer_key", "phone_token", "contact_phone_token", "contact_phone_masked", "owner_name_masked")
 
 
@@ -31,7 +33,7 @@ def refused_records(batch: Batch, given: dict[str, pl.Series], rejected: Mask, q
     places = np.flatnonzero(rejected | quarantined)
     if not places.size:
         return []
-    contents = _contents(batch, given, places)
+    contents = kept_contents(batch, given, places)
     lines = batch.lines.gather(places).to_list()
     reasons = _reasons_by_place(batch, places, lines)
     severities = ["reject" if rejected[place] else "quarantine" for place in places]
@@ -41,16 +43,44 @@ def refused_records(batch: Batch, given: dict[str, pl.Series], rejected: Mask, q
     ]
 
 
-def _contents(
+def kept_contents(
     batch: Batch, given: dict[str, pl.Series], places: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> list[str]:
+    """Records as JSON texts that may be kept: masked, tokens for what was dropped, and the unit of each quantity."""
     tokens = {name: batch.columns[name] for name in TOKENS if name in batch.columns}
-    columns = {**{name: masked(batch, name, values.gather(places)) for name, values in given.items()}}
+    columns = {name: _safe(batch, name, values.gather(places), places) for name, values in given.items()}
     columns |= {name: values.gather(places) for name, values in tokens.items()}
-    frame = pl.DataFrame([values.alias(name) for name, values in columns.items() if values.null_count() < len(values)])
-    if not frame.width:
+    kept = [values.alias(name) for name, values in columns.items() if values.null_count() < len(values)]
+    units = [_told(unit, places).alias(name) for name, unit in batch.units.items() if batch.kind.field(name)]
+    if units:
+        kept.append(pl.DataFrame(units).to_struct(UNITS))
+    if not kept:
         return ["{}"] * len(places)
-    return frame.select(pl.struct(pl.all()).struct.json_encode()).to_series().to_list()
+    return pl.DataFrame(kept).select(pl.struct(pl.all()).struct.json_encode()).to_series().to_list()
+
+
+def _told(unit: Unit, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pl.Series:
+    """The unit of a quantity as its source told it; where record and mapping differ, both, for a person to choose."""
+    if unit.column is None:
+        return pl.Series("unit", [unit.fixed], dtype=pl.String).new_from_index(0, len(places))
+    column = unit.column.gather(places)
+    safe = text.scrub(column) if text.needs_scrub(column) else column
+    told, fixed = pl.col(safe.name), pl.lit(unit.fixed, dtype=pl.String)
+    both = pl.when(told != fixed).then(pl.concat_str(fixed, pl.lit(" or "), told)).otherwise(told)
+    return safe.to_frame().select(told if unit.fixed is None else both).to_series()
+
+
+def _safe(batch: Batch, name: str, values: pl.Series, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pl.Series:
+    """A column as it may be kept. A code may be a key: where DQ-33 made a token of it, the token is kept, as a mask
+    would make strangers equal when they are sent through the door again."""
+    field = batch.kind.field(name)
+    now = batch.columns.get(name)
+    if field is None or field.type is not FieldType.CODE or now is None or values.dtype != pl.String:
+        return masked(batch, name, values)
+    hidden = values.str.contains(text.LONE).fill_null(value=False)
+    if not hidden.any():
+        return values
+    return text.mask_codes(now.gather(places)).zip_with(hidden, values)
 
 
 def masked(batch: Batch, name: str, values: pl.Series) -> pl.Series:

@@ -9,13 +9,14 @@ from services.ingest.rpc.quality import Quality
 from services.ingest.rpc.quarantine import Quarantine
 from services.ingest.rpc.records import Records
 from services.ingest.sources import Connection
-from services.ingest.usecases import FrontDoor, Store
+from services.ingest.usecases import FrontDoor, Shelf, Store
 
 
 class IngestServicer(Records, Quality, Quarantine, service_pb2_grpc.IngestServiceServicer):
     """The front door for data, and the book of records."""
 
-    def __init__(self, door: FrontDoor, store: Store, connections: Mapping[str, Connection]) -> None:
+    def __init__(self, door: FrontDoor, store: Store, shelf: Shelf, connections: Mapping[str, Connection]) -> None:
         self._door = door
         self._store = store
+        self._shelf = shelf
         self._connections = connections

@@ -2,8 +2,9 @@
 
 tables   what is kept           book     writing, a group of messages a transaction (judged by domain/versions)
 ledger   entries, rule counts   retiring, setting_aside   where it puts what the book does not show
-queries  pages and totals       quality  balance, sources, quarantine, receipts
+queries  pages and totals       quality  balance, sources, receipts
 master_data  what a start must know
+quarantine  records set aside   settling  what becomes of them
 memory   receipts and entries   log      JetStream
 history  all versions of all records, in columns     history_upkeep  small files merged, old ones dropped
 connections  how the connections to sources go, and who runs each
@@ -21,6 +22,7 @@ from services.ingest.store import book, connections, days, master_data, quality,
 from services.ingest.store.connections import Connections, Leases, leases
 from services.ingest.store.log import StreamLog
 from services.ingest.store.memory import WriteBehind
+from services.ingest.store.quarantine import PostgresShelf
 from services.ingest.store.tables import INBOX, SCHEMA, Base
 from services.ingest.usecases import (
     Balance,
@@ -29,13 +31,23 @@ from services.ingest.usecases import (
     Page,
     Part,
     QualityDay,
-    Quarantined,
     RuleCount,
     SourceSeen,
     Totals,
 )
 
-__all__ = ["INBOX", "SCHEMA", "Base", "Connections", "Leases", "PostgresStore", "StreamLog", "WriteBehind", "leases"]
+__all__ = [
+    "INBOX",
+    "SCHEMA",
+    "Base",
+    "Connections",
+    "Leases",
+    "PostgresShelf",
+    "PostgresStore",
+    "StreamLog",
+    "WriteBehind",
+    "leases",
+]
 
 
 class PostgresStore:
@@ -56,11 +68,6 @@ class PostgresStore:
 
     async def totals(self, wanted: Filter, group_by: Sequence[str], measure: str) -> Totals:
         return await queries.totals(self._db, wanted, group_by, measure)
-
-    async def quarantine(
-        self, *, kind: str, source: str, state: str, limit: int, cursor: str
-    ) -> tuple[list[Quarantined], str]:
-        return await quality.quarantine(self._db, kind=kind, source=source, state=state, limit=limit, cursor=cursor)
 
     async def balances(self) -> list[Balance]:
         await self._memory.written()

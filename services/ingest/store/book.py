@@ -28,6 +28,7 @@ from services.ingest.store.setting_aside import (
     write_refused,
     write_unstorable,
 )
+from services.ingest.store.settling import settle
 from services.ingest.store.tables import BOOKS, DELETED, INBOX, SCHEMA, SUPERSEDED
 from services.ingest.usecases import Accepted, Entry, Part
 
@@ -74,6 +75,7 @@ async def _keep(session: AsyncSession, consumer: str, parts: Sequence[Part], *, 
 
 async def _keep_kind(session: AsyncSession, parts: Sequence[Accepted], ledger: Ledger, *, sifted: bool) -> None:
     kind = parts[0].kind
+    parts = [await settle(session, part, ledger) for part in parts]
     types = [pl.col(name).cast(dtype) for name, dtype in polars_schema(KINDS[kind]).items()]
     frame = pl.concat(
         part.records.select(*types, pl.lit(place, pl.UInt16).alias(PART)) for place, part in enumerate(parts)

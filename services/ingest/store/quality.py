@@ -1,20 +1,14 @@
-"""The balance, the sources and the quarantine."""
+"""The balance, the sources and the receipts."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 
 import sqlalchemy as sa
 
 from chassis.db import Database
-from chassis.errors import Invalid, Problem
-from services.ingest.domain.receipt import Reason
-from services.ingest.store.tables import DAY, QUARANTINE
-from services.ingest.usecases import Balance, Quarantined, SourceSeen
+from services.ingest.store.tables import DAY
+from services.ingest.usecases import Balance, SourceSeen
 
 COUNTS = ("received", "stored", "duplicate", "quarantined", "rejected", "pending", "repaired")
 
@@ -53,48 +47,3 @@ async def newest_days(db: Database) -> dict[tuple[str, str], date]:
     async with db.transaction() as session:
         rows = (await session.execute(grouped)).all()
     return {(row.source, row.kind): row.newest for row in rows}
-
-
-async def quarantine(
-    db: Database, *, kind: str, source: str, state: str, limit: int, cursor: str
-) -> tuple[list[Quarantined], str]:
-    """Records set aside, newest first, and the cursor of the next page."""
-    conditions = [QUARANTINE.c.state == state, *_before(cursor)]
-    conditions += [QUARANTINE.c[name] == value for name, value in (("kind", kind), ("source", source)) if value]
-    order = (QUARANTINE.c.quarantined_at.desc(), QUARANTINE.c.id.desc())
-    async with db.transaction() as session:
-        statement = sa.select(QUARANTINE).where(*conditions).order_by(*order).limit(limit + 1)
-        rows = (await session.execute(statement)).all()
-    following = _cursor(rows[limit - 1]) if len(rows) > limit else ""
-    return [_item(row) for row in rows[:limit]], following
-
-
-def _item(row: Any) -> Quarantined:
-    return Quarantined(
-        id=row.id,
-        kind=row.kind,
-        source=row.source,
-        batch_id=row.batch_id,
-        line=row.line,
-        record_json=json.dumps(row.record, ensure_ascii=False),
-        reasons=tuple(Reason(**reason) for reason in row.reasons),
-        state=row.state,
-        at=row.quarantined_at,
-        trace_id=row.trace_id,
-    )
-
-
-def _before(cursor: str) -> list[sa.ColumnElement[bool]]:
-    if not cursor:
-        return []
-    try:
-        at, id = json.loads(base64.urlsafe_b64decode(cursor))
-        place = sa.tuple_(sa.literal(datetime.fromisoformat(at)), sa.literal(str(id)))
-    except (ValueError, TypeError, binascii.Error):
-        message = "use the cursor as the previous page gave it"
-        raise Invalid("the cursor is not valid", errors=[Problem("", "cursor", message)]) from None
-    return [sa.tuple_(QUARANTINE.c.quarantined_at, QUARANTINE.c.id) < place]
-
-
-def _cursor(row: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps([row.quarantined_at.isoformat(), row.id]).encode()).decode()

@@ -121,7 +121,11 @@ class QuarantineRow(Base, table=True):
     """A record set aside, personal data masked."""
 
     __tablename__ = "quarantine"
-    __table_args__ = (sa.Index("quarantine_order", "state", "quarantined_at", "id"),)
+    __table_args__ = (
+        sa.Index("quarantine_order", "state", "quarantined_at", "id"),
+        sa.Index("quarantine_rules", "reasons", postgresql_using="gin", postgresql_ops={"reasons": "jsonb_path_ops"}),
+        sa.Index("quarantine_replayed_as", "replayed_as", postgresql_where=sa.text("replayed_as <> ''")),
+    )
 
     id: str = Field(primary_key=True)
     kind: str
@@ -133,6 +137,28 @@ class QuarantineRow(Base, table=True):
     state: str
     quarantined_at: datetime = _time()
     trace_id: str
+    revision: int = Field(sa_type=sa.BigInteger, sa_column_kwargs={"server_default": "1"})
+    original: dict[str, Any] | None = _json()
+    changed_by: str = Field(sa_column_kwargs={"server_default": ""})
+    changed_at: datetime | None = _time()
+    replayed_as: str = Field(sa_column_kwargs={"server_default": ""})
+    drop_reason: str = Field(sa_column_kwargs={"server_default": ""})
+    claimed_at: datetime | None = _time()
+    claimed_by: str = Field(sa_column_kwargs={"server_default": ""})
+    tried_at: datetime | None = _time()
+
+
+class QuarantineChangeRow(Base, table=True):
+    """What a person did to a record set aside, and what came of it."""
+
+    __tablename__ = "quarantine_change"
+
+    item_id: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    action: str
+    at: datetime = _time()
+    done_by: str
+    detail: dict[str, Any] = _json()
 
 
 class ConnectionRow(Base, table=True):
@@ -220,6 +246,7 @@ DELETED: sa.Table = DeletedRow.__table__  # type: ignore[attr-defined]  # as abo
 RECEIPT: sa.Table = ReceiptRow.__table__  # type: ignore[attr-defined]  # as above
 QUARANTINE: sa.Table = QuarantineRow.__table__  # type: ignore[attr-defined]  # as above
 CONNECTION: sa.Table = ConnectionRow.__table__  # type: ignore[attr-defined]  # as above
+QUARANTINE_CHANGE: sa.Table = QuarantineChangeRow.__table__  # type: ignore[attr-defined]  # as above
 SUPERSEDED: sa.Table = SupersededRow.__table__  # type: ignore[attr-defined]  # as above
 INBOX = inbox_table(Base.metadata)
 BOOKS: dict[str, sa.Table] = {kind.name: _kind_table(kind) for kind in KINDS.values() if kind.in_book}

@@ -29,8 +29,8 @@ from services.ingest.usecases.ports import (
     Taken,
     Totals,
 )
+from services.ingest.usecases.quarantine import Shelf, drop, find_quarantine, get_quarantined, mend, reopen
 from services.ingest.usecases.reading import (
-    find_quarantine,
     find_records,
     get_record,
     get_statistics,
@@ -38,6 +38,7 @@ from services.ingest.usecases.reading import (
     list_kinds,
     list_sources,
 )
+from services.ingest.usecases.replaying import replay_quarantine
 from services.ingest.usecases.taking_in import known_kind, take_in
 
 __all__ = [
@@ -60,14 +61,17 @@ __all__ = [
     "Quarantined",
     "RuleCount",
     "SetAside",
+    "Shelf",
     "SourceSeen",
     "Store",
     "Taken",
     "Totals",
+    "drop",
     "find_quarantine",
     "find_records",
     "gather_history",
     "get_quality_days",
+    "get_quarantined",
     "get_record",
     "get_statistics",
     "keep",
@@ -77,5 +81,8 @@ __all__ = [
     "list_kinds",
     "list_rules",
     "list_sources",
+    "mend",
+    "reopen",
+    "replay_quarantine",
     "take_in",
 ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from chassis.errors import Invalid, Problem
-from services.ingest.domain.batch import TRADE_ZONE, Door
+from services.ingest.domain.batch import Door
 from services.ingest.domain.clean import CleanedTogether, clean_together
 from services.ingest.domain.decode import Decoded, Malformed, Rows, form, join, read, shifted
 from services.ingest.domain.mapping import Mapping, to_canonical
@@ -73,15 +73,4 @@ def _cleaned(door: FrontDoor, group: Sequence[tuple[Arrival, Decoded | Rows]]) -
 def _rules_of(door: FrontDoor, mapping: Mapping | None, arrivals: Sequence[Arrival]) -> Door:
     last = arrivals[-1]
     known = Door(now=last.at, directory=door.directory, regions=door.regions, tokens=door.tokens, source=last.source)
-    if mapping is None:
-        return known
-    return replace(
-        known,
-        zone=mapping.zone or TRADE_ZONE,
-        zone_is_declared=mapping.zone is not None,
-        earliest=mapping.earliest,
-        late_days=mapping.late_days,
-        newest=door.newest.of(last.source, last.kind.name),
-        on_data_clock=mapping.on_data_clock,
-        time_formats=mapping.time_formats,
-    )
+    return known if mapping is None else mapping.habits(known, door.newest.of(last.source, last.kind.name))

@@ -37,6 +37,8 @@ class Accepted:
     duplicates: int
     repaired: int
     refused: int
+    replayed: tuple[str, ...] = ()
+    """The items of the quarantine that the records were, by place, as ID@REVISION; empty: none was set aside before."""
 
     @property
     def message_id(self) -> str:
@@ -145,6 +147,13 @@ class Quarantined:
     state: str
     at: datetime
     trace_id: str
+    revision: int = 1
+    original_json: str = ""
+    """The record as it came, where a person mended it."""
+    changed_by: str = ""
+    changed_at: datetime | None = None
+    replayed_as: str = ""
+    drop_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,10 +239,6 @@ class Store(Protocol):
     async def record(self, kind: Kind, key: str) -> str | None: ...
 
     async def totals(self, wanted: Filter, group_by: Sequence[str], measure: str) -> Totals: ...
-
-    async def quarantine(
-        self, *, kind: str, source: str, state: str, limit: int, cursor: str
-    ) -> tuple[list[Quarantined], str]: ...
 
     async def balances(self) -> list[Balance]: ...
 

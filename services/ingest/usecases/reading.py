@@ -10,13 +10,11 @@ from services.ingest.domain.fields import Kind
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.mapping import Mapping
 from services.ingest.domain.regions import Regions
-from services.ingest.usecases.ports import Balance, ConnectionSeen, Filter, Page, Quarantined, SourceSeen, Store, Totals
+from services.ingest.usecases.ports import Balance, ConnectionSeen, Filter, Page, SourceSeen, Store, Totals
 from services.ingest.usecases.taking_in import known_kind
 
 MAX_PAGE = 10_000
-MAX_QUARANTINE_PAGE = 1000
 DEFAULT_PAGE = 100
-STATES = ("open", "mended", "replayed", "dropped")
 
 
 def booked_kind(name: str) -> Kind:
@@ -93,17 +91,6 @@ async def get_statistics(store: Store, wanted: Filter, group_by: Sequence[str], 
 def list_kinds() -> list[Kind]:
     """All kinds, by name."""
     return list(KINDS.values())
-
-
-async def find_quarantine(
-    store: Store, *, kind: str, source: str, state: str, page_size: int, cursor: str
-) -> tuple[list[Quarantined], str]:
-    """A page of records set aside, newest first, and the cursor of the next page."""
-    if state and state not in STATES:
-        raise Invalid("the state is unknown", errors=[Problem("", "state", f"use one of {', '.join(STATES)}")])
-    limit = min(page_size or DEFAULT_PAGE, MAX_QUARANTINE_PAGE)
-    kind, source = kind.replace("\0", ""), source.replace("\0", "")
-    return await store.quarantine(kind=kind, source=source, state=state or "open", limit=limit, cursor=cursor)
 
 
 async def list_balances(store: Store) -> list[Balance]:

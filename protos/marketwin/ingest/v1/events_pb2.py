@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from marketwin.ingest.v1 import types_pb2 as marketwin_dot_ingest_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n marketwin/ingest/v1/events.proto\x12\x13marketwin.ingest.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarketwin/ingest/v1/types.proto\"\xc8\x02\n\x0fRecordsAccepted\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x16\n\x0eschema_version\x18\x03 \x01(\r\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\r\n\x05\x63ount\x18\x05 \x01(\r\x12\x31\n\roccurred_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0boccurred_to\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bingested_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tarrow_ipc\x18\t \x01(\x0c\x12\x10\n\x08received\x18\n \x01(\r\x12\x12\n\nduplicates\x18\x0b \x01(\r\x12\x10\n\x08repaired\x18\x0c \x01(\r\"\xa5\x01\n\x0eRecordsRefused\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x33\n\x07records\x18\x04 \x03(\x0b\x32\".marketwin.ingest.v1.RefusedRecord\x12.\n\nrefused_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"r\n\rRefusedRecord\x12\x0c\n\x04line\x18\x01 \x01(\r\x12\x10\n\x08severity\x18\x02 \x01(\t\x12\x13\n\x0brecord_json\x18\x03 \x01(\t\x12,\n\x07reasons\x18\x04 \x03(\x0b\x32\x1b.marketwin.ingest.v1.Reasonb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n marketwin/ingest/v1/events.proto\x12\x13marketwin.ingest.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fmarketwin/ingest/v1/types.proto\"\xda\x02\n\x0fRecordsAccepted\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x16\n\x0eschema_version\x18\x03 \x01(\r\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\r\n\x05\x63ount\x18\x05 \x01(\r\x12\x31\n\roccurred_from\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0boccurred_to\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bingested_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tarrow_ipc\x18\t \x01(\x0c\x12\x10\n\x08received\x18\n \x01(\r\x12\x12\n\nduplicates\x18\x0b \x01(\r\x12\x10\n\x08repaired\x18\x0c \x01(\r\x12\x10\n\x08replayed\x18\x14 \x03(\t\"\xa5\x01\n\x0eRecordsRefused\x12\x10\n\x08\x62\x61tch_id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x33\n\x07records\x18\x04 \x03(\x0b\x32\".marketwin.ingest.v1.RefusedRecord\x12.\n\nrefused_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"r\n\rRefusedRecord\x12\x0c\n\x04line\x18\x01 \x01(\r\x12\x10\n\x08severity\x18\x02 \x01(\t\x12\x13\n\x0brecord_json\x18\x03 \x01(\t\x12,\n\x07reasons\x18\x04 \x03(\x0b\x32\x1b.marketwin.ingest.v1.Reasonb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,9 +34,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'marketwin.ingest.v1.events_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RECORDSACCEPTED']._serialized_start=124
-  _globals['_RECORDSACCEPTED']._serialized_end=452
-  _globals['_RECORDSREFUSED']._serialized_start=455
-  _globals['_RECORDSREFUSED']._serialized_end=620
-  _globals['_REFUSEDRECORD']._serialized_start=622
-  _globals['_REFUSEDRECORD']._serialized_end=736
+  _globals['_RECORDSACCEPTED']._serialized_end=470
+  _globals['_RECORDSREFUSED']._serialized_start=473
+  _globals['_RECORDSREFUSED']._serialized_end=638
+  _globals['_REFUSEDRECORD']._serialized_start=640
+  _globals['_REFUSEDRECORD']._serialized_end=754
 # @@protoc_insertion_point(module_scope)

@@ -38,6 +38,7 @@ class RecordsAccepted(_message.Message):
     RECEIVED_FIELD_NUMBER: _builtins.int
     DUPLICATES_FIELD_NUMBER: _builtins.int
     REPAIRED_FIELD_NUMBER: _builtins.int
+    REPLAYED_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """ULID of the batch; also the message id that removes repetitions."""
     kind: _builtins.str
@@ -68,6 +69,10 @@ class RecordsAccepted(_message.Message):
     def ingested_at(self) -> _timestamp_pb2.Timestamp:
         """When the door took them in."""
 
+    @_builtins.property
+    def replayed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Quarantine items that these records were, by place, each as ID@REVISION; empty: none was set aside before."""
+
     def __init__(
         self,
         *,
@@ -83,10 +88,11 @@ class RecordsAccepted(_message.Message):
         received: _builtins.int = ...,
         duplicates: _builtins.int = ...,
         repaired: _builtins.int = ...,
+        replayed: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ingested_at", b"ingested_at", "occurred_from", b"occurred_from", "occurred_to", b"occurred_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow_ipc", b"arrow_ipc", "batch_id", b"batch_id", "count", b"count", "duplicates", b"duplicates", "ingested_at", b"ingested_at", "kind", b"kind", "occurred_from", b"occurred_from", "occurred_to", b"occurred_to", "received", b"received", "repaired", b"repaired", "schema_version", b"schema_version", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow_ipc", b"arrow_ipc", "batch_id", b"batch_id", "count", b"count", "duplicates", b"duplicates", "ingested_at", b"ingested_at", "kind", b"kind", "occurred_from", b"occurred_from", "occurred_to", b"occurred_to", "received", b"received", "repaired", b"repaired", "replayed", b"replayed", "schema_version", b"schema_version", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

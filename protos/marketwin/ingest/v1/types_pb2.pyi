@@ -166,6 +166,7 @@ class QuarantineItem(_message.Message):
     CHANGED_BY_FIELD_NUMBER: _builtins.int
     CHANGED_AT_FIELD_NUMBER: _builtins.int
     REPLAYED_AS_FIELD_NUMBER: _builtins.int
+    DROP_REASON_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the item."""
     kind: _builtins.str
@@ -190,6 +191,8 @@ class QuarantineItem(_message.Message):
     """Who changed it last; empty when nobody did."""
     replayed_as: _builtins.str
     """Record id it got in the book when it was replayed."""
+    drop_reason: _builtins.str
+    """Why it was given up; empty when it was not."""
     @_builtins.property
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
         """Why it is here."""
@@ -220,10 +223,11 @@ class QuarantineItem(_message.Message):
         changed_by: _builtins.str = ...,
         changed_at: _timestamp_pb2.Timestamp | None = ...,
         replayed_as: _builtins.str = ...,
+        drop_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "quarantined_at", b"quarantined_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "changed_at", b"changed_at", "changed_by", b"changed_by", "id", b"id", "kind", b"kind", "line", b"line", "original_json", b"original_json", "quarantined_at", b"quarantined_at", "reasons", b"reasons", "record_json", b"record_json", "replayed_as", b"replayed_as", "revision", b"revision", "source", b"source", "state", b"state", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_id", b"batch_id", "changed_at", b"changed_at", "changed_by", b"changed_by", "drop_reason", b"drop_reason", "id", b"id", "kind", b"kind", "line", b"line", "original_json", b"original_json", "quarantined_at", b"quarantined_at", "reasons", b"reasons", "record_json", b"record_json", "replayed_as", b"replayed_as", "revision", b"revision", "source", b"source", "state", b"state", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
