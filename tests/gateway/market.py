@@ -44,6 +44,19 @@ class Market:
         assert receipt["accepted"] == len(records), receipt
         return receipt
 
+    async def set_aside(self, order_no: str) -> dict[str, Any]:
+        """The item that an order of a product nobody knows becomes."""
+        line = _line("G-A", "NOBODY-KNOWS", TODAY, order_no, 1)
+        await self.api.post("/api/v1/records/commercial_order", json=[line])
+
+        async def listed() -> list[dict[str, Any]]:
+            answer = await self.api.get("/api/v1/quarantine", params={"search": order_no})
+            items: list[dict[str, Any]] = answer.json()["items"]
+            return items
+
+        [item] = await eventually(listed, within_s=WITHIN_S, every_s=0.1)
+        return item
+
     async def recommendations(self, **wanted: object) -> list[dict[str, Any]]:
         response = await self.api.get("/api/v1/recommendations", params={"limit": 1000, **wanted})
         items: list[dict[str, Any]] = response.json()["items"]

@@ -27,7 +27,9 @@ async def _named(market: Market, template: str) -> dict[str, str]:
     """What the parameters of a path stand for in this market."""
     kind = "org" if template.startswith("/api/v1/kinds") else "commercial_order"
     [first, *_] = await market.recommendations()
+    item = (await market.set_aside("CONTRACT"))["id"] if "item_id" in template else ""
     return {
+        "item_id": item,
         "kind": kind,
         "key": "O/0-1~1",
         "no": "O/0-1",
