@@ -204,6 +204,6 @@ def test_a_refused_record_keeps_tokens_and_loses_the_person():
     assert outcome(result.receipt) == (0, 1, 0, 0)
     assert record["phone_token"].startswith("k1:")
     assert record["consumer_key"].startswith("k1:")
-    assert record["order_no"] == "no ***"
+    assert record["order_no"].startswith("k1:")
     assert record["sku_name_raw"] == "***"
     assert not {"consumer_id", "consumer_phone"} & set(record)

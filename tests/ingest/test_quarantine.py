@@ -280,11 +280,19 @@ async def test_one_side_of_a_contradiction_that_a_person_sends_again_wins(ingest
     decided = await replay(ingest, b)
 
     record = await booked(ingest, "pos_sale", "R340100000001~QL1~1")
+    await push(ingest, "pos_sale", sale(order_no="QL1", sold_at=stamp), source="side_a", key="once more")
+    await caught_up(log)
+    unmoved = await booked(ingest, "pos_sale", "R340100000001~QL1~1")
+    a_is = (await get(ingest, a.id)).state
+    await replay(ingest, a)
+    turned = await booked(ingest, "pos_sale", "R340100000001~QL1~1")
     assert set(json.loads(a.record_json)) & {"record_key", "occurred_at", "adcode"} == set()
     assert told(undecided) == (2, 0, 2, 0, 0)
     assert unnamed.accepted == 0
     assert told(decided) == (1, 1, 0, 0, 0)
     assert (record["amount"], record["source"]) == ("78.00", "side_b")
     assert "DQ-05" in record["quality_rules"]
-    assert (await get(ingest, a.id)).state == "open"
+    assert a_is == "open"
+    assert unmoved["record_id"] == record["record_id"]
+    assert (turned["amount"], turned["source"]) == ("52.00", "side_a")
     assert all(is_balanced(row) for row in (await balances(ingest, log)).values())

@@ -76,6 +76,20 @@ def test_among_facts_of_one_time_the_last_of_the_same_source_wins():
     assert _contents(earlier.outdated) == ["first"]
 
 
+def test_what_a_person_decided_for_stands_until_a_person_decides_again():
+    decided = {**_row("k", "right", source="b", came=1), "is_decided": True}
+    again = _new(_row("k", "wrong", source="a", came=2))
+    chosen = again.with_columns(quality_rules=pl.Series([["DQ-05"]]))
+
+    repeated = judge(again, _book(decided), _known())
+    newer = judge(_new(_row("k", "later", source="a", occurred=1, came=2)), _book(decided), _known())
+    other_way = judge(chosen, _book(decided), _known(("k", "wrong")))
+
+    assert (_contents(repeated.outdated), _contents(repeated.conflicting)) == (["wrong"], [])
+    assert _contents(newer.stored) == ["later"]
+    assert (_contents(other_way.stored), _contents(other_way.replaced)) == (["wrong"], ["right"])
+
+
 def test_two_sources_that_differ_about_one_time_contradict_each_other():
     verdict = judge(_new(_row("k", "x", source="b", came=1)), _book(_row("k", "y", source="a")), _known())
 

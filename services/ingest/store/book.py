@@ -18,7 +18,7 @@ from chassis.db import Database, Unstorable, copy_frame, refusal
 from chassis.outbox import mark_new
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.schema import polars_schema
-from services.ingest.domain.versions import CURRENT_SCHEMA, Verdict, judge
+from services.ingest.domain.versions import CURRENT_SCHEMA, DECIDED, Verdict, judge
 from services.ingest.store.copying import for_copy
 from services.ingest.store.ledger import Ledger
 from services.ingest.store.retiring import retire
@@ -112,9 +112,12 @@ async def _met(session: AsyncSession, kind: str, frame: pl.DataFrame) -> tuple[p
     """The newest version of the same keys, in the book or deleted, and the digests of those that were replaced."""
     book = BOOKS[kind]
     keys = sa.bindparam("keys", frame.get_column("record_key").unique().to_list(), type_=sa.ARRAY(sa.Text))
-    columns = [name for name in CURRENT_SCHEMA if name != "op"]
-    booked = sa.select(*(book.c[name] for name in columns), sa.null()).where(book.c.record_key == sa.any_(keys))
-    gone = sa.select(*(DELETED.c[name] for name in columns), sa.literal("delete")).where(
+    columns = [name for name in CURRENT_SCHEMA if name not in ("op", "is_decided")]
+    is_decided = book.c.quality_rules.contains([DECIDED])
+    booked = sa.select(*(book.c[name] for name in columns), sa.null(), is_decided).where(
+        book.c.record_key == sa.any_(keys)
+    )
+    gone = sa.select(*(DELETED.c[name] for name in columns), sa.literal("delete"), sa.false()).where(
         DELETED.c.kind == kind, DELETED.c.record_key == sa.any_(keys)
     )
     older = sa.select(SUPERSEDED.c.record_key, SUPERSEDED.c.payload_hash).where(
