@@ -11,6 +11,7 @@ import pytest
 from chassis.bus import Bus
 from chassis.db import Database
 from chassis.errors import Conflict, Invalid, NotFound
+from chassis.testing import eventually
 from marketwin.ingest.v1 import service_pb2 as pb
 from tests.ingest.builders import CSV, PHONE, sale
 from tests.ingest.running import Stub, at, balances, booked, caught_up, everything, is_balanced, now, push, send
@@ -22,9 +23,17 @@ async def set_aside(stub: Stub, log: Bus, source: str, *rows: dict[str, Any], ke
     """Pushes records that will not pass; the items they become, in their order."""
     receipt = await push(stub, "pos_sale", list(rows), source=source, key=key)
     assert receipt.quarantined == len(rows), receipt
-    await caught_up(log)
-    items = (await stub.ListQuarantine(pb.ListQuarantineRequest(source=source, page_size=1000))).items
-    return sorted((item for item in items if item.batch_id == receipt.batch_id), key=lambda item: item.line)
+    return sorted(await listed(stub, len(rows), search=receipt.batch_id), key=lambda item: item.line)
+
+
+async def listed(stub: Stub, count: int, **wanted: Any) -> list[Any]:
+    """The items that match, as soon as there are as many."""
+
+    async def found() -> list[Any]:
+        answer = await stub.ListQuarantine(pb.ListQuarantineRequest(page_size=1000, **wanted))
+        return list(answer.items) if answer.total >= count else []
+
+    return await eventually(found, within_s=20)
 
 
 async def mend(stub: Stub, item: Any, patch: dict[str, Any], *, revision: int = 0) -> Any:
@@ -161,9 +170,7 @@ async def test_what_was_given_in_cartons_stays_cartons(ingest: Stub, log: Bus):
     day = (now() - timedelta(days=2)).strftime("%Y-%m-%d")
     body = f"单号,行号,客户,品规,数量,批发价,日期\nQF1,1,340100000001,{UNKNOWN},5,230.00,{day}\n".encode()
     await send(ingest, "commercial_order", body, CSV, source="city_orders")
-    await caught_up(log)
-    request = pb.ListQuarantineRequest(source="city_orders", search="QF1")
-    [item] = (await ingest.ListQuarantine(request)).items
+    [item] = await listed(ingest, 1, source="city_orders", search="QF1")
 
     await replay(ingest, await mend(ingest, item, {"sku_code": "34010021"}))
 
@@ -178,8 +185,7 @@ async def test_a_person_chooses_another_unit_and_another_time(ingest: Stub, log:
     day = (now() - timedelta(days=2)).strftime("%Y-%m-%d")
     body = f"单号,行号,客户,品规,数量,批发价,日期\nQG1,1,340100000001,{UNKNOWN},5,230.00,{day}\n".encode()
     await send(ingest, "commercial_order", body, CSV, source="city_orders")
-    await caught_up(log)
-    [item] = (await ingest.ListQuarantine(pb.ListQuarantineRequest(source="city_orders", search="QG1"))).items
+    [item] = await listed(ingest, 1, source="city_orders", search="QG1")
     moment = at(hours=30)
 
     patch = {"sku_code": "34010021", "units": {"qty_order_base": "包"}, "ordered_at": moment}
@@ -271,9 +277,8 @@ async def test_one_side_of_a_contradiction_that_a_person_sends_again_wins(ingest
     stamp = at(hours=3)
     await push(ingest, "pos_sale", sale(order_no="QL1", sold_at=stamp), source="side_a")
     await push(ingest, "pos_sale", sale(order_no="QL1", sold_at=stamp, qty=3, amount="78.00"), source="side_b")
-    await caught_up(log)
-    [a] = (await ingest.ListQuarantine(pb.ListQuarantineRequest(source="side_a"))).items
-    [b] = (await ingest.ListQuarantine(pb.ListQuarantineRequest(source="side_b"))).items
+    [a] = await listed(ingest, 1, source="side_a")
+    [b] = await listed(ingest, 1, source="side_b")
 
     undecided = await replay(ingest, a, b)
     unnamed = await replay(ingest, kind="pos_sale", rule="DQ-22")

@@ -21,6 +21,8 @@ from services.ingest.domain.regions import Regions
 from services.ingest.domain.tokens import TokenKey
 from services.ingest.store import PostgresShelf, PostgresStore, StreamLog
 from services.ingest.usecases import Accepted, FrontDoor, Newest, SetAside, Taken, replay_quarantine
+from services.ingest.usecases.grouping import Lanes
+from services.ingest.usecases.holding import Holding
 from services.ingest.usecases.quarantine import Wanted
 from services.ingest.usecases.replaying import Outcome, Replay
 from tests.ingest.builders import sale
@@ -33,8 +35,8 @@ KEY = TokenKey("k1", b"a secret of the tests, long enough")
 class Forgetful:
     """A memory that keeps nothing, as that of a process that dies."""
 
-    async def recall(self, batch: str) -> Taken | None:
-        return None
+    async def recall(self, batches: object) -> dict[str, Taken]:
+        return {}
 
     def note(self, taken: Taken, entries: object) -> None:
         pass
@@ -90,6 +92,8 @@ async def second(ingest: Stub, db: Database, log: Bus) -> SecondDoor:
         newest=Newest(),
         now=utc_now,
         off_loop=in_thread,
+        lanes=Lanes(),
+        holding=Holding(max_bytes=2**30, source_quota=2**30),
         counted=lambda *_: None,
     )
     return SecondDoor(door, PostgresStore(db, Forgetful()))  # type: ignore[arg-type]  # only read from
