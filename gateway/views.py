@@ -70,7 +70,7 @@ def model_view(model: twin_pb.Model) -> Json:
 
 def receipt_view(receipt: ingest_pb.Receipt) -> Json:
     numbers = fields(receipt, "batch_id", "accepted", "repaired", "quarantined", "rejected", "duplicates")
-    return {**numbers, "reasons": reasons_view(receipt.reasons)}
+    return {**numbers, "reasons": reasons_view(receipt.reasons), "spooled": receipt.spooled}
 
 
 def reasons_view(reasons: Iterable[ingest_pb.Reason]) -> list[Json]:

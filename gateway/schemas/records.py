@@ -27,6 +27,7 @@ class Receipt(Shape):
     rejected: int
     duplicates: int
     reasons: list[Reason]
+    spooled: bool = Field(False, description="Durable at the door; the log was away and hears of it when it is back")
 
 
 class RecordStatistics(Shape):

@@ -34,6 +34,7 @@ from services.ingest.store import (
     StreamLog,
     WriteBehind,
     leases,
+    spooling,
 )
 from services.ingest.store.history import History, history
 from services.ingest.store.history_upkeep import keep_swift
@@ -57,6 +58,7 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
         bus(common.nats_url, "ingest") as stream,
         valkey(common.redis_url) as redis_client,
         leases(common.postgres_url) as held,
+        spooling(settings.spool_folder, max_bytes=settings.spool_bytes) as spool,
         history(settings.history_address, kept_days=settings.history_kept_days) as past,
         background() as tasks,
     ):
@@ -66,8 +68,10 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
         store = PostgresStore(db, memory)
         directory = Directory()
         await store.fill(directory)
+        door_log = StreamLog(stream, spool)
         newest = Newest(await store.newest_days())
         tasks.spawn(memory.run(), name="memory")
+        tasks.spawn(door_log.run(), name="spool")
         for kind in directory.kinds:
             tasks.spawn(hear_master_data(stream, directory, kind), name=f"{kind}-news")
         tasks.spawn(write_book(stream, store, directory, newest), name="book")
@@ -76,7 +80,7 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             tasks.spawn(_keep_history(settings, stream, past, held), name="history")
         await _caught_up(stream, settings.catch_up_s)
         door = FrontDoor(
-            log=StreamLog(stream),
+            log=door_log,
             memory=memory,
             directory=directory,
             regions=regions,

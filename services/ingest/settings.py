@@ -38,6 +38,10 @@ class IngestSettings(ServiceSettings):
     """Bodies that wait, are cleaned or are not acknowledged yet, all sources together."""
     source_quota: Annotated[int, Field(ge=1024)] = 64 * 1024 * 1024
     """The same, of one source."""
+    spool: Path | None = None
+    """Folder that stands in while the log is away; without it `ingest/spool` in the data folder."""
+    spool_bytes: Annotated[int, Field(ge=0)] = 1024 * 1024 * 1024
+    """What may wait there; 0: nothing, the door closes while the log is away."""
     receipt_kept_s: Annotated[int, Field(ge=60)] = 24 * 3600
     """How long Valkey remembers a receipt; the book remembers it for ever."""
     catch_up_s: Annotated[float, Field(ge=0)] = 10.0
@@ -80,6 +84,11 @@ class IngestSettings(ServiceSettings):
         else:
             secret = self.token_key.get_secret_value().encode()
         return TokenKey(self.token_key_version, secret)
+
+    @property
+    def spool_folder(self) -> Path:
+        """Where messages wait while the log is away."""
+        return self.spool or self.common.data / "ingest" / "spool"
 
     def limits(self) -> Limits:
         """How much one body may hold."""

@@ -119,6 +119,7 @@ def receipt_message(receipt: Receipt) -> types_pb2.Receipt:
         rejected=receipt.rejected,
         duplicates=receipt.duplicates,
         reasons=[reason_message(reason) for reason in receipt.reasons],
+        spooled=receipt.spooled,
     )
 
 

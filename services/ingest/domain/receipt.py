@@ -38,6 +38,8 @@ class Receipt:
     rejected: int
     duplicates: int
     reasons: tuple[Reason, ...] = ()
+    spooled: bool = False
+    """Durable at the door itself: the log was away and hears of the records when it is back."""
 
     @property
     def sent(self) -> int:

@@ -5,7 +5,7 @@ ledger   entries, rule counts   retiring, setting_aside   where it puts what the
 queries  pages and totals       quality  balance, sources, receipts
 master_data  what a start must know
 quarantine  records set aside   settling  what becomes of them
-memory   receipts and entries   log      JetStream
+memory   receipts and entries   log      JetStream     spool    stands in while it is away
 history  all versions of all records, in columns     history_upkeep  small files merged, old ones dropped
 connections  how the connections to sources go, and who runs each
 """
@@ -23,6 +23,7 @@ from services.ingest.store.connections import Connections, Leases, leases
 from services.ingest.store.log import StreamLog
 from services.ingest.store.memory import WriteBehind
 from services.ingest.store.quarantine import PostgresShelf
+from services.ingest.store.spool import spooling
 from services.ingest.store.tables import INBOX, SCHEMA, Base
 from services.ingest.usecases import (
     Balance,
@@ -47,6 +48,7 @@ __all__ = [
     "StreamLog",
     "WriteBehind",
     "leases",
+    "spooling",
 ]
 
 

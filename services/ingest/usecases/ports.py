@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import polars as pl
@@ -213,12 +214,22 @@ class Totals:
     unit: str
 
 
+class Entered(StrEnum):
+    """How a message became durable."""
+
+    NEW = "new"
+    BEFORE = "before"
+    """It was in the log already."""
+    SPOOLED = "spooled"
+    """The log is away; the message is synced beside the door and follows."""
+
+
 class Log(Protocol):
-    """Where accepted and refused records become durable. Both answer True when the message was there before."""
+    """Where accepted and refused records become durable."""
 
-    async def accept(self, part: Accepted) -> bool: ...
+    async def accept(self, part: Accepted) -> Entered: ...
 
-    async def refuse(self, part: SetAside) -> bool: ...
+    async def refuse(self, part: SetAside) -> Entered: ...
 
 
 class Memory(Protocol):

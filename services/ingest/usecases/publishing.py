@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from services.ingest.domain.identity import batch_id, part_id
@@ -12,7 +13,7 @@ from services.ingest.domain.receipt import Receipt
 from services.ingest.domain.text import mask_text
 from services.ingest.usecases.arrival import Arrival
 from services.ingest.usecases.passing import Passed
-from services.ingest.usecases.ports import Accepted, Entry, FrontDoor, SetAside, Taken
+from services.ingest.usecases.ports import Accepted, Entered, Entry, FrontDoor, SetAside, Taken
 
 MESSAGE_RECORDS = 1000
 MAX_NAME = 200
@@ -31,11 +32,13 @@ async def publish(door: FrontDoor, passed: Passed) -> list[Receipt]:
     refusals = [
         part for arrival, outcome in zip(passed.arrivals, outcomes, strict=True) for part in _refusals(arrival, outcome)
     ]
-    refused_before = await asyncio.gather(*(door.log.refuse(part) for part in refusals))
-    accepted_before = await asyncio.gather(*(door.log.accept(part) for part in parts))
+    refused = await asyncio.gather(*(door.log.refuse(part) for part in refusals))
+    accepted = await asyncio.gather(*(door.log.accept(part) for part in parts))
+    refused_before, accepted_before = ([way is Entered.BEFORE for way in ways] for ways in (refused, accepted))
     entries = [_refusal_entry(part) for part, before in zip(refusals, refused_before, strict=True) if not before]
     entries += [_entry(part) for part, before in zip(parts, accepted_before, strict=True) if not before]
-    receipts = [outcome.receipt for outcome in outcomes]
+    is_spooled = Entered.SPOOLED in (*refused, *accepted)
+    receipts = [replace(outcome.receipt, spooled=is_spooled) for outcome in outcomes]
     if len(receipts) == 1:
         seen = [part for part, before in zip(parts, accepted_before, strict=True) if before]
         is_known = bool(refusals or parts) and all(refused_before) and all(accepted_before)

@@ -32,6 +32,7 @@ class Receipt(_message.Message):
     REJECTED_FIELD_NUMBER: _builtins.int
     DUPLICATES_FIELD_NUMBER: _builtins.int
     REASONS_FIELD_NUMBER: _builtins.int
+    SPOOLED_FIELD_NUMBER: _builtins.int
     batch_id: _builtins.str
     """ULID of the batch; the same batch sent again gets the same one."""
     accepted: _builtins.int
@@ -44,6 +45,8 @@ class Receipt(_message.Message):
     """Records that cannot be used."""
     duplicates: _builtins.int
     """Records seen before: in this batch, or the whole batch sent again."""
+    spooled: _builtins.bool
+    """Durable at the door itself: the log was away and hears of the records when it is back."""
     @_builtins.property
     def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reason]:
         """Why records were repaired, quarantined or rejected, most frequent first."""
@@ -58,10 +61,11 @@ class Receipt(_message.Message):
         rejected: _builtins.int = ...,
         duplicates: _builtins.int = ...,
         reasons: _abc.Iterable[Global___Reason] | None = ...,
+        spooled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "batch_id", b"batch_id", "duplicates", b"duplicates", "quarantined", b"quarantined", "reasons", b"reasons", "rejected", b"rejected", "repaired", b"repaired"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "batch_id", b"batch_id", "duplicates", b"duplicates", "quarantined", b"quarantined", "reasons", b"reasons", "rejected", b"rejected", "repaired", b"repaired", "spooled", b"spooled"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
