@@ -12,7 +12,7 @@ import redis.asyncio
 import structlog
 from redis.asyncio import Redis
 
-from chassis.app import Running, background, first, in_thread, utc_now
+from chassis.app import Background, Running, background, first, in_thread, utc_now
 from chassis.bus import Bus, bus
 from chassis.db import database
 from chassis.outbox import prune_inbox
@@ -72,10 +72,8 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
         newest = Newest(await store.newest_days())
         tasks.spawn(memory.run(), name="memory")
         tasks.spawn(door_log.run(), name="spool")
-        for kind in directory.kinds:
-            tasks.spawn(hear_master_data(stream, directory, kind), name=f"{kind}-news")
-        tasks.spawn(write_book(stream, store, directory, newest), name="book")
         tasks.spawn(prune_inbox(db, INBOX), name="prune")
+        _hear(tasks, stream, store, directory, newest)
         if "history" in settings.parts:
             tasks.spawn(_keep_history(settings, stream, past, held), name="history")
         await _caught_up(stream, settings.catch_up_s)
@@ -106,6 +104,13 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
         # What was acknowledged is booked before the door goes: a message that is let go comes back only much later.
         await _caught_up(stream, settings.catch_up_s)
         await memory.written()
+
+
+def _hear(tasks: Background, stream: Bus, store: PostgresStore, directory: Directory, newest: Newest) -> None:
+    """The log becomes the book, and the directory hears of master data."""
+    for kind in directory.kinds:
+        tasks.spawn(hear_master_data(stream, directory, kind), name=f"{kind}-news")
+    tasks.spawn(write_book(stream, store, directory, newest), name="book")
 
 
 async def _keep_history(settings: IngestSettings, stream: Bus, past: History, held: Leases) -> None:
