@@ -51,7 +51,7 @@ def _with_parts(schema: dict[str, Any], name: str) -> dict[str, Any]:
     return {name: schema, **parts}
 
 
-OPEN = {"exchange_code", "verify_address", "hear_callback", "healthz", "readyz"}
+OPEN = {"exchange_code", "verify_address", "hear_callback", "receive_webhook", "healthz", "readyz"}
 
 
 def _finish(operation: dict[str, Any]) -> None:

@@ -50,6 +50,8 @@ class GatewaySettings(ServiceSettings):
     """Requests a second of one caller, in each gateway process; twice as many may come at once."""
     sign_ins_per_s: Annotated[float, Field(gt=0)] = 5.0
     """Tries to sign in a second from one address; four times as many may come at once."""
+    webhooks_per_s: Annotated[float, Field(gt=0)] = 100.0
+    """Deliveries to webhooks a second from one address; four times as many may come at once."""
     wecom_corp_id: str = ""
     wecom_token: SecretStr = SecretStr("")
     wecom_aes_key: SecretStr = SecretStr("")

@@ -21,6 +21,7 @@ from gateway.routes import (
     records,
     sign_in,
     twins,
+    webhooks,
     wecom_callback,
 )
 
@@ -35,6 +36,7 @@ ROUTERS = (
     recommendations.router,
     sign_in.router,
     wecom_callback.router,
+    webhooks.router,
     operation.router,
 )
 # The framework's own spans and logs hold paths and texts of errors, both of which may quote a record.

@@ -23,7 +23,7 @@ from services.ingest.domain.directory import Directory
 from services.ingest.domain.regions import Regions
 from services.ingest.rpc import IngestServicer
 from services.ingest.settings import IngestSettings
-from services.ingest.sources import Runner, check_kinds, load_connections, load_mappings, running
+from services.ingest.sources import Runner, Webhooks, check_kinds, load_connections, load_mappings, running
 from services.ingest.store import (
     INBOX,
     SCHEMA,
@@ -92,14 +92,17 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             holding=Holding(max_bytes=settings.max_held_bytes, source_quota=settings.source_quota),
             counted=_note_rules,
         )
-        answers = IngestServicer(door, store, PostgresShelf(db), connections)  # type: ignore[abstract]  # the rest of the contract is being built
         runner = Runner(ledger=Connections(db, held), take_in=partial(take_in, door), now=utc_now)
+        webhooks = Webhooks(connections, runner.ledger, runner.take_in, utc_now)
+        tasks.spawn(webhooks.run(), name="webhooks")
+        answers = IngestServicer(door, store, PostgresShelf(db), connections, webhooks)  # type: ignore[abstract]  # the rest of the contract is being built
         servicer = (add_IngestServiceServicer_to_server, answers)
         async with (
             serve([servicer], host=settings.host, port=settings.port) as address,
             running(runner, connections if "sources" in settings.parts else {}),
         ):
             yield Running(address, tasks)
+        await webhooks.written()
         await door.lanes.settled()
         # What was acknowledged is booked before the door goes: a message that is let go comes back only much later.
         await _caught_up(stream, settings.catch_up_s)

@@ -10,6 +10,7 @@ from services.ingest.sources.connection_files import ConnectionFault, load_conne
 from services.ingest.sources.kind_baseline import SchemaBroken, check_kinds
 from services.ingest.sources.mapping_files import MappingFault, load_mappings
 from services.ingest.sources.runner import Runner, running
+from services.ingest.sources.webhooks import Webhooks
 
 __all__ = [
     "Connection",
@@ -17,6 +18,7 @@ __all__ = [
     "MappingFault",
     "Runner",
     "SchemaBroken",
+    "Webhooks",
     "check_kinds",
     "load_connections",
     "load_mappings",
