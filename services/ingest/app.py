@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from chassis.app import Background, Running, background, first, in_thread, utc_now
 from chassis.bus import Bus, bus
-from chassis.db import database
+from chassis.db import Database, database
 from chassis.outbox import prune_inbox
 from chassis.rpc import serve
 from marketwin.ingest.v1.service_pb2_grpc import add_IngestServiceServicer_to_server
@@ -23,7 +23,7 @@ from services.ingest.domain.directory import Directory
 from services.ingest.domain.regions import Regions
 from services.ingest.rpc import IngestServicer
 from services.ingest.settings import IngestSettings
-from services.ingest.sources import Runner, Webhooks, check_kinds, load_connections, load_mappings, running
+from services.ingest.sources import Connection, Runner, Webhooks, check_kinds, load_connections, load_mappings, running
 from services.ingest.store import (
     INBOX,
     SCHEMA,
@@ -92,21 +92,35 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             holding=Holding(max_bytes=settings.max_held_bytes, source_quota=settings.source_quota),
             counted=_note_rules,
         )
-        runner = Runner(ledger=Connections(db, held), take_in=partial(take_in, door), now=utc_now)
-        webhooks = Webhooks(connections, runner.ledger, runner.take_in, utc_now)
-        tasks.spawn(webhooks.run(), name="webhooks")
-        answers = IngestServicer(door, store, PostgresShelf(db), connections, webhooks)  # type: ignore[abstract]  # the rest of the contract is being built
-        servicer = (add_IngestServiceServicer_to_server, answers)
-        async with (
-            serve([servicer], host=settings.host, port=settings.port) as address,
-            running(runner, connections if "sources" in settings.parts else {}),
-        ):
+        async with _open(settings, door, store, connections, held, db) as address:
             yield Running(address, tasks)
-        await webhooks.written()
         await door.lanes.settled()
         # What was acknowledged is booked before the door goes: a message that is let go comes back only much later.
         await _caught_up(stream, settings.catch_up_s)
         await memory.written()
+
+
+@asynccontextmanager
+async def _open(  # noqa: PLR0917  # wiring
+    settings: IngestSettings,
+    door: FrontDoor,
+    store: PostgresStore,
+    connections: Mapping[str, Connection],
+    held: Leases,
+    db: Database,
+) -> AsyncIterator[str]:
+    """The door stands open: calls, webhooks and connections; yields its address."""
+    runner = Runner(ledger=Connections(db, held), take_in=partial(take_in, door), now=utc_now)
+    webhooks = Webhooks(connections, runner.ledger, runner.take_in, utc_now)
+    answers = IngestServicer(door, store, PostgresShelf(db), connections, webhooks)  # type: ignore[abstract]  # the rest of the contract is being built
+    async with (
+        background() as tasks,
+        serve([(add_IngestServiceServicer_to_server, answers)], host=settings.host, port=settings.port) as address,
+        running(runner, connections if "sources" in settings.parts else {}),
+    ):
+        tasks.spawn(webhooks.run(), name="webhooks")
+        yield address
+    await webhooks.written()
 
 
 def _hear(tasks: Background, stream: Bus, store: PostgresStore, directory: Directory, newest: Newest) -> None:
