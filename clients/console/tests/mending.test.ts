@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { Kind } from "../src/api/dataTypes";
 import {
+  briefly,
   changedSince,
   faultOf,
   formFields,
@@ -135,6 +136,14 @@ describe("an item", () => {
 
     expect([...changes]).toEqual([["b", "2"], ["c", undefined]]);
     expect(changedSince({ original: null, record: { a: "1" } }).size).toBe(0);
+  });
+
+  it("is told from others by its numbers first, then by its codes", () => {
+    const of = (record: Record<string, unknown>) => briefly({ record, batch_id: "B", line: 7 });
+
+    expect(of({ amount: "1", line_no: "3", order_no: "P1", sku_code: "S" })).toBe("P1 · 3");
+    expect(of({ sku_code: "S", biz_date: "2026-01-01" })).toBe("S");
+    expect(of({ order_no: "", name: "x" })).toBe("B / 7");
   });
 
   it("waits for somebody until it is replayed or dropped", () => {

@@ -3,6 +3,7 @@ import { useWords } from "../../i18n/language";
 import { moment } from "../../shared/format";
 import { dataAddress } from "../../shell/route";
 import { useNames } from "../names";
+import { briefly } from "./mending";
 
 interface Props {
   items: QuarantineItem[];
@@ -79,14 +80,14 @@ function Row({ item, address, isOpen, isChosen, onToggle }: RowProps) {
             type="checkbox"
             checked={isChosen}
             onChange={onToggle}
-            aria-label={t("quarantine.select", { record: keyText(item) })}
+            aria-label={t("quarantine.select", { record: briefly(item) })}
             data-testid="select"
           />
         </td>
       )}
       <th scope="row">
         <a href={address} aria-current={isOpen ? "true" : undefined} className="open-item" data-testid="open-item">
-          <span className="strong">{keyText(item)}</span>
+          <span className="strong">{briefly(item)}</span>
         </a>
         <span className="fine muted">
           {names.kind(item.kind)} · {item.source}
@@ -106,14 +107,4 @@ function Row({ item, address, isOpen, isChosen, onToggle }: RowProps) {
       </td>
     </tr>
   );
-}
-
-const tellingEndings = ["_no", "_code", "_id", "tag", "machine", "alias"];
-
-/** What the record is about in a few words: its numbers and codes, as they came. */
-function keyText({ record, batch_id: batch, line }: QuarantineItem): string {
-  const telling = Object.entries(record).filter(
-    ([name, value]) => typeof value === "string" && value !== "" && tellingEndings.some((ending) => name.endsWith(ending)),
-  );
-  return telling.slice(0, 2).map(([, value]) => value).join(" · ") || `${batch} / ${line}`;
 }

@@ -186,6 +186,16 @@ export function changedSince({ original, record }: Pick<QuarantineItem, "origina
   );
 }
 
+/** What tells a record from others, the most telling first. */
+const telling = [/(?<!line)_no$/, /^line_no$/, /_id$|^tag$|^machine$|^alias$|^slot$/, /_code$/];
+
+/** What the record is about in a few words: its numbers and codes, as they came. */
+export function briefly({ record, batch_id: batch, line }: Pick<QuarantineItem, "record" | "batch_id" | "line">): string {
+  const given = Object.keys(record).filter((name) => ["string", "number"].includes(typeof record[name]) && record[name] !== "");
+  const names = telling.flatMap((ending) => given.filter((name) => ending.test(name)));
+  return names.slice(0, 2).map((name) => String(record[name])).join(" · ") || `${batch} / ${line}`;
+}
+
 /** Whether the item waits for somebody: it can be mended, replayed and dropped. */
 export function isWaiting(item: Pick<QuarantineItem, "state">): boolean {
   return item.state === "open" || item.state === "mended";

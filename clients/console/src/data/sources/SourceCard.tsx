@@ -18,6 +18,7 @@ export function SourceCard({ source, days, now }: Props) {
   const { t } = useWords();
   const names = useNames();
   const health = healthOf(source, now);
+  const kinds = [...new Set([...source.mapped_kinds, ...(days ?? []).map((day) => day.kind)])].sort();
   const connections = source.connections ?? [];
   return (
     <li className="source" data-testid="source-row" data-source={source.name} data-health={health}>
@@ -25,7 +26,7 @@ export function SourceCard({ source, days, now }: Props) {
         <h2>{source.name}</h2>
         <span className={`badge health ${health}`}>{t(`health.${health}`)}</span>
         <span className="kinds">
-          {source.mapped_kinds.map((kind) => (
+          {kinds.map((kind) => (
             <span key={kind} title={kind}>
               {names.kind(kind)}
             </span>
@@ -47,8 +48,7 @@ export function SourceCard({ source, days, now }: Props) {
 
 function Figures({ source, now }: { source: Source; now: number }) {
   const { t, language } = useWords();
-  const aside = source.open_quarantine ?? 0;
-  const partial = source.partial_days ?? [];
+  const { open_quarantine: aside, partial_days: partial } = source;
   const none = <span className="muted">–</span>;
   return (
     <dl className="figures">
@@ -77,8 +77,8 @@ function Figures({ source, now }: { source: Source; now: number }) {
       <div>
         <dt>{t("sources.aside")}</dt>
         <dd>
-          {aside === 0 ? (
-            <span className="muted">0</span>
+          {!aside ? (
+            <span className="muted">{aside ?? "–"}</span>
           ) : (
             <a href={dataAddress("quarantine", { source: source.name })} className="warn-text">
               {count(aside, language)}
@@ -86,9 +86,9 @@ function Figures({ source, now }: { source: Source; now: number }) {
           )}
         </dd>
       </div>
-      <div title={partial.map((day) => isoDay(day, language)).join(", ") || t("sources.partial.help")}>
+      <div title={partial?.map((day) => isoDay(day, language)).join(", ") || t("sources.partial.help")}>
         <dt>{t("sources.partial")}</dt>
-        <dd className={partial.length > 0 ? "warn-text" : "muted"}>{count(partial.length, language)}</dd>
+        <dd className={partial?.length ? "warn-text" : "muted"}>{partial ? count(partial.length, language) : "–"}</dd>
       </div>
     </dl>
   );
