@@ -7,12 +7,15 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from chassis.testing import eventually
 from deploy.browser import find_browser
 from tests.e2e.conftest import Stack
+from tests.e2e.market import RUN, TODAY, WITHIN_S, Market, line
 
 FLAGS = [
     "--no-sandbox",
@@ -109,6 +112,50 @@ async def test_the_signed_in_manager_sees_and_answers_recommendations(page: Page
 
     accepted = page.locator(f"[data-testid=recommendation-row][data-id='{answered}']")
     await expect(accepted).to_have_attribute("data-state", "accepted", timeout=ANSWERED_MS)
+
+
+async def test_the_sources_are_listed_with_what_they_sent(page: Page, pictures: Path):
+    await page.get_by_test_id("nav-data").click()
+    await expect(page.get_by_test_id("source-row").first).to_be_visible()
+
+    received = [int(re.sub(r"\D", "", text)) for text in await page.get_by_test_id("source-received").all_inner_texts()]
+    await page.screenshot(path=pictures / "sources.png")
+
+    assert max(received) > 0
+
+
+async def test_a_record_set_aside_is_mended_and_replayed_on_the_screen(
+    page: Page, api: httpx.AsyncClient, pictures: Path
+):
+    market = Market(api)
+    await market.open()
+    number = f"MEND-{RUN}"
+    order = line(market.shops[0], market.skus[0], TODAY, number, 1)
+    receipt = (await api.post("/records/commercial_order", json=[order | {"amount": "900.00"}])).json()
+    assert receipt["quarantined"] == 1
+
+    async def is_set_aside():
+        return (await api.get("/quarantine", params={"search": number})).json()["total"] == 1 or None
+
+    await eventually(is_set_aside, within_s=WITHIN_S)
+
+    await page.get_by_test_id("tab-quarantine").click()
+    await page.get_by_test_id("filter-search").fill(number)
+    await expect(page.get_by_test_id("quarantine-row")).to_have_count(1)
+    await page.get_by_test_id("open-item").click()
+    item = page.get_by_test_id("quarantine-item")
+    await expect(page.get_by_test_id("item-reasons")).to_contain_text("DQ-20")
+    await page.locator("[data-testid=field][data-field=amount] [data-testid=entry]").fill("500.00")
+    await page.get_by_test_id("save").click()
+    await expect(item).to_have_attribute("data-state", "mended")
+    await page.screenshot(path=pictures / "quarantine.png")
+    await page.get_by_test_id("replay").click()
+    await page.get_by_test_id("dialog-confirm").click()
+
+    await expect(page.get_by_test_id("replay-result")).to_have_attribute("data-accepted", "1")
+    await expect(item).to_have_attribute("data-state", "replayed")
+    stored = (await api.get(f"/records/commercial_order/{number}~1")).json()
+    assert float(stored["amount"]) == 500
 
 
 async def test_the_balance_adds_up_on_the_screen(page: Page, pictures: Path):

@@ -145,6 +145,7 @@ export const dataChinese: Record<keyof typeof dataEnglish, string> = {
   "replay.selected": "重放所选（{count}）",
   "replay.all": "重放全部符合条件的…",
   "replay.all.title": "重放全部符合条件的记录（本列表 {count} 条）？",
+  "replay.all.explained": "符合条件的已修正记录一并重放。",
   "replay.everything": "未设筛选：所有待处理和已修正的记录都会重放。",
   "replay.sent": "发送",
   "replay.accepted": "接收",

@@ -144,6 +144,7 @@ export const dataEnglish = {
   "replay.selected": "Replay selected ({count})",
   "replay.all": "Replay all that match…",
   "replay.all.title": "Replay all that match ({count} in this list)?",
+  "replay.all.explained": "Mended records that match go with them.",
   "replay.everything": "No filter: every open and mended record is replayed.",
   "replay.sent": "Sent",
   "replay.accepted": "Accepted",

@@ -59,7 +59,9 @@ export function Confirmation({ asked, onDone, onCancel }: Props) {
       onConfirm={confirm}
       onCancel={onCancel}
     >
-      <p>{t(`${asked.action}.explained`)}</p>
+      <p>
+        {t(`${asked.action}.explained`)} {isAll && t("replay.all.explained")}
+      </p>
       {isAll && "wanted" in asked && <Scope wanted={asked.wanted} />}
       {asked.action === "drop" && (
         <label className="stacked">

@@ -29,7 +29,9 @@ export function ItemPanel({ id, filter, isMender, onChanged }: Props) {
   const heading = useRef<HTMLHeadingElement>(null);
   const isShown = item.tagged !== null && !kind.isLoading;
   useEffect(() => {
-    if (isShown) heading.current?.focus();
+    if (!isShown) return;
+    heading.current?.focus({ preventScroll: true });
+    heading.current?.scrollIntoView({ block: "nearest" });
   }, [isShown]);
   return (
     <section className="item" aria-labelledby="item-title" data-testid="quarantine-item" data-state={item.tagged?.item.state}>
@@ -128,7 +130,8 @@ function Content({ item, tagged, kind, isMender, onChanged }: ContentProps) {
   function done(result: Outcome) {
     setAsked(null);
     setOutcome(result);
-    void item.follow(tagged.item.revision).then(onChanged);
+    const isOnItsWay = result.action === "replay" && result.result.accepted > 0;
+    void (isOnItsWay ? item.follow() : item.reload()).then(onChanged);
   }
   return (
     <>

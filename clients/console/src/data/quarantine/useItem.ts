@@ -3,7 +3,7 @@ import { useCallback, useEffect, useState } from "react";
 import type { JsonObject, TaggedItem } from "../../api/dataTypes";
 import { asProblem, type Problem } from "../../api/problem";
 import { useSession } from "../../signin/SessionProvider";
-import type { Entries } from "./mending";
+import { isWaiting, type Entries } from "./mending";
 
 const conflict = 412;
 const followMs = 1000;
@@ -62,17 +62,14 @@ export function useItem(id: string) {
     [api, id, state.tagged],
   );
 
-  /** Looks again until the item is no longer as it was: the book follows the door a moment later. */
-  const follow = useCallback(
-    async (revision: number | undefined) => {
-      for (let i = 0; i < followTimes; i += 1) {
-        const now = await load();
-        if (!now || now.item.revision !== revision) return;
-        await new Promise((resolve) => setTimeout(resolve, followMs));
-      }
-    },
-    [load],
-  );
+  /** Looks again until the item waits no longer: the book follows the door a moment later. */
+  const follow = useCallback(async () => {
+    for (let i = 0; i < followTimes; i += 1) {
+      const now = await load();
+      if (!now || !isWaiting(now.item)) return;
+      await new Promise((resolve) => setTimeout(resolve, followMs));
+    }
+  }, [load]);
 
   return {
     ...state,
