@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import AsyncIterator
+import math
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any
 
 import polars as pl
-import polars.selectors as cs
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from pydantic import Field
 
 from chassis.errors import Invalid, NotFound, Problem
 from gateway.auth import ReadsRecords, WritesRecords
 from gateway.clients import Behind, Services
+from gateway.exports import CSV, PAGE_ROWS, XLSX, Note, download, frame_of, printable
 from gateway.limits import Intake
 from gateway.schemas import Page, PageWithTotal, Receipt, RecordStatistics
 from gateway.views import receipt_view
@@ -24,10 +24,7 @@ from marketwin.ingest.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["records"])
 
-CSV_PAGE = 5000
-FORMULA = r"^([=+\-@\t\r\n＝＋－＠])"
-FILE_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
-CSV = "text/csv"
+MAX_FURTHER = 10
 BODY_TYPES = (
     "application/json",
     "application/x-ndjson",
@@ -36,7 +33,9 @@ BODY_TYPES = (
     "application/vnd.apache.parquet",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 )
-ALSO_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {"schema": {"type": "string"}}}}}
+ALSO_FILES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {CSV: {"schema": {"type": "string"}}, XLSX: {"schema": {"type": "string", "format": "binary"}}}}
+}
 RECORD_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -55,6 +54,10 @@ class RecordFilters:
     from_: Annotated[date | None, Query(alias="from", description="First business date")] = None
     to: Annotated[date | None, Query(description="Last business date")] = None
     source: Annotated[str, Query(max_length=64, description="Source of the records")] = ""
+    equal: Annotated[
+        list[Annotated[str, Field(max_length=320, pattern=r"^[a-z_0-9]+:")]] | None,
+        Query(max_length=MAX_FURTHER, description="Further fields and what they must equal: `status:shipped`"),
+    ] = None
 
     def of(self, kind: str) -> pb.RecordFilter:
         """The filter for a kind; Invalid when the dates are the wrong way round."""
@@ -69,6 +72,7 @@ class RecordFilters:
             from_date=self.from_.isoformat() if self.from_ else "",
             to_date=self.to.isoformat() if self.to else "",
             source=self.source,
+            equal=dict(each.partition(":")[::2] for each in self.equal or ()),
         )
 
 
@@ -76,7 +80,7 @@ Filters = Annotated[RecordFilters, Depends()]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str, Query(max_length=1000)]
 WithTotal = Annotated[bool, Query(description="Count all matching records")]
-AsCsv = Annotated[str, Query(pattern="^(json|csv)$", description="csv: all matching records as a download")]
+Format = Annotated[str, Query(pattern="^(json|csv|xlsx)$", description="csv, xlsx: all matching records as a download")]
 GroupBy = Annotated[str, Query(max_length=200, description="Fields, separated by commas: retailer,month")]
 Measure = Annotated[str, Query(max_length=64, description="count, or a numeric field to sum")]
 
@@ -106,7 +110,7 @@ async def push_records(
     return receipt_view(taken.receipt)
 
 
-@router.get("/records/{kind}", response_model=PageWithTotal[dict[str, Any]], responses=ALSO_CSV)
+@router.get("/records/{kind}", response_model=PageWithTotal[dict[str, Any]], responses=ALSO_FILES)
 async def query_records(
     kind: str,
     behind: Behind,
@@ -116,12 +120,12 @@ async def query_records(
     limit: Limit = 100,
     cursor: Cursor = "",
     with_total: WithTotal = False,
-    format: AsCsv = "json",
+    format: Format = "json",
 ) -> Response:
     """Lists records, oldest business date first."""
     wanted = filters.of(kind)
-    if format == "csv":
-        return await _download(behind, wanted)
+    if format != "json":
+        return await _download(behind, wanted, format)
     page = await behind.ingest.QueryRecords(
         pb.QueryRecordsRequest(filter=wanted, page_size=limit, cursor=cursor, with_total=with_total)
     )
@@ -151,7 +155,7 @@ async def get_record(kind: str, key: str, behind: Behind, caller: ReadsRecords) 
 ORDER = "commercial_order"
 
 
-@router.get("/orders", response_model=PageWithTotal[dict[str, Any]], responses=ALSO_CSV, tags=["orders"])
+@router.get("/orders", response_model=PageWithTotal[dict[str, Any]], responses=ALSO_FILES, tags=["orders"])
 async def query_orders(  # each is a parameter of the public API
     behind: Behind,
     caller: ReadsRecords,
@@ -160,7 +164,7 @@ async def query_orders(  # each is a parameter of the public API
     limit: Limit = 100,
     cursor: Cursor = "",
     with_total: WithTotal = False,
-    format: AsCsv = "json",
+    format: Format = "json",
 ) -> Response:
     """Lists the lines of commercial orders."""
     return await query_records(
@@ -181,7 +185,7 @@ async def get_order(no: str, behind: Behind, caller: ReadsRecords, cursor: Curso
     """The lines of one order, 1,000 to a page."""
     wanted = pb.RecordFilter(kind=ORDER, order_no=no)
     page = await behind.ingest.QueryRecords(pb.QueryRecordsRequest(filter=wanted, page_size=1000, cursor=cursor))
-    if not cursor and _frame(page.arrow_ipc).is_empty():
+    if not cursor and frame_of(page.arrow_ipc).is_empty():
         raise NotFound("there is no such order", code="order_not_found")
     return _page(page)
 
@@ -197,66 +201,55 @@ def _quoted(cursor: str) -> str:
     return json.dumps(cursor or None)
 
 
-def _frame(arrow_ipc: bytes) -> pl.DataFrame:
-    return pl.read_ipc_stream(io.BytesIO(arrow_ipc))
-
-
 def _rows(arrow_ipc: bytes) -> str:
     """Records as a JSON array: money as decimal text, times as RFC 3339."""
-    return _printable(_frame(arrow_ipc)).write_json()
+    return printable(frame_of(arrow_ipc)).write_json()
 
 
-def _printable(frame: pl.DataFrame) -> pl.DataFrame:
-    times = (
-        column.dt.convert_time_zone("UTC") if _has_zone(column) else column for column in frame.select(cs.datetime())
-    )
-    return frame.with_columns(
-        cs.decimal().cast(pl.String), *(column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ") for column in times)
-    )
+async def _download(behind: Services, wanted: pb.RecordFilter, format: str) -> Response:
+    async def fetch(cursor: str) -> pb.QueryRecordsResponse:
+        return await behind.ingest.QueryRecords(
+            pb.QueryRecordsRequest(filter=wanted, page_size=PAGE_ROWS, cursor=cursor)
+        )
+
+    async def notes() -> list[Note]:
+        kinds = (await behind.ingest.ListKinds(pb.ListKindsRequest())).kinds
+        schemas = [json.loads(kind.json_schema) for kind in kinds if kind.name == wanted.kind]
+        return [_note(name, field) for schema in schemas for name, field in schema["properties"].items()]
+
+    return await download(fetch, wanted.kind, format, notes)
 
 
-def _has_zone(column: pl.Series) -> bool:
-    return isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone is not None
-
-
-async def _download(behind: Services, wanted: pb.RecordFilter) -> Response:
-    # The first page is asked for before the answer begins, so that what is wrong is still said as a problem.
-    first = await _csv_page(behind, wanted, "")
-    # Only letters of our own go into a header: the kind is a part of the path that anybody may write.
-    name = "".join(letter for letter in wanted.kind if letter in FILE_LETTERS) or "records"
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return StreamingResponse(_csv(behind, wanted, first), media_type=f"{CSV}; charset=utf-8", headers=headers)
-
-
-async def _csv(behind: Services, wanted: pb.RecordFilter, first: pb.QueryRecordsResponse) -> AsyncIterator[str]:
-    # The byte order mark is what makes Excel read Chinese text as UTF-8.
-    yield "\ufeff" + csv_text(_frame(first.arrow_ipc), header=True)
-    cursor = first.next_cursor
-    while cursor:
-        page = await _csv_page(behind, wanted, cursor)
-        yield csv_text(_frame(page.arrow_ipc), header=False)
-        cursor = page.next_cursor
-
-
-async def _csv_page(behind: Services, wanted: pb.RecordFilter, cursor: str) -> pb.QueryRecordsResponse:
-    asked = pb.QueryRecordsRequest(filter=wanted, page_size=CSV_PAGE, cursor=cursor)
-    return await behind.ingest.QueryRecords(asked)
-
-
-def csv_text(frame: pl.DataFrame, *, header: bool) -> str:
-    """Records as CSV. Text that a spreadsheet would run as a formula gets an apostrophe before it, figures do not."""
-    flat = frame.with_columns(cs.list().cast(pl.List(pl.String)).list.join(" "))
-    texts = (cs.string() | cs.categorical() | cs.enum()).cast(pl.String)
-    harmless = flat.with_columns(texts.str.replace(FORMULA, "'$1"))
-    return _printable(harmless).write_csv(include_header=header)
+def _note(name: str, field: dict[str, Any]) -> Note:
+    types = field.get("type", "")
+    type_ = types if isinstance(types, str) else ", ".join(types)
+    return Note(name, type_, str(field.get("x-unit", "")), str(field.get("description", "")))
 
 
 async def _statistics(behind: Services, wanted: pb.RecordFilter, group_by: str, measure: str) -> Response:
     fields = [field.strip() for field in group_by.split(",") if field.strip()]
     found = await behind.ingest.GetStatistics(pb.GetStatisticsRequest(filter=wanted, group_by=fields, measure=measure))
-    frame = _frame(found.arrow_ipc)
-    values, records = frame["value"].cast(pl.Float64).sum(), frame["records"].sum()
-    items = frame.with_columns(pl.col("value").cast(pl.Float64)).pipe(_printable).write_json()
-    rest = json.dumps({"measure": measure, "unit": found.unit, "total": values, "records": int(records)})
-    text = f'{{"items":{items},{rest[1:]}'
-    return Response(text, media_type="application/json")
+    frame = frame_of(found.arrow_ipc)
+    total = _exact(sum(frame["value"].drop_nulls().to_list(), start=Decimal(0)) if _is_exact(frame) else _sum(frame))
+    groups = printable(frame.drop("value"))
+    items = ",".join(
+        f'{json.dumps(group, ensure_ascii=False, default=str)[:-1]}, "value": {_exact(value)}}}'
+        for group, value in zip(groups.iter_rows(named=True), frame["value"].to_list(), strict=True)
+    )
+    rest = json.dumps({"measure": measure, "unit": found.unit, "records": int(frame["records"].sum())})
+    return Response(f'{{"items": [{items}], "total": {total}, {rest[1:]}', media_type="application/json")
+
+
+def _is_exact(frame: pl.DataFrame) -> bool:
+    return frame["value"].dtype.is_decimal() or frame["value"].dtype.is_integer()
+
+
+def _sum(frame: pl.DataFrame) -> float:
+    return float(frame["value"].cast(pl.Float64).sum())
+
+
+def _exact(value: Decimal | float | None) -> str:
+    """A number of JSON with every digit it has: money passes through no binary fraction."""
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else "null"
+    return "null" if value is None else str(value)

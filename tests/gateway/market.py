@@ -44,13 +44,13 @@ class Market:
         assert receipt["accepted"] == len(records), receipt
         return receipt
 
-    async def set_aside(self, order_no: str) -> dict[str, Any]:
-        """The item that an order of a product nobody knows becomes."""
-        line = _line("G-A", "NOBODY-KNOWS", TODAY, order_no, 1)
-        await self.api.post("/api/v1/records/commercial_order", json=[line])
+    async def set_aside(self, name: str) -> dict[str, Any]:
+        """The item that a store check of a product nobody knows becomes: a kind that no figure is made of."""
+        check = {"retailer_code": "G-A", "sku_code": f"NOBODY-{name}", "checked_at": TODAY.isoformat(), "facings": 2}
+        await self.api.post("/api/v1/records/store_check", json=[check])
 
         async def listed() -> list[dict[str, Any]]:
-            answer = await self.api.get("/api/v1/quarantine", params={"search": order_no})
+            answer = await self.api.get("/api/v1/quarantine", params={"search": f"NOBODY-{name}"})
             items: list[dict[str, Any]] = answer.json()["items"]
             return items
 

@@ -28,12 +28,19 @@ class ScriptedIngest(IngestServiceServicer):  # type: ignore[misc]  # generated 
     """Keeps what it is sent; hands out pages of records, or an error in the place of one."""
 
     pages: list[pl.DataFrame | ChassisError] = field(default_factory=list)
+    totals: pl.DataFrame = field(default_factory=pl.DataFrame)
     taken: list[pb.TakeInRequest] = field(default_factory=list)
     asked: list[pb.QueryRecordsRequest] = field(default_factory=list)
 
     async def TakeIn(self, request: pb.TakeInRequest, context: Any) -> pb.TakeInResponse:
         self.taken.append(request)
         return pb.TakeInResponse(receipt=types_pb2.Receipt(batch_id="b", accepted=1))
+
+    async def GetStatistics(self, request: pb.GetStatisticsRequest, context: Any) -> pb.GetStatisticsResponse:
+        return pb.GetStatisticsResponse(arrow_ipc=ipc(self.totals), unit="CNY")
+
+    async def ListKinds(self, request: pb.ListKindsRequest, context: Any) -> pb.ListKindsResponse:
+        return pb.ListKindsResponse()
 
     async def QueryRecords(self, request: pb.QueryRecordsRequest, context: Any) -> pb.QueryRecordsResponse:
         self.asked.append(request)

@@ -30,14 +30,17 @@ async def test_a_record_is_mended_with_its_etag_and_sent_again_once(api: httpx.A
 
     assert read.json() == item
     assert (mended.status_code, mended.json()["state"], mended.json()["record"]["sku_code"]) == (200, "mended", "G-1")
-    assert mended.json()["original"]["sku_code"] == "NOBODY-KNOWS"
+    assert mended.json()["original"]["sku_code"] == "NOBODY-SET-1"
     problem_of(late, 412, "precondition_failed")
     problem_of(blind, 428, "precondition_required")
     assert known.status_code == 304
     assert (sent.json()["sent"], sent.json()["accepted"]) == (1, 1)
     assert (again.json()["sent"], again.json()["duplicates"]) == (1, 1)
     assert after["state"] == "replayed"
-    assert (await api.get("/api/v1/records/commercial_order/SET-1~1")).json()["record_id"] == after["replayed_as"]
+    checks = (
+        await api.get("/api/v1/records/store_check", params={"equal": f"record_id:{after['replayed_as']}"})
+    ).json()
+    assert [check["sku_code"] for check in checks["items"]] == ["G-1"]
 
 
 async def test_a_list_is_searched_and_counted(api: httpx.AsyncClient, market: Market):

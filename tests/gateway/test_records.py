@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tempfile
+import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
+import fastexcel
 import httpx
 import polars as pl
 import pytest
@@ -16,10 +19,11 @@ import pytest_asyncio
 
 from chassis.errors import Invalid, NotFound, Unavailable
 from chassis.testing import eventually
-from gateway.routes.records import csv_text
+from gateway import exports
+from gateway.exports import csv_text
 from tests.gateway.house import Door, House, door
 from tests.gateway.market import Market
-from tests.gateway.problem import problem_of
+from tests.gateway.problem import pointers_of, problem_of
 from tests.gateway.scripted import ScriptedIngest, scripted_ingest
 
 CHINA = timezone(timedelta(hours=8))
@@ -125,7 +129,7 @@ async def test_statistics_without_groups_are_one_total(api: httpx.AsyncClient, m
     none = (await api.get("/api/v1/orders/statistics", params={"retailer": "nobody"})).json()
     unknown = await api.get("/api/v1/orders/statistics", params={"measure": "happiness"})
 
-    assert (whole["items"], whole["total"], whole["records"]) == ([{"records": 24, "value": 24.0}], 24, 24)
+    assert (whole["items"], whole["total"], whole["records"]) == ([{"records": 24, "value": 24}], 24, 24)
     assert (none["total"], none["records"]) == (0, 0)
     problem_of(unknown, 400, "invalid", hides="happiness")
 
@@ -278,3 +282,91 @@ async def test_what_was_set_aside_is_listed_and_the_balance_adds_up(api: httpx.A
         fates = ("stored", "duplicate", "quarantined", "rejected", "pending")
         assert row["received"] == sum(row[fate] for fate in fates)
     assert {"api", "history"} <= {source["name"] for source in sources}
+
+
+async def test_a_workbook_holds_all_matching_records_with_what_its_columns_mean(api: httpx.AsyncClient, market: Market):
+    response = await api.get("/api/v1/orders", params={"format": "xlsx"})
+    shops = await api.get("/api/v1/records/retailer", params={"format": "xlsx"})
+
+    book = fastexcel.read_excel(response.content)
+    orders = book.load_sheet("commercial_order").to_polars()
+    notes = book.load_sheet("说明").to_polars()
+    names = fastexcel.read_excel(shops.content).load_sheet("retailer").to_polars()["name"]
+    assert response.headers["content-disposition"] == 'attachment; filename="commercial_order.xlsx"'
+    assert orders.height == 24
+    assert orders["amount"].unique().to_list() == [500.0]
+    assert orders["ordered_at"].dtype == pl.Datetime
+    assert "amount" in notes["字段 field"].to_list()
+    assert {name[:11] for name in names} == {"=HYPERLINK("}
+    assert not any(b"<f>" in part for part in _sheets(shops.content))
+
+
+def _sheets(content: bytes) -> list[bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return [archive.read(name) for name in archive.namelist() if "worksheets" in name]
+
+
+async def test_a_workbook_is_written_page_by_page_and_leaves_nothing_on_the_disk(
+    script: tuple[ScriptedIngest, Door], tmp_path, monkeypatch: pytest.MonkeyPatch
+):
+    service, opened = script
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    service.pages = [pl.DataFrame({"a": [n, None], "b": ["=1+1", "x" * 40_000]}) for n in range(3)]
+    client = await opened.client("analyst")
+
+    response = await client.get("/api/v1/records/sku", params={"format": "xlsx"})
+    service.pages = [pl.DataFrame({"a": [1]}), Unavailable("gone")]
+    broken = await client.get("/api/v1/records/sku", params={"format": "xlsx"})
+
+    rows = fastexcel.read_excel(response.content).load_sheet("sku").to_polars()
+    assert rows["a"].to_list() == [0, None, 1, None, 2, None]
+    assert rows["b"].to_list()[0] == "=1+1"
+    assert problem_of(broken, 503, "unavailable")
+    assert await eventually(lambda: _is_empty(tmp_path))
+
+
+async def _is_empty(folder) -> bool:
+    return not list(folder.iterdir())
+
+
+async def test_a_full_sheet_is_followed_by_another(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(exports, "SHEET_ROWS", 3)
+    book = exports.Workbook(tmp_path / "x.xlsx", "things", [])
+    book.add(pl.DataFrame({"n": [1, 2]}))
+    book.add(pl.DataFrame({"n": [3, 4]}))
+    book.close()
+
+    read = fastexcel.read_excel(str(tmp_path / "x.xlsx"))
+    assert read.sheet_names == ["things", "things 2"]
+    assert [read.load_sheet(name).to_polars()["n"].to_list() for name in read.sheet_names] == [[1, 2], [3, 4]]
+
+
+async def test_records_are_filtered_by_any_code_or_choice_of_their_kind(api: httpx.AsyncClient, market: Market):
+    async def count(*equal: str) -> int:
+        answer = await api.get("/api/v1/orders", params={"equal": list(equal), "with_total": True})
+        return int(answer.json()["total"])
+
+    assert await count("state:confirmed") == 24
+    assert await count("state:new") == 0
+    assert await count("line_no:1", "order_no:O/0-1") == 1
+    assert await count("demand_is_order:false", "currency:CNY") == 24
+    for wrong in ("amount:1", "state:lost", "line_no:one", "demand_is_order:maybe", "nothing:1", "record_key:1"):
+        refused = await api.get("/api/v1/orders", params={"equal": wrong})
+        assert pointers_of(problem_of(refused, 400, "invalid")) == ["/query/equal"]
+    problem_of(await api.get("/api/v1/orders", params={"equal": "noise"}), 422, "invalid_parameter")
+
+
+async def test_sums_of_money_are_exact(script: tuple[ScriptedIngest, Door]):
+    service, opened = script
+    service.totals = pl.DataFrame(
+        {"place": ["a", "b"], "records": [1, 2], "value": [Decimal("12345678901234567.89"), Decimal("0.12")]},
+        schema_overrides={"value": pl.Decimal(38, 2)},
+    )
+    client = await opened.client("analyst")
+
+    response = await client.get("/api/v1/orders/statistics", params={"group_by": "place", "measure": "amount"})
+
+    answer = json.loads(response.text, parse_float=Decimal)
+    assert [item["value"] for item in answer["items"]] == [Decimal("12345678901234567.89"), Decimal("0.12")]
+    assert answer["total"] == Decimal("12345678901234568.01")
+    assert (answer["records"], answer["items"][0]["place"]) == (3, "a")

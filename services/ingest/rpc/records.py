@@ -66,6 +66,7 @@ class Records:
             product=asked.product,
             place=asked.place,
             days=(asked.from_date, asked.to_date),
+            further=asked.equal,
             source=asked.source,
             order_no=asked.order_no,
         )

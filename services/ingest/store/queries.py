@@ -24,7 +24,15 @@ from services.ingest.usecases import Filter, Page, Totals
 
 NAMED = {"retailer": "retailer_code", "product": "sku_code", "sku": "sku_code", "place": "adcode"}
 PERIODS = ("day", "week", "month", "quarter", "year")
-GROUPED_TYPES = (FieldType.CODE, FieldType.CHOICE, FieldType.FLAG, FieldType.UNIT, FieldType.INTEGER)
+GROUPED_TYPES = (
+    FieldType.CODE,
+    FieldType.CHOICE,
+    FieldType.FLAG,
+    FieldType.UNIT,
+    FieldType.INTEGER,
+    FieldType.WEEK,
+    FieldType.DATE,
+)
 MONEY_SUM = pl.Decimal(38, 2)
 MEASURE_SUM = pl.Decimal(38, 3)
 MAX_GROUPS = 100_000
@@ -70,6 +78,7 @@ def _conditions(book: sa.Table, wanted: Filter) -> list[sa.ColumnElement[bool]]:
         "source": wanted.source,
     }
     conditions += [book.c[name] == value for name, value in equal.items() if value]
+    conditions += [book.c[name] == value for name, value in wanted.equal]
     if wanted.places:
         conditions.append(_within(book, wanted.places))
     if wanted.from_date:

@@ -195,6 +195,8 @@ class Filter:
     to_date: date | None = None
     source: str = ""
     order_no: str = ""
+    equal: tuple[tuple[str, str | int | bool | date], ...] = ()
+    """Further fields of the kind, or of the envelope, that must equal a value."""
 
 
 @dataclass(frozen=True, slots=True)

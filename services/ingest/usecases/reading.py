@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date
+from types import MappingProxyType
 
 from chassis.errors import Invalid, NotFound, Problem
-from services.ingest.domain.fields import Kind
+from services.ingest.domain.fields import FieldType, Kind
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.mapping import Mapping
+from services.ingest.domain.mapping import Mapping as SourceMapping
 from services.ingest.domain.regions import Regions
 from services.ingest.usecases.ports import Balance, ConnectionSeen, Filter, Page, SourceSeen, Store, Totals
 from services.ingest.usecases.taking_in import known_kind
 
 MAX_PAGE = 10_000
 DEFAULT_PAGE = 100
+COMPARED = (
+    FieldType.CODE,
+    FieldType.CHOICE,
+    FieldType.FLAG,
+    FieldType.UNIT,
+    FieldType.WEEK,
+    FieldType.INTEGER,
+    FieldType.DATE,
+)
+ENVELOPE_FILTERS = ("record_id", "batch_id", "quality_status")
+WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
 def booked_kind(name: str) -> Kind:
@@ -32,19 +45,22 @@ def wanted_records(
     *,
     place: str = "",
     days: tuple[str, str] = ("", ""),
+    further: Mapping[str, str] = MappingProxyType({}),
     **equal: str,
 ) -> Filter:
     """A filter on one kind; `equal` has retailer, product, source and order_no, an empty text does not filter.
 
-    Raises Invalid for a day that is none and for a filter that the kind does not have.
+    `further` has other fields of the kind and what they must equal. Raises Invalid for a day that is none and for a
+    filter that the kind does not have.
     """
-    if any("\0" in value for value in (place, *equal.values())):
+    if any("\0" in value for value in (place, *equal.values(), *further.values())):
         raise Invalid("a filter holds a null character", errors=[Problem("", "filter", "leave out null characters")])
     wanted = Filter(
         kind=booked_kind(kind),
         places=tuple(regions.below(place)) if place else (),
         from_date=_day(days[0]),
         to_date=_day(days[1]),
+        equal=tuple((name, _value(booked_kind(kind), name, text)) for name, text in further.items()),
         **equal,
     )
     needed = {
@@ -57,6 +73,26 @@ def wanted_records(
         if value and wanted.kind.field(field) is None:
             raise Invalid(f"{kind} has no {field} to filter by", errors=[Problem("", "filter", f"leave out {field}")])
     return wanted
+
+
+def _value(kind: Kind, name: str, text: str) -> str | int | bool | date:
+    """What a field is compared with; raises Invalid for a field that cannot be, or a value that it never has."""
+    field = kind.field(name)
+    type_ = FieldType.CODE if name in ENVELOPE_FILTERS else field.type if field is not None and field.stored else None
+    if type_ not in COMPARED:
+        message = f"filter by a code, a choice, a flag, a day or a whole number of {kind.name}"
+        raise Invalid(f"{kind.name} cannot be filtered by this", errors=[Problem("/equal", "not_comparable", message)])
+    if type_ is FieldType.FLAG and text in ("true", "false"):
+        return text == "true"
+    if type_ is FieldType.INTEGER and WHOLE.fullmatch(text):
+        return int(text)
+    if type_ is FieldType.DATE:
+        return _day(text) or date.min
+    is_text = type_ not in (FieldType.FLAG, FieldType.INTEGER)
+    if is_text and (field is None or not field.values or text in field.values):
+        return text
+    what = ", ".join(field.values) if field is not None and field.values else "true, false or a whole number"
+    raise Invalid(f"{name} never has this value", errors=[Problem("/equal", "no_such_value", f"use {what}")])
 
 
 def _day(text: str) -> date | None:
@@ -99,7 +135,7 @@ async def list_balances(store: Store) -> list[Balance]:
 
 
 async def list_sources(
-    store: Store, mappings: dict[tuple[str, str], Mapping], connections: Sequence[str] = ()
+    store: Store, mappings: dict[tuple[str, str], SourceMapping], connections: Sequence[str] = ()
 ) -> list[SourceSeen]:
     """Sources that are configured or have sent, by name, with how the named connections go."""
     seen = {source.name: source for source in await store.sources()}
