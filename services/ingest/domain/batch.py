@@ -71,6 +71,8 @@ class Door:
     """The mapping names the zone of times without one, so that assuming it is no repair."""
     earliest: date = EARLIEST
     late_days: int = LATE_DAYS
+    coordinates: str = "wgs84"
+    """System of the source's coordinates: wgs84, gcj02 or bd09."""
     source: str = ""
     """Name of the source: its aliases are its own."""
     newest: date | None = None

@@ -18,7 +18,7 @@ from services.ingest.domain.fields import UTC_TIME, Kind
 from services.ingest.domain.outcome import Fates, Outcome, Unused, told
 from services.ingest.domain.receipt import Receipt, Refused
 from services.ingest.domain.refused import masked, without_personal
-from services.ingest.domain.rules import RULES
+from services.ingest.domain.rules import rules_of
 from services.ingest.domain.schema import polars_schema
 
 IDENTITY_ORDER = 90
@@ -97,11 +97,12 @@ def clean_together(raw: Raw, kind: Kind, door: Door, stamps: Sequence[Stamp]) ->
     shares = raw.shares
     batch = Batch(kind, dict(raw.columns), raw.lines, door, raw.units, bodies=Bodies([share.size for share in shares]))
     given = without_personal(batch)
-    for rule in RULES:
+    rules = rules_of(kind)
+    for rule in rules:
         if rule.order < IDENTITY_ORDER:
             rule.check(batch)
     derive(batch)
-    for rule in RULES:
+    for rule in rules:
         if rule.order >= IDENTITY_ORDER:
             rule.check(batch)
     rejected = batch.worst(Severity.REJECT)

@@ -13,7 +13,9 @@ from datetime import date
 import polars as pl
 
 from services.ingest.domain.fields import UTC_TIME
+from services.ingest.domain.habits import Habits
 from services.ingest.domain.names import NameIndex
+from services.ingest.domain.stocks import LastStocks
 
 _VERSION: dict[str, pl.DataType] = {"occurred_at": UTC_TIME, "ingested_at": UTC_TIME}
 SKU_COLUMNS: dict[str, pl.DataType] = {
@@ -214,6 +216,8 @@ class Directory:
         self.retailer_alias = Register(RETAILER_ALIAS_COLUMNS, "record_key")
         self.named = NameIndex()
         """Approved names of products, of all sources."""
+        self.stocks = LastStocks()
+        self.habits = Habits()
         self._registers: dict[str, Register] = {
             "sku": self.sku,
             "retailer": self.retailer,
@@ -246,7 +250,9 @@ class Directory:
         return found | self.retailer.by_other(codes)
 
     def put(self, kind: str, frame: pl.DataFrame) -> None:
-        """Takes master data in; other kinds are ignored."""
+        """Takes master data and stocks in; other kinds are ignored."""
+        if kind == "commercial_stock" and not frame.is_empty():
+            self.stocks.put(frame)
         register = self.register(kind)
         if register is None or frame.is_empty():
             return

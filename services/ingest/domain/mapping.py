@@ -48,6 +48,7 @@ class Mapping:
     zone: ZoneInfo | None = None
     earliest: date = EARLIEST
     late_days: int = LATE_DAYS
+    coordinates: str = "wgs84"
 
     @property
     def time_formats(self) -> dict[str, str]:
@@ -61,6 +62,7 @@ class Mapping:
             zone_is_declared=self.zone is not None,
             earliest=self.earliest,
             late_days=self.late_days,
+            coordinates=self.coordinates,
             newest=newest,
             on_data_clock=self.on_data_clock,
             time_formats=self.time_formats,

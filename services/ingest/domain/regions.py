@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -27,6 +27,8 @@ class Regions:
 
     parents: dict[str, str]
     """Parent by code; an empty text for the top."""
+    boxes: dict[str, tuple[float, float, float, float]] = field(default_factory=dict)
+    """West, south, east and north of a region in degrees, where the list has them."""
 
     @classmethod
     def from_csv(cls, body: bytes) -> Regions:
@@ -34,7 +36,14 @@ class Regions:
         frame = pl.read_csv(io.BytesIO(body), infer_schema=False)
         codes = frame.get_column("adcode").to_list()
         parents = frame.get_column("parent").fill_null("").to_list()
-        return cls(dict(zip(codes, parents, strict=True)))
+        return cls(dict(zip(codes, parents, strict=True)), _boxes(frame))
+
+    def box(self, code: str) -> tuple[float, float, float, float] | None:
+        """The box around a region, or around the one above it where only that is known."""
+        for known in (code, f"{code[:4]}00", f"{code[:2]}0000"):
+            if known in self.boxes:
+                return self.boxes[known]
+        return None
 
     def knows(self, code: str) -> bool:
         """Whether the code is listed, or is a Chinese county below a listed prefecture or province."""
@@ -55,3 +64,11 @@ class Regions:
             level = [child for child, parent in self.parents.items() if parent in set(level)]
             found += level
         return found
+
+
+def _boxes(frame: pl.DataFrame) -> dict[str, tuple[float, float, float, float]]:
+    sides = ("west", "south", "east", "north")
+    if not set(sides) <= set(frame.columns):
+        return {}
+    known = frame.select("adcode", *(pl.col(side).cast(pl.Float64) for side in sides)).drop_nulls()
+    return {code: (west, south, east, north) for code, west, south, east, north in known.iter_rows()}

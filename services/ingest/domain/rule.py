@@ -6,6 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.ingest.domain.batch import Batch, Severity
+from services.ingest.domain.fields import Kind
+
+
+def every_kind(_kind: Kind) -> bool:
+    """A rule that says nothing else may have something to say of every kind."""
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +22,13 @@ class Rule:
     severity: Severity
     """The strongest thing it does to a record."""
     order: int
-    """Place in the sequence: 1-9 personal data, 10-19 reading, 20-39 references, 40-79 facts, 90- repetitions."""
+    """Place in the sequence: 1-9 personal data, 10-19 reading, 20-39 references, 40-89 facts, 90- repetitions."""
     doc: str
     check: Callable[[Batch], None]
+    concerns: Callable[[Kind], bool] = every_kind
+    """The kinds of which it may have something to say; asked once a kind."""
+
+
+def kinds(*names: str) -> Callable[[Kind], bool]:
+    """A rule for the kinds of these names."""
+    return lambda kind: kind.name in names

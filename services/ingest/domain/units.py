@@ -43,6 +43,11 @@ class Packs:
         """Guide price per carton, NaN where there is none."""
         return as_floats(self._sku.get_column("price_guide"))
 
+    @property
+    def allocations(self) -> Floats:
+        """Allocation price per carton ex VAT, NaN where there is none."""
+        return as_floats(self._sku.get_column("price_allocation_ex_vat"))
+
     def factor(self, unit: str) -> Floats:
         """Base units in one `unit`, NaN where the product is unknown or does not have the unit.
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import yaml
 
 from services.ingest.domain.batch import EARLIEST, LATE_DAYS
+from services.ingest.domain.coordinates import SYSTEMS
 from services.ingest.domain.fields import Field, FieldType, Kind
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.mapping import FieldMap, Mapping
@@ -25,6 +26,7 @@ _KEYS = {
     "timezone",
     "earliest",
     "late_days",
+    "coordinates",
     "fields",
     "constants",
     "keep",
@@ -74,6 +76,7 @@ class _Reader(Document):
             zone=self._zone(parts),
             earliest=self._earliest(parts),
             late_days=self._late_days(parts),
+            coordinates=self._coordinates(parts),
         )
 
     def _kind(self, parts: dict[str, yaml.Node]) -> Kind:
@@ -149,6 +152,13 @@ class _Reader(Document):
         if clock not in ("wall", "data"):
             raise self.fault(parts["clock"], "clock is wall or data")
         return clock == "data"
+
+    def _coordinates(self, parts: dict[str, yaml.Node]) -> str:
+        node = parts.get("coordinates")
+        system = self.text(node) if node else SYSTEMS[0]
+        if system not in SYSTEMS:
+            raise self.fault(parts["coordinates"], f"coordinates is one of {', '.join(SYSTEMS)}")
+        return system
 
     def _zone(self, parts: dict[str, yaml.Node]) -> ZoneInfo | None:
         node = parts.get("timezone")

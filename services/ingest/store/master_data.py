@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from chassis.db import Database, pull_frame
+from services.ingest.domain import stocks
 from services.ingest.domain.directory import Directory
 from services.ingest.store.tables import BOOKS, SUPERSEDED
 
@@ -27,6 +28,13 @@ async def fill(db: Database, directory: Directory) -> None:
                 rows = await pull_frame(session, statement, register.columns)
             directory.put(kind, rows)
     await _fill_former_products(db, directory)
+    newest = "org_code, sku_code, biz_date, stock_base"
+    statement = (
+        f"SELECT DISTINCT ON (org_code, sku_code) {newest} FROM {BOOKS['commercial_stock'].fullname} "
+        "ORDER BY org_code, sku_code, biz_date DESC"
+    )
+    async with db.transaction() as session:
+        directory.put("commercial_stock", await pull_frame(session, statement, stocks.SCHEMA))
 
 
 async def _fill_former_products(db: Database, directory: Directory) -> None:

@@ -53,6 +53,7 @@ def _remember(door: FrontDoor, passed: Passed, receipts: Sequence[Receipt], entr
     """What went through is known to the next body, before the book has it."""
     kind, source = passed.arrivals[0].kind.name, passed.arrivals[0].source
     door.directory.put(kind, passed.cleaned.accepted)
+    door.directory.habits.note(kind, passed.cleaned.accepted)
     door.newest.note(source, kind, passed.cleaned.accepted)
     door.counted(kind, source, passed.cleaned.counts)
     for arrival, receipt in zip(passed.arrivals, receipts, strict=True):

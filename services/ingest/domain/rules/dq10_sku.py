@@ -21,8 +21,6 @@ UNKNOWN = "the product is not known; send it as a sku record first, give an alia
 
 
 def check(batch: Batch) -> None:
-    if batch.kind.is_master or batch.kind.field("sku_code") is None:
-        return
     codes = batch.get("sku_code")
     if codes is None:
         if not batch.present(NAME).any():
@@ -91,4 +89,5 @@ RULE = Rule(
     order=31,
     doc="The product is known by code, alias, EAN-13 barcode or approved name; a similar name is proposed.",
     check=check,
+    concerns=lambda kind: not kind.is_master and kind.field("sku_code") is not None,
 )

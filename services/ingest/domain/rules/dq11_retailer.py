@@ -13,8 +13,6 @@ WANTED = ("retailer_code", *ENRICHED)
 
 
 def check(batch: Batch) -> None:
-    if batch.kind.is_master:
-        return
     if batch.kind.field("retailer_code") is not None:
         _resolve_retailer(batch)
     elif batch.kind.place:
@@ -89,4 +87,5 @@ RULE = Rule(
     order=30,
     doc="The shop is known by code, licence, WeCom custom id or store code (in this order), the company by code.",
     check=check,
+    concerns=lambda kind: not kind.is_master,
 )

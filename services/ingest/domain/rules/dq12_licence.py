@@ -7,14 +7,14 @@ import polars as pl
 
 from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.columns import filled, hits
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.rule import Rule, kinds
 
+EXPIRED = "the licence has expired; the shop gets no messages"
+MAX_DAYS = 5 * 366
 LICENCE = r"^[1-6]\d{5}[12]\d{5}$"
 
 
 def check(batch: Batch) -> None:
-    if batch.kind.name != "retailer":
-        return
     licences = batch.get("license_no")
     if licences is not None:
         _check_number(batch, licences)
@@ -22,7 +22,16 @@ def check(batch: Batch) -> None:
     if ends is not None:
         today = np.datetime64(batch.door.now.astimezone(batch.door.zone).date())
         expired = filled(ends) & (ends.to_numpy() < today)
-        batch.find("DQ-12", Severity.WARN, "license_valid_to", expired, "the licence has expired")
+        batch.find("DQ-12", Severity.WARN, "license_valid_to", expired, EXPIRED)
+        too_long = filled(ends) & (ends.to_numpy() > today + np.timedelta64(MAX_DAYS))
+        message = "a licence is valid for at most five years; look at its last day"
+        batch.find("DQ-12", Severity.WARN, "license_valid_to", too_long, message)
+    states = batch.get("license_status")
+    if states is not None:
+        ended = filled(states) & ~hits(states == "valid")
+        batch.find(
+            "DQ-12", Severity.WARN, "license_status", ended, "the licence is not valid; the shop gets no messages"
+        )
 
 
 def _check_number(batch: Batch, licences: pl.Series) -> None:
@@ -41,6 +50,7 @@ RULE = Rule(
     id="DQ-12",
     severity=Severity.WARN,
     order=70,
-    doc="Form, county and end of a licence; a miss is a mark, no refusal.",
+    doc="Form, county, state and end of a licence; a miss is a mark, no refusal.",
     check=check,
+    concerns=kinds("retailer"),
 )

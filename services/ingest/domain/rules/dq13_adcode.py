@@ -34,4 +34,5 @@ RULE = Rule(
     order=29,
     doc="Retired region codes are replaced by today's; codes that are not listed are marked.",
     check=check,
+    concerns=lambda kind: kind.field("adcode") is not None,
 )

@@ -7,7 +7,7 @@ import polars as pl
 
 from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.columns import Floats, as_decimals, choose
-from services.ingest.domain.fields import MONEY
+from services.ingest.domain.fields import MONEY, Kind
 from services.ingest.domain.rule import Rule
 from services.ingest.domain.units import CARTON
 
@@ -21,8 +21,9 @@ def check(batch: Batch) -> None:
     expected = _expected(batch)
     if expected is None:
         return
-    _fill(batch, expected)
-    amounts = batch.numbers("amount")
+    name = _named(batch, "amount", "amount_ex_vat")
+    _fill(batch, name, expected)
+    amounts = batch.numbers(name)
     if amounts is None:
         return
     with np.errstate(invalid="ignore"):
@@ -31,30 +32,37 @@ def check(batch: Batch) -> None:
         wrong = off > np.maximum(EXACT, NEAR_SHARE * size) + ROUNDING
         near = (off > np.maximum(EXACT, CLOSE_SHARE * size) + ROUNDING) & ~wrong
     batch.put("amount_check", pl.Series(near))
-    batch.find("DQ-20", Severity.QUARANTINE, "amount", wrong, "the amount is not quantity times price")
+    batch.find("DQ-20", Severity.QUARANTINE, name, wrong, "the amount is not quantity times price")
     message = "the amount is up to 5 % off quantity times price; it was kept and marked"
-    batch.mend("DQ-20", "amount", near, batch.columns["amount"], message)
+    batch.mend("DQ-20", name, near, batch.columns[name], message)
 
 
 def _expected(batch: Batch) -> Floats | None:
-    if batch.kind.field("amount_check") is None:
-        return None
     if batch.kind.quantity:
         quantities, prices = batch.numbers(batch.kind.quantity), batch.numbers("unit_price")
         return None if quantities is None or prices is None else quantities * prices
-    quantities, prices = batch.numbers("qty_order_base"), batch.numbers("price_wholesale")
+    quantities = batch.numbers(_named(batch, "qty_order_base", "qty_base"))
+    prices = batch.numbers(_named(batch, "price_wholesale", "price_allocation_ex_vat"))
     if quantities is None or prices is None or batch.packs is None:
         return None
     return quantities / batch.packs.factor(CARTON) * prices
 
 
-def _fill(batch: Batch, expected: Floats) -> None:
-    missing = ~batch.present("amount") & np.isfinite(expected)
+def _named(batch: Batch, first: str, other: str) -> str:
+    return first if batch.kind.field(first) is not None else other
+
+
+def _fill(batch: Batch, name: str, expected: Floats) -> None:
+    missing = ~batch.present(name) & np.isfinite(expected)
     if missing.any():
         computed = as_decimals(expected, MONEY)
-        given = batch.get("amount")
-        batch.put("amount", computed if given is None else choose(missing, computed, given))
-        batch.mend("DQ-20", "amount", missing, None, "no amount was given; quantity times price was filled in")
+        given = batch.get(name)
+        batch.put(name, computed if given is None else choose(missing, computed, given))
+        batch.mend("DQ-20", name, missing, None, "no amount was given; quantity times price was filled in")
+
+
+def _has_amount(kind: Kind) -> bool:
+    return kind.field("amount_check") is not None
 
 
 RULE = Rule(
@@ -63,4 +71,5 @@ RULE = Rule(
     order=50,
     doc="The amount agrees with quantity and price.",
     check=check,
+    concerns=_has_amount,
 )

@@ -1,38 +1,53 @@
-"""DQ-21: a retail price lies near the guide price: 0.5 to 2 times, 0.3 to 3 times at a till."""
+"""DQ-21: a price lies near the one it should be: 0.5 to 2 times, 0.3 to 3 times at a till."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import hits
-from services.ingest.domain.rule import Rule
-from services.ingest.domain.units import CARTON
+from services.ingest.domain.columns import Floats, hits
+from services.ingest.domain.rule import Rule, kinds
+from services.ingest.domain.units import CARTON, Packs
 
-PRICES = {"price_observation": ("price_observed", 0.5, 2.0), "pos_sale": ("unit_price", 0.3, 3.0)}
+GUIDE, ALLOCATION = "guide price", "allocation price"
+PRICES = {
+    "price_observation": ("price_observed", GUIDE, 0.5, 2.0),
+    "pos_sale": ("unit_price", GUIDE, 0.3, 3.0),
+    "commercial_order": ("price_wholesale", GUIDE, 0.5, 2.0),
+    "competitor_order": ("price_wholesale", GUIDE, 0.5, 2.0),
+    "transfer": ("price_allocation_ex_vat", ALLOCATION, 0.5, 2.0),
+    "oms_order": ("price_ex_vat", ALLOCATION, 0.5, 2.0),
+}
 
 
 def check(batch: Batch) -> None:
     packs = batch.packs
-    if batch.kind.name not in PRICES or packs is None:
+    if packs is None:
         return
-    name, low, high = PRICES[batch.kind.name]
-    prices, units, currency = batch.numbers(name), batch.get("unit"), batch.get("currency")
-    guides = packs.guides
-    if prices is None or units is None or currency is None or np.isnan(guides).all():
+    name, beside, low, high = PRICES[batch.kind.name]
+    prices, currency = batch.numbers(name), batch.get("currency")
+    right = packs.guides if beside == GUIDE else packs.allocations
+    if prices is None or currency is None or np.isnan(right).all():
         return
-    per_unit = guides * packs.factors(units) / packs.factor(CARTON)
+    per_unit = _per_unit(batch, packs, right)
     comparable = hits(packs.currency == currency)
     with np.errstate(invalid="ignore"):
         outside = comparable & ((prices < low * per_unit) | (prices > high * per_unit))
-    message = f"the price lies outside {low:g} to {high:g} times the guide price"
+    message = f"the price lies outside {low:g} to {high:g} times the {beside}"
     batch.find("DQ-21", Severity.QUARANTINE, name, outside, message)
+
+
+def _per_unit(batch: Batch, packs: Packs, per_carton: Floats) -> Floats:
+    """Prices of a carton as those of the record's own unit, where it has one."""
+    units = batch.get("unit")
+    return per_carton if units is None else per_carton * packs.factors(units) / packs.factor(CARTON)
 
 
 RULE = Rule(
     id="DQ-21",
     severity=Severity.QUARANTINE,
     order=51,
-    doc="A price lies within the range around the guide price, where there is one in the same currency.",
+    doc="A price lies within the range around the guide or allocation price, where there is one in its currency.",
     check=check,
+    concerns=kinds(*PRICES),
 )

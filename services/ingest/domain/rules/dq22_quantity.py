@@ -6,13 +6,40 @@ import numpy as np
 
 from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.columns import Mask, hits
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.rule import Rule, kinds
 
 TAKEN_BACK = ("cancelled", "returned")
-POSITIVE = {"pos_sale": "qty", "commercial_sale": "qty_base", "commercial_order": "qty_demand_base"}
+POSITIVE = {
+    "pos_sale": "qty",
+    "commercial_sale": "qty_base",
+    "commercial_order": "qty_demand_base",
+    "competitor_order": "qty_demand_base",
+    "transfer": "qty_base",
+    "oms_order": "qty_base",
+    "mes_work_order": "plan_qty_base",
+    "wms_move": "qty_base",
+    "purchase_order": "qty",
+}
+NOT_NEGATIVE = {
+    "mes_output": ("good_base", "scrap_base", "rework_base"),
+    "finished_stock": ("on_hand_base", "reserved_base"),
+    "commercial_stock": ("stock_base", "in_transit_base", "on_order_base", "received_base"),
+    "store_check": ("stock_base",),
+    "transfer": ("received_base",),
+}
+ORDERS = ("commercial_order", "competitor_order")
 
 
 def check(batch: Batch) -> None:
+    for part in NOT_NEGATIVE.get(batch.kind.name, ()):
+        numbers = batch.numbers(part)
+        if numbers is not None:
+            with np.errstate(invalid="ignore"):
+                batch.find("DQ-22", Severity.QUARANTINE, part, numbers < 0, "the quantity must not be negative")
+    _check_main(batch)
+
+
+def _check_main(batch: Batch) -> None:
     name = POSITIVE.get(batch.kind.name)
     if name is None:
         return
@@ -22,7 +49,7 @@ def check(batch: Batch) -> None:
         with np.errstate(invalid="ignore"):
             wrong = (quantities <= 0) & ~excused
         batch.find("DQ-22", Severity.QUARANTINE, name, wrong, "the quantity must be positive")
-    if batch.kind.name == "commercial_order":
+    if batch.kind.name in ORDERS:
         _check_order(batch, excused)
 
 
@@ -47,7 +74,7 @@ def _taken_back(batch: Batch) -> Mask:
     voids = batch.get("void")
     if voids is not None:
         return hits(voids)
-    states = batch.get("state")
+    states = batch.get("state" if batch.kind.name in ORDERS else "status")
     if states is None:
         return batch.nowhere()
     names = set(states.to_list())
@@ -62,4 +89,5 @@ RULE = Rule(
     order=52,
     doc="Quantities are positive unless void, cancelled or returned; ordered <= demanded, ordered <= cap.",
     check=check,
+    concerns=kinds(*POSITIVE, *NOT_NEGATIVE),
 )

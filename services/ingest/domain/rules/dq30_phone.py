@@ -41,4 +41,5 @@ RULE = Rule(
     order=1,
     doc="A phone number that is no mobile number is dropped and never stored.",
     check=check,
+    concerns=lambda kind: bool(kind.of_type(FieldType.PHONE)),
 )

@@ -31,4 +31,5 @@ RULE = Rule(
     order=2,
     doc="A phone number becomes a keyed token and, for retailers, a masked form; the number is discarded.",
     check=check,
+    concerns=lambda kind: bool(kind.of_type(FieldType.PHONE)),
 )

@@ -61,4 +61,5 @@ RULE = Rule(
     order=4,
     doc="Ages and birth dates are dropped unread by others; a minor's sale loses consumer, phone and consent.",
     check=check,
+    concerns=lambda kind: bool(kind.of_type(FieldType.AGE)),
 )
