@@ -89,6 +89,11 @@ class Bus:
         self._stream: JetStreamContext = client.jetstream(timeout=PUBLISH_TIMEOUT_S)
 
     @property
+    def jetstream(self) -> JetStreamContext:
+        """The streams themselves, for whoever must look into them or mend them."""
+        return self._stream
+
+    @property
     def is_connected(self) -> bool:
         return bool(self._client.is_connected)
 

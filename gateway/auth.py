@@ -29,9 +29,13 @@ SCOPES: dict[str, frozenset[str]] = {
             "forecasts:train",
             "recommendations:answer",
             "users:invite",
+            "privacy:read",
+            "privacy:write",
         }
     ),
-    "analyst": frozenset({*_READ, "quarantine:write", "profiles:write", "twins:write"}),
+    "analyst": frozenset(
+        {*_READ, "quarantine:write", "profiles:write", "twins:write", "privacy:read", "privacy:write"}
+    ),
     "account_manager": frozenset(
         {"twins:read", "profiles:read", "forecasts:read", "recommendations:read", "recommendations:answer"}
     ),
@@ -157,4 +161,6 @@ ReadsForecasts = Annotated[Caller, Depends(require("forecasts:read"))]
 Trains = Annotated[Caller, Depends(require("forecasts:train"))]
 ReadsRecommendations = Annotated[Caller, Depends(require("recommendations:read"))]
 AnswersRecommendations = Annotated[Caller, Depends(require("recommendations:answer"))]
+ReadsPrivacy = Annotated[Caller, Depends(require("privacy:read"))]
+AnswersPrivacy = Annotated[Caller, Depends(require("privacy:write"))]
 InvitesUsers = Annotated[Caller, Depends(require("users:invite"))]

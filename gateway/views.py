@@ -102,6 +102,16 @@ def replay_view(outcome: service_pb.ReplayQuarantineResponse) -> Json:
     return {**counts, "reasons": reasons_view(outcome.reasons)}
 
 
+def erasure_view(erasure: ingest_pb.Erasure) -> Json:
+    return {
+        **fields(erasure, "id", "type", "requested_by", "reason"),
+        "token": erasure.token or None,
+        "requested_at": time_text(erasure.requested_at),
+        "finished_at": time_text(erasure.finished_at) if erasure.HasField("finished_at") else None,
+        "stores": [fields(each, "store", "values", "left") for each in erasure.stores],
+    }
+
+
 BALANCE = ("received", "stored", "duplicate", "quarantined", "rejected", "pending", "repaired")
 
 

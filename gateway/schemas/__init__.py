@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from gateway.schemas.base import Json, Listing, Page, PageWithTotal, Shape
+from gateway.schemas.privacy import ErasedFrom, PrivacyRequest, PrivacyRequestBody
 from gateway.schemas.quarantine import (
     Changed,
     DropBody,
@@ -42,6 +43,7 @@ __all__ = [
     "DayBalance",
     "DemandForecast",
     "DropBody",
+    "ErasedFrom",
     "Explanation",
     "Feature",
     "Feedback",
@@ -58,6 +60,8 @@ __all__ = [
     "OneTimeCode",
     "Page",
     "PageWithTotal",
+    "PrivacyRequest",
+    "PrivacyRequestBody",
     "Profile",
     "ProfileExplanation",
     "Purchase",

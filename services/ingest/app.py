@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import redis.asyncio
 import structlog
 from redis.asyncio import Redis
 
-from chassis.app import Background, Running, background, first, in_thread, utc_now
+from chassis.app import Background, Running, background, in_thread, utc_now
 from chassis.bus import Bus, bus
 from chassis.db import Database, database
 from chassis.outbox import prune_inbox
 from chassis.rpc import serve
 from marketwin.ingest.v1.service_pb2_grpc import add_IngestServiceServicer_to_server
-from services.ingest.consumers import DURABLE, STREAM, hear_master_data, write_book, write_history
+from services.ingest.consumers import DURABLE, HISTORY_DURABLE, STREAM, hear_master_data, write_book, write_history
 from services.ingest.domain.directory import Directory
+from services.ingest.domain.erasing import Forgotten
 from services.ingest.domain.regions import Regions
 from services.ingest.rpc import IngestServicer
 from services.ingest.settings import IngestSettings
@@ -28,7 +31,6 @@ from services.ingest.store import (
     INBOX,
     SCHEMA,
     Connections,
-    Leases,
     PostgresShelf,
     PostgresStore,
     StreamLog,
@@ -36,9 +38,15 @@ from services.ingest.store import (
     leases,
     spooling,
 )
+from services.ingest.store.erase_book import ErasableBook
+from services.ingest.store.erase_cache import ErasableCache
+from services.ingest.store.erase_history import ErasableHistory
+from services.ingest.store.erase_log import ErasableLog
+from services.ingest.store.erasures import PostgresErasures
 from services.ingest.store.history import History, history
 from services.ingest.store.history_upkeep import keep_swift
-from services.ingest.usecases import FrontDoor, Holding, Lanes, Newest, take_in
+from services.ingest.usecases import Eraser, FrontDoor, Holding, Lanes, Newest, renew_forgotten, take_in
+from services.ingest.workers import alone, erase, learn_forgotten
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 log = structlog.get_logger()
@@ -52,7 +60,6 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
     mappings = load_mappings(settings.mappings)
     connections = load_connections(settings.connections)
     regions = Regions.from_csv(settings.regions.read_bytes()) if settings.regions else Regions({})
-    tokens = settings.tokens()
     async with (
         database(common.postgres_url, SCHEMA, pool_size=settings.pool_size) as db,
         bus(common.nats_url, "ingest") as stream,
@@ -70,19 +77,21 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
         await store.fill(directory)
         door_log = StreamLog(stream, spool)
         newest = Newest(await store.newest_days())
+        forgotten = await _forgotten(settings, db, tasks)
         tasks.spawn(memory.run(), name="memory")
         tasks.spawn(door_log.run(), name="spool")
         tasks.spawn(prune_inbox(db, INBOX), name="prune")
-        _hear(tasks, stream, store, directory, newest)
+        _hear(tasks, stream, store, directory, newest, forgotten=forgotten)
         if "history" in settings.parts:
-            tasks.spawn(_keep_history(settings, stream, past, held), name="history")
+            works = _history_works(settings, stream, past, forgotten, db=db, redis_client=redis_client)
+            tasks.spawn(alone(held, "part:history", works), name="history")
         await _caught_up(stream, settings.catch_up_s)
         door = FrontDoor(
             log=door_log,
             memory=memory,
             directory=directory,
             regions=regions,
-            tokens=tokens,
+            tokens=settings.tokens(),
             mappings=mappings,
             limits=settings.limits(),
             newest=newest,
@@ -112,7 +121,7 @@ async def _open(  # noqa: PLR0917  # wiring
     """The door stands open: calls, webhooks and connections; yields its address."""
     runner = Runner(ledger=Connections(db, held), take_in=partial(take_in, door), now=utc_now)
     webhooks = Webhooks(connections, runner.ledger, runner.take_in, utc_now)
-    answers = IngestServicer(door, store, PostgresShelf(db), connections, webhooks)  # type: ignore[abstract]  # the rest of the contract is being built
+    answers = IngestServicer(door, store, PostgresShelf(db), connections, webhooks, erasures=PostgresErasures(db))  # type: ignore[abstract]  # the rest of the contract is being built
     async with (
         background() as tasks,
         serve([(add_IngestServiceServicer_to_server, answers)], host=settings.host, port=settings.port) as address,
@@ -123,21 +132,46 @@ async def _open(  # noqa: PLR0917  # wiring
     await webhooks.written()
 
 
-def _hear(tasks: Background, stream: Bus, store: PostgresStore, directory: Directory, newest: Newest) -> None:
+def _hear(
+    tasks: Background, stream: Bus, store: PostgresStore, directory: Directory, newest: Newest, *, forgotten: Forgotten
+) -> None:
     """The log becomes the book, and the directory hears of master data."""
     for kind in directory.kinds:
         tasks.spawn(hear_master_data(stream, directory, kind), name=f"{kind}-news")
-    tasks.spawn(write_book(stream, store, directory, newest), name="book")
+    tasks.spawn(write_book(stream, store, directory, newest, forgotten), name="book")
 
 
-async def _keep_history(settings: IngestSettings, stream: Bus, past: History, held: Leases) -> None:
-    """Writes the history whenever this replica is the one that does, for ever."""
-    while True:
-        async with held.hold("part:history") as lease, background() as work:
-            work.spawn(write_history(stream, past, wait_s=settings.history_wait_s), name="history-writer")
-            work.spawn(keep_swift(past, every_s=settings.history_upkeep_s), name="history-upkeep")
-            await first(lease.lost(), work.failed())
-        work.raise_failure()
+async def _forgotten(settings: IngestSettings, db: Database, tasks: Background) -> Forgotten:
+    """What was erased, known before anything of the log is written."""
+    erasures, forgotten = PostgresErasures(db), Forgotten()
+    await renew_forgotten(forgotten, erasures, now=utc_now())
+    tasks.spawn(learn_forgotten(forgotten, erasures, every_s=settings.forgotten_s), name="forgotten")
+    return forgotten
+
+
+def _history_works(
+    settings: IngestSettings,
+    stream: Bus,
+    past: History,
+    forgotten: Forgotten,
+    *,
+    db: Database,
+    redis_client: Redis,
+) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+    """What the one replica that writes the history does: all that touches its files."""
+    messages = ErasableLog(stream.jetstream)
+    eraser = Eraser(
+        erasures=PostgresErasures(db),
+        stores=(ErasableBook(db), ErasableHistory(past), ErasableCache(redis_client), messages),
+        settled=partial(messages.settle, STREAM, (DURABLE, HISTORY_DURABLE)),
+        now=utc_now,
+        known_after=timedelta(seconds=2 * settings.forgotten_s),
+    )
+    return {
+        "history-writer": partial(write_history, stream, past, wait_s=settings.history_wait_s, forgotten=forgotten),
+        "history-upkeep": partial(keep_swift, past, every_s=settings.history_upkeep_s),
+        "erasing": partial(erase, eraser),
+    }
 
 
 def _note_rules(kind: str, source: str, counts: dict[tuple[str, str], int]) -> None:

@@ -12,6 +12,7 @@ from chassis.bus import Bus, Message, subject_of
 from marketwin.ingest.v1 import events_pb2
 from services.ingest import usecases
 from services.ingest.domain.directory import Directory
+from services.ingest.domain.erasing import Forgotten
 from services.ingest.usecases import HistoryStore, Newest, Part, Store
 from services.ingest.wire import accepted_part, refused_part
 
@@ -26,22 +27,25 @@ HISTORY_MESSAGES = 50
 HISTORY_BYTES = 6 * 1024 * 1024
 
 
-async def write_book(bus: Bus, store: Store, directory: Directory, newest: Newest) -> None:
+async def write_book(
+    bus: Bus, store: Store, directory: Directory, newest: Newest, forgotten: Forgotten | None = None
+) -> None:
     """Writes accepted and refused records into the book, for ever; what has gathered goes into one transaction."""
+    gone = forgotten or Forgotten()
 
     async def handle(messages: Sequence[Message]) -> None:
         if sum(len(message.data) for message in messages) > INLINE_BYTES:
-            parts = await in_thread(_parts, messages)
+            parts = await in_thread(_parts, messages, gone)
         else:
-            parts = _parts(messages)
+            parts = _parts(messages, gone)
         await usecases.keep(store, directory, newest, consumer=DURABLE, parts=parts)
 
     subjects = [subject_of(events_pb2.RecordsAccepted, "*"), subject_of(events_pb2.RecordsRefused, "*")]
     await bus.consume_many(durable=DURABLE, subjects=subjects, handle=handle, ack_wait_s=ACK_WAIT_S)
 
 
-def _parts(messages: Sequence[Message]) -> list[Part]:
-    return [_part(message) for message in messages]
+def _parts(messages: Sequence[Message], gone: Forgotten) -> list[Part]:
+    return [usecases.forgotten_in(gone, _part(message)) for message in messages]
 
 
 def _part(message: Message) -> Part:
@@ -70,14 +74,16 @@ async def write_history(
     durable: str = HISTORY_DURABLE,
     most: int = HISTORY_MESSAGES,
     ack_wait_s: float = 60.0,
+    forgotten: Forgotten | None = None,
 ) -> None:
     """Writes accepted records into the history, for ever: many messages a commit, none of them twice."""
+    gone = forgotten or Forgotten()
 
     async def handle(messages: Sequence[Message]) -> None:
         if not messages[-1].behind and len(messages) < most:
             # Every commit is a file; what comes one by one is worth waiting for.
             await asyncio.sleep(wait_s)
-        await usecases.keep_history(history, await asyncio.to_thread(_history_rows, messages))
+        await usecases.keep_history(history, await asyncio.to_thread(_history_rows, messages, gone))
 
     await bus.consume_many(
         durable=durable,
@@ -89,6 +95,7 @@ async def write_history(
     )
 
 
-def _history_rows(messages: Sequence[Message]) -> dict[str, pl.DataFrame]:
-    parts = [(accepted_part(events_pb2.RecordsAccepted.FromString(each.data)), each.sequence) for each in messages]
-    return usecases.gather_history(parts)
+def _history_rows(messages: Sequence[Message], gone: Forgotten) -> dict[str, pl.DataFrame]:
+    parts = [accepted_part(events_pb2.RecordsAccepted.FromString(each.data)) for each in messages]
+    kept = [usecases.forgotten_records(gone, part) for part in parts]
+    return usecases.gather_history([(part, each.sequence) for part, each in zip(kept, messages, strict=True)])

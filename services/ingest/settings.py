@@ -58,6 +58,9 @@ class IngestSettings(ServiceSettings):
     history_upkeep_s: Annotated[float, Field(gt=0)] = 900.0
     """Between two rounds that merge small files."""
 
+    forgotten_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """Between two looks at what other replicas were asked to forget; an erasure begins after twice as long."""
+
     @field_validator("parts", mode="before")
     @classmethod
     def _names_parts(cls, value: object) -> object:

@@ -19,6 +19,7 @@ from services.ingest.usecases import (
     Accepted,
     Balance,
     ConnectionSeen,
+    Erasure,
     QualityDay,
     Quarantined,
     RuleCount,
@@ -205,6 +206,24 @@ def _connection_message(connection: ConnectionSeen) -> types_pb2.Connection:
     )
     if connection.last_success_at is not None:
         message.last_success_at.FromDatetime(connection.last_success_at)
+    return message
+
+
+def erasure_message(erasure: Erasure) -> types_pb2.Erasure:
+    message = types_pb2.Erasure(
+        id=erasure.id,
+        type=erasure.type,
+        token=erasure.digests[0] if erasure.type == "erase" else "",
+        requested_by=erasure.requested_by,
+        reason=erasure.reason,
+        requested_at=_timestamp(erasure.requested_at),
+        stores=[
+            types_pb2.ErasedFrom(store=name, values=traces.removed, left=traces.left)
+            for name, traces in sorted(erasure.stores.items())
+        ],
+    )
+    if erasure.finished_at is not None:
+        message.finished_at.FromDatetime(erasure.finished_at)
     return message
 
 

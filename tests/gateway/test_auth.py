@@ -136,6 +136,8 @@ MAY = {
     ("GET", "/recommendations"): {"admin", "analyst", "account_manager"},
     ("POST", "/recommendations/x/feedback"): {"admin", "account_manager"},
     ("POST", "/oauth/one-time-codes"): {"admin"},
+    ("GET", "/privacy/requests"): {"admin", "analyst"},
+    ("POST", "/privacy/requests"): {"admin", "analyst"},
 }
 
 

@@ -5,22 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from marketwin.ingest.v1 import service_pb2_grpc
+from services.ingest.rpc.erasure import Erasing
 from services.ingest.rpc.quality import Quality
 from services.ingest.rpc.quarantine import Quarantine
 from services.ingest.rpc.records import Records
 from services.ingest.rpc.webhooks import WebhookDeliveries
 from services.ingest.sources import Connection, Webhooks
-from services.ingest.usecases import FrontDoor, Shelf, Store
+from services.ingest.usecases import Erasures, FrontDoor, Shelf, Store
 
 
-class IngestServicer(Records, Quality, Quarantine, WebhookDeliveries, service_pb2_grpc.IngestServiceServicer):
+class IngestServicer(Records, Quality, Quarantine, Erasing, WebhookDeliveries, service_pb2_grpc.IngestServiceServicer):
     """The front door for data, and the book of records."""
 
     def __init__(
-        self, door: FrontDoor, store: Store, shelf: Shelf, connections: Mapping[str, Connection], webhooks: Webhooks
+        self,
+        door: FrontDoor,
+        store: Store,
+        shelf: Shelf,
+        connections: Mapping[str, Connection],
+        webhooks: Webhooks,
+        *,
+        erasures: Erasures,
     ) -> None:
         self._door = door
         self._store = store
         self._shelf = shelf
         self._connections = connections
         self._webhooks = webhooks
+        self._erasures = erasures

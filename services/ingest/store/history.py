@@ -26,9 +26,11 @@ import polars as pl
 from chassis.errors import Unavailable
 from services.ingest.domain.fields import Kind
 from services.ingest.domain.history import SEQUENCE, history_schema, partition_of
+from services.ingest.domain.kinds import KINDS
 
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable
+    from deltalake.transaction import AddAction, RemoveAction
 
 WRITER = "ingest-history"
 COMPRESSION_LEVEL = 1
@@ -138,20 +140,32 @@ class History:
 
     def _commit_files(self, kind: Kind, table: DeltaTable, rows: pl.DataFrame, once: CommitProperties) -> None:
         """Writes the files with Polars, which takes half the time and memory, and makes them last before the commit."""
-        from deltalake.transaction import AddAction, RemoveAction
-
-        root, column = Path(self.root(kind.name)), partition_of(kind)
+        column = partition_of(kind)
         added: list[AddAction | RemoveAction] = []
         for (day,), part in rows.partition_by(column, as_dict=True, include_key=False).items():
-            path = f"{column}={day}/part-{uuid.uuid4().hex}.parquet"
-            (root / path).parent.mkdir(exist_ok=True)
-            part.write_parquet(root / path, compression="zstd", compression_level=COMPRESSION_LEVEL)
-            _make_last(root / path)
-            size = (root / path).stat().st_size
-            added.append(AddAction(path, size, {column: str(day)}, int(time.time() * 1000), True, _statistics(part)))
-        table.create_write_transaction(added, "append", table.schema(), [column], commit_properties=once)
+            name = f"{column}={day}/part-{uuid.uuid4().hex}.parquet"
+            path = Path(self.root(kind.name), name)
+            path.parent.mkdir(exist_ok=True)
+            part.write_parquet(path, compression="zstd", compression_level=COMPRESSION_LEVEL)
+            added.append(self.added(kind.name, name, {column: str(day)}, statistics(part.lazy())))
+        self.commit_files(kind.name, table, added, once)
+
+    def added(self, kind: str, name: str, partition: dict[str, str], told: str) -> AddAction:
+        """A file that was written to a local table, flushed to the disk."""
+        from deltalake.transaction import AddAction
+
+        path = Path(self.root(kind), name)
+        _make_last(path)
+        return AddAction(name, path.stat().st_size, partition, int(time.time() * 1000), True, told)
+
+    def commit_files(
+        self, kind: str, table: DeltaTable, changes: list[AddAction | RemoveAction], how: CommitProperties | None = None
+    ) -> None:
+        """Commits files that come and go to a local table."""
+        column = partition_of(KINDS[kind])
+        table.create_write_transaction(changes, "append", table.schema(), [column], commit_properties=how)
         table.update_incremental()
-        _make_last(root / "_delta_log" / f"{table.version():020}.json")
+        _make_last(Path(self.root(kind), "_delta_log", f"{table.version():020}.json"))
 
 
 def _absent(table: DeltaTable, rows: pl.DataFrame, newest: int) -> pl.DataFrame:
@@ -180,18 +194,21 @@ def _largest(rows: pl.DataFrame) -> int:
     return int(rows.get_column(SEQUENCE).max())  # type: ignore[arg-type]  # integers, and at least one
 
 
-def _statistics(part: pl.DataFrame) -> str:
+def statistics(part: pl.LazyFrame) -> str:
+    """What a commit tells of a file: days and places in the log, nothing that a sender wrote."""
     bounds = part.select(
+        pl.len().alias("rows"),
         pl.col("biz_date").min().dt.to_string().alias("from"),
         pl.col("biz_date").max().dt.to_string().alias("to"),
         pl.col(SEQUENCE).min().alias("least"),
         pl.col(SEQUENCE).max().alias("most"),
-    ).row(0, named=True)
+    )
+    found = bounds.collect().row(0, named=True)
     return json.dumps(
         {
-            "numRecords": part.height,
-            "minValues": {"biz_date": bounds["from"], SEQUENCE: bounds["least"]},
-            "maxValues": {"biz_date": bounds["to"], SEQUENCE: bounds["most"]},
+            "numRecords": found["rows"],
+            "minValues": {"biz_date": found["from"], SEQUENCE: found["least"]},
+            "maxValues": {"biz_date": found["to"], SEQUENCE: found["most"]},
             "nullCount": {"biz_date": 0, SEQUENCE: 0},
         }
     )

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from services.ingest.usecases.days import get_quality_days, list_rules
+from services.ingest.usecases.erasing import (
+    Asked,
+    Erasable,
+    Eraser,
+    Erasure,
+    Erasures,
+    ask_erasure,
+    erase_waiting,
+    forgotten_in,
+    forgotten_records,
+    list_erasures,
+    renew_forgotten,
+)
 from services.ingest.usecases.grouping import Lanes
 from services.ingest.usecases.history import HistoryStore, gather_history, keep_history
 from services.ingest.usecases.holding import Holding
@@ -44,11 +57,16 @@ from services.ingest.usecases.taking_in import known_kind, take_in
 
 __all__ = [
     "Accepted",
+    "Asked",
     "Balance",
     "Body",
     "ConnectionSeen",
     "Entered",
     "Entry",
+    "Erasable",
+    "Eraser",
+    "Erasure",
+    "Erasures",
     "Filter",
     "FrontDoor",
     "HistoryStore",
@@ -68,9 +86,13 @@ __all__ = [
     "Store",
     "Taken",
     "Totals",
+    "ask_erasure",
     "drop",
+    "erase_waiting",
     "find_quarantine",
     "find_records",
+    "forgotten_in",
+    "forgotten_records",
     "gather_history",
     "get_quality_days",
     "get_quarantined",
@@ -80,10 +102,12 @@ __all__ = [
     "keep_history",
     "known_kind",
     "list_balances",
+    "list_erasures",
     "list_kinds",
     "list_rules",
     "list_sources",
     "mend",
+    "renew_forgotten",
     "reopen",
     "replay_quarantine",
     "take_in",

@@ -1066,22 +1066,28 @@ class EraseRequest(_message.Message):
     TOKEN_FIELD_NUMBER: _builtins.int
     REQUESTED_BY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    CONSENT_REFS_FIELD_NUMBER: _builtins.int
     token: _builtins.str
     """The token: phone_token or consumer_key."""
     requested_by: _builtins.str
     """Who asks."""
     reason: _builtins.str
     """Why."""
+    @_builtins.property
+    def consent_refs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Consents that were withdrawn, at most 1,000, instead of a token: the links that they allowed go."""
+
     def __init__(
         self,
         *,
         token: _builtins.str = ...,
         requested_by: _builtins.str = ...,
         reason: _builtins.str = ...,
+        consent_refs: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "requested_by", b"requested_by", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_refs", b"consent_refs", "reason", b"reason", "requested_by", b"requested_by", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

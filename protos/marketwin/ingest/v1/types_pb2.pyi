@@ -548,14 +548,17 @@ class Erasure(_message.Message):
     REQUESTED_AT_FIELD_NUMBER: _builtins.int
     FINISHED_AT_FIELD_NUMBER: _builtins.int
     STORES_FIELD_NUMBER: _builtins.int
+    TYPE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the request."""
     token: _builtins.str
-    """The token whose records were erased."""
+    """SHA-256 of the token as `sha256:HEX`: the token itself is kept nowhere. Empty for withdrawn consents."""
     requested_by: _builtins.str
     """Who asked, and why, as given."""
     reason: _builtins.str
     """The reason given."""
+    type: _builtins.str
+    """erase or withdraw."""
     @_builtins.property
     def requested_at(self) -> _timestamp_pb2.Timestamp:
         """When it was asked."""
@@ -578,10 +581,11 @@ class Erasure(_message.Message):
         requested_at: _timestamp_pb2.Timestamp | None = ...,
         finished_at: _timestamp_pb2.Timestamp | None = ...,
         stores: _abc.Iterable[Global___ErasedFrom] | None = ...,
+        type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["finished_at", b"finished_at", "requested_at", b"requested_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finished_at", b"finished_at", "id", b"id", "reason", b"reason", "requested_at", b"requested_at", "requested_by", b"requested_by", "stores", b"stores", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finished_at", b"finished_at", "id", b"id", "reason", b"reason", "requested_at", b"requested_at", "requested_by", b"requested_by", "stores", b"stores", "token", b"token", "type", b"type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

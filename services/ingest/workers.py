@@ -1,0 +1,61 @@
+"""What goes on beside calls and messages: requests to forget are carried out, and everybody who writes knows them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import structlog
+from nats.errors import Error as NatsError
+from redis.exceptions import RedisError
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from chassis.app import background, first, utc_now
+from chassis.errors import Unavailable
+from services.ingest.domain.erasing import Forgotten
+from services.ingest.store import Leases
+from services.ingest.usecases import Eraser, Erasures, erase_waiting, renew_forgotten
+
+log = structlog.get_logger()
+
+AWAY = (Unavailable, OperationalError, InterfaceError, OSError, TimeoutError, RedisError, NatsError)
+LOOK_S = 0.5
+AGAIN_S = 5.0
+
+
+async def alone(held: Leases, name: str, works: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]) -> None:
+    """Does the named works whenever this replica is the one that does, for ever."""
+    while True:
+        async with held.hold(name) as lease, background() as work:
+            for each, begin in works.items():
+                work.spawn(begin(), name=each)
+            await first(lease.lost(), work.failed())
+        work.raise_failure()
+
+
+async def erase(eraser: Eraser) -> None:
+    """Carries out requests to forget, for ever."""
+    while True:
+        pause_s = LOOK_S
+        try:
+            done, waiting = await erase_waiting(eraser)
+            if done:
+                log.info("erasure.done", requests=done)
+            if waiting:
+                log.warning("erasure.left", requests=waiting)
+                pause_s = AGAIN_S
+        except AWAY as error:
+            log.warning("erasure.waits", error=type(error).__name__)
+            pause_s = AGAIN_S
+        await asyncio.sleep(pause_s)
+
+
+async def learn_forgotten(forgotten: Forgotten, erasures: Erasures, *, every_s: float) -> None:
+    """Keeps in step with what was erased, for ever."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await renew_forgotten(forgotten, erasures, now=utc_now())
+        except AWAY as error:
+            log.warning("erasure.waits", error=type(error).__name__)
