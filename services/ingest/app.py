@@ -31,6 +31,7 @@ from services.ingest.store import (
     INBOX,
     SCHEMA,
     Connections,
+    Leases,
     PostgresShelf,
     PostgresStore,
     StreamLog,
