@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -26,7 +27,8 @@ from chassis.errors import Invalid, Unavailable
 CONNECT_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_MS = 60_000
 INLINE_ROWS = 2000
-"""Larger frames are written as CSV beside the event loop."""
+PIECE_ROWS = 8000
+"""Larger frames become CSV beside the event loop, so many rows at a time."""
 
 # Classes of SQLSTATE: what passes when the server is back or the other transaction is done, and what values cause.
 _AWAY = ("08", "40", "53", "55", "57", "58")
@@ -170,7 +172,7 @@ async def copy_frame(session: AsyncSession, table: str, frame: pl.DataFrame, *, 
     # The driver opens the transaction on the first statement it sees, and COPY goes past it.
     await session.execute(text("SELECT 1"))
     raw = await (await session.connection()).get_raw_connection()
-    source = _csv(frame) if frame.height <= INLINE_ROWS else await in_thread(_csv, frame)
+    source = io.BytesIO(_csv(frame)) if frame.height <= INLINE_ROWS else _csv_ahead(frame)
     try:
         await raw.driver_connection.copy_to_table(  # type: ignore[union-attr]  # the driver is asyncpg
             table,
@@ -186,11 +188,25 @@ async def copy_frame(session: AsyncSession, table: str, frame: pl.DataFrame, *, 
         raise refusal(error) or error from error
 
 
-def _csv(frame: pl.DataFrame) -> io.BytesIO:
+async def _csv_ahead(frame: pl.DataFrame) -> AsyncIterator[bytes]:
+    """A large frame piece by piece: while the server reads one, the next is made beside the event loop."""
+    ahead: asyncio.Task[bytes] | None = None
+    try:
+        for piece in frame.iter_slices(PIECE_ROWS):
+            made, ahead = ahead, asyncio.create_task(in_thread(_csv, piece))
+            if made is not None:
+                yield await made
+        if ahead is not None:
+            yield await ahead
+    finally:
+        if ahead is not None:
+            ahead.cancel()
+
+
+def _csv(frame: pl.DataFrame) -> bytes:
     sink = io.BytesIO()
     frame.write_csv(sink, include_header=False, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00", quote_style="non_numeric")
-    sink.seek(0)
-    return sink
+    return sink.getvalue()
 
 
 async def stage_frame(session: AsyncSession, table: Table, frame: pl.DataFrame, *, name: str = "staged") -> str:

@@ -94,7 +94,9 @@ async def _keep_kind(session: AsyncSession, parts: Sequence[Accepted], ledger: L
         outcome.note(verdict)
         await retire(session, BOOKS[kind], kind, verdict)
         await write_contradictions(session, f"{parts[0].part_id}:{place}", kind, verdict, ledger)
-        await copy_frame(session, BOOKS[kind].name, for_copy(verdict.stored, without=PART), schema=SCHEMA)
+        # In the order of the keys, the indexes take them in with a fifth less work.
+        stored = for_copy(verdict.stored.sort("record_key"), without=PART)
+        await copy_frame(session, BOOKS[kind].name, stored, schema=SCHEMA)
     outcome.write(ledger)
 
 
@@ -123,11 +125,16 @@ async def _met(session: AsyncSession, kind: str, frame: pl.DataFrame) -> tuple[p
     older = sa.select(SUPERSEDED.c.record_key, SUPERSEDED.c.payload_hash).where(
         SUPERSEDED.c.kind == kind, SUPERSEDED.c.record_key == sa.any_(keys)
     )
-    rows = [*(await session.execute(booked)).all(), *(await session.execute(gone)).all()]
+    # Passing the keys costs as much as finding them: where nothing was ever replaced nobody need look.
+    was_replaced, was_deleted = (sa.exists().where(table.c.kind == kind) for table in (SUPERSEDED, DELETED))
+    found_any = (await session.execute(sa.select(was_replaced.label("older"), was_deleted.label("gone")))).one()
+    rows = [*(await session.execute(booked)).all()]
+    if found_any.gone:
+        rows += (await session.execute(gone)).all()
+    found = (await session.execute(older)).all() if found_any.older else []
     current = pl.DataFrame([tuple(row) for row in rows], schema=CURRENT_SCHEMA, orient="row")
     known_schema = {name: CURRENT_SCHEMA[name] for name in ("record_key", "payload_hash")}
-    found = [tuple(row) for row in (await session.execute(older)).all()]
-    return current, pl.DataFrame(found, schema=known_schema, orient="row")
+    return current, pl.DataFrame([tuple(row) for row in found], schema=known_schema, orient="row")
 
 
 class _Outcome:
