@@ -27,7 +27,7 @@ import uvloop
 
 from bench.ingest_clean import directory, till_rows
 from chassis.app import give_back_memory
-from chassis.bus import Bus, bus
+from chassis.bus import Bus, bus, subject_of
 from chassis.db import Database, copy_frame, database
 from chassis.testing import fresh_database
 from deploy.servers import Servers, servers
@@ -39,9 +39,10 @@ from services.ingest.domain.directory import Directory
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.regions import Regions
 from services.ingest.domain.tokens import TokenKey
-from services.ingest.store import SCHEMA, PostgresStore, StreamLog
+from services.ingest.store import SCHEMA, PostgresStore
 from services.ingest.store.copying import for_copy
 from services.ingest.usecases import Accepted, Newest
+from services.ingest.wire import accepted_event
 
 KIND = "pos_sale"
 NOW = datetime(2025, 3, 16, tzinfo=UTC)
@@ -88,7 +89,7 @@ def cleaned(records: int) -> Iterator[pl.DataFrame]:
 
 
 async def _publish(log: Bus, chunks: Iterator[pl.DataFrame]) -> None:
-    written, number = StreamLog(log), 0
+    number = 0
     for chunk in chunks:
         parts = []
         for records in chunk.iter_slices(MESSAGE):
@@ -104,7 +105,9 @@ async def _publish(log: Bus, chunks: Iterator[pl.DataFrame]) -> None:
                 repaired=0,
                 refused=0,
             )
-            parts.append(written.accept(part))
+            event = accepted_event(part)
+            sent = log.publish(subject_of(event, KIND), event.SerializeToString(), message_id=part.part_id)
+            parts.append(sent)
         await asyncio.gather(*parts)
 
 

@@ -13,12 +13,12 @@ from dataclasses import replace
 import polars as pl
 from sqlalchemy.exc import DBAPIError
 
-from chassis.bus import Bus
+from chassis.bus import Bus, subject_of
 from chassis.db import Database
 from chassis.settings import CommonSettings
 from chassis.testing import eventually
 from services.ingest.consumers import DURABLE, STREAM
-from services.ingest.store import StreamLog
+from services.ingest.wire import accepted_event, refused_event
 from tests.ingest.builders import sale
 from tests.ingest.parts import balance, days_differ, message, refusal, rows
 
@@ -51,16 +51,18 @@ async def _ingest(common: CommonSettings) -> AsyncIterator[asyncio.subprocess.Pr
 
 async def _fill(log: Bus) -> None:
     model = message("model", *(sale(order_no=f"N{n}") for n in range(RECORDS)))
-    written = StreamLog(log)
     for number in range(MESSAGES):
         id = f"part{number}"
         records = model.records.with_columns(
             pl.format("{}-{}", pl.lit(id), "line").alias("record_id"),
             pl.format("{}~{}", pl.lit(id), "record_key").alias("record_key"),
         )
-        await written.accept(replace(model, part_id=id, records=records))
+        event = accepted_event(replace(model, part_id=id, records=records))
+        await log.publish(subject_of(event, "pos_sale"), event.SerializeToString(), message_id=id)
     for number in range(REFUSED):
-        await written.refuse(refusal(f"refused{number}", ("quarantine", '{"qty": 0}'), ("reject", "")))
+        part = refusal(f"refused{number}", ("quarantine", '{"qty": 0}'), ("reject", ""))
+        refused = refused_event(part)
+        await log.publish(subject_of(refused, "pos_sale"), refused.SerializeToString(), message_id=part.message_id)
 
 
 async def _booked(db: Database) -> int:
