@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from chassis.errors import NotFound
 from gateway.auth import ReadsRecords
@@ -15,6 +15,16 @@ from gateway.views import BALANCE, balance_view, day_view, fields, kind_view, so
 from marketwin.ingest.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["quality"])
+FILE_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+TEMPLATE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            XLSX: {"schema": {"type": "string", "format": "binary"}},
+            "text/csv": {"schema": {"type": "string"}},
+        }
+    }
+}
 
 
 @router.get("/kinds", response_model=Listing[Kind])
@@ -32,6 +42,20 @@ async def get_kind(kind: str, behind: Behind, caller: ReadsRecords) -> dict[str,
         if each.name == kind:
             return kind_view(each)
     raise NotFound("there is no such kind; GET /api/v1/kinds lists them", code="unknown_kind")
+
+
+@router.get("/kinds/{kind}/template", response_class=Response, responses=TEMPLATE)
+async def get_template(
+    kind: str,
+    behind: Behind,
+    caller: ReadsRecords,
+    format: Annotated[str, Query(pattern="^(xlsx|csv)$", description="xlsx or csv")] = "xlsx",
+) -> Response:
+    """A table to fill in: the fields of the kind, a row of notes that is no record, and lists to choose from."""
+    made = await behind.ingest.GetTemplate(pb.GetTemplateRequest(kind=kind, format=format))
+    name = "".join(letter for letter in kind if letter in FILE_LETTERS)
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{format}"'}
+    return Response(made.content, headers=headers, media_type=made.content_type)
 
 
 @router.get("/quality", response_model=Quality)

@@ -370,3 +370,16 @@ async def test_sums_of_money_are_exact(script: tuple[ScriptedIngest, Door]):
     assert [item["value"] for item in answer["items"]] == [Decimal("12345678901234567.89"), Decimal("0.12")]
     assert answer["total"] == Decimal("12345678901234568.01")
     assert (answer["records"], answer["items"][0]["place"]) == (3, "a")
+
+
+@pytest.mark.parametrize(("form", "begins"), [("xlsx", b"PK"), ("csv", "\ufefforder_no".encode())])
+async def test_a_kind_has_a_template_to_fill_in(api: httpx.AsyncClient, form: str, begins: bytes):
+    answer = await api.get("/api/v1/kinds/commercial_order/template", params={"format": form})
+
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == f'attachment; filename="commercial_order.{form}"'
+    assert answer.content.startswith(begins)
+
+
+async def test_a_kind_that_is_not_there_has_no_template(api: httpx.AsyncClient):
+    problem_of(await api.get("/api/v1/kinds/nothing/template"), 404, "unknown_kind")

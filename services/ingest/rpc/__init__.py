@@ -9,12 +9,15 @@ from services.ingest.rpc.erasure import Erasing
 from services.ingest.rpc.quality import Quality
 from services.ingest.rpc.quarantine import Quarantine
 from services.ingest.rpc.records import Records
+from services.ingest.rpc.templates import Templates
 from services.ingest.rpc.webhooks import WebhookDeliveries
 from services.ingest.sources import Connection, Webhooks
 from services.ingest.usecases import Erasures, FrontDoor, Shelf, Store
 
 
-class IngestServicer(Records, Quality, Quarantine, Erasing, WebhookDeliveries, service_pb2_grpc.IngestServiceServicer):
+class IngestServicer(
+    Records, Quality, Quarantine, Erasing, WebhookDeliveries, Templates, service_pb2_grpc.IngestServiceServicer
+):
     """The front door for data, and the book of records."""
 
     def __init__(

@@ -54,6 +54,7 @@ from services.ingest.usecases.reading import (
 )
 from services.ingest.usecases.replaying import replay_quarantine
 from services.ingest.usecases.taking_in import known_kind, take_in
+from services.ingest.usecases.templates import make_template
 
 __all__ = [
     "Accepted",
@@ -106,6 +107,7 @@ __all__ = [
     "list_kinds",
     "list_rules",
     "list_sources",
+    "make_template",
     "mend",
     "renew_forgotten",
     "reopen",
