@@ -10,6 +10,9 @@ from functools import cached_property
 
 import polars as pl
 
+RULE_ID = "E-02"
+MESSAGE = "the state does not follow from the one before; states move forward only, and what is closed stays closed"
+
 
 @dataclass(frozen=True)
 class Chain:

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import Database, Unstorable, copy_frame, refusal
 from chassis.outbox import mark_new
+from services.ingest.domain.chains import RULE_ID
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.schema import polars_schema
 from services.ingest.domain.versions import CURRENT_SCHEMA, DECIDED, Verdict, judge
@@ -29,6 +30,7 @@ from services.ingest.store.setting_aside import (
     write_unstorable,
 )
 from services.ingest.store.settling import settle
+from services.ingest.store.states import backward, write_backward
 from services.ingest.store.tables import BOOKS, DELETED, INBOX, SCHEMA, SUPERSEDED
 from services.ingest.usecases import Accepted, Entry, Part
 
@@ -90,8 +92,12 @@ async def _keep_kind(session: AsyncSession, parts: Sequence[Accepted], ledger: L
         await write_unstorable(session, parts[0], refused, ledger)
         outcome.unstorable[0] = len(refused)
     for place, records in enumerate(_rounds(frame)):
-        verdict = judge(records, *await _met(session, kind, records))
-        outcome.note(verdict)
+        current, known = await _met(session, kind, records)
+        wrong = await backward(session, kind, records, current, known)
+        await write_backward(session, kind, wrong)
+        right = records.join(wrong, on="record_id", how="anti", maintain_order="left") if wrong.height else records
+        verdict = judge(right, current, known)
+        outcome.note(verdict, wrong)
         await retire(session, BOOKS[kind], kind, verdict)
         await write_contradictions(session, f"{parts[0].part_id}:{place}", kind, verdict, ledger)
         # In the order of the keys, the indexes take them in with a fifth less work.
@@ -145,6 +151,7 @@ class _Outcome:
         self._stored: Counter[int] = Counter()
         self._repaired: Counter[int] = Counter()
         self._conflicting: Counter[int] = Counter()
+        self._backward: Counter[int] = Counter()
         self.unstorable: Counter[int] = Counter()
 
     def count_all(self, frame: pl.DataFrame) -> None:
@@ -152,14 +159,15 @@ class _Outcome:
         self._stored.update(_by_part(frame))
         self._repaired.update(_by_part(frame.filter(pl.col("quality_status") == "repaired")))
 
-    def note(self, verdict: Verdict) -> None:
+    def note(self, verdict: Verdict, backward: pl.DataFrame) -> None:
         for frame in (verdict.stored, verdict.deletions, verdict.outdated):
             self.count_all(frame)
         self._conflicting.update(_by_part(verdict.conflicting))
+        self._backward.update(_by_part(backward))
 
     def write(self, ledger: Ledger) -> None:
         for place, part in enumerate(self._parts):
-            quarantined = self.unstorable[place] + self._conflicting[place]
+            quarantined = self.unstorable[place] + self._conflicting[place] + self._backward[place]
             repeated = part.records.height - self._stored[place] - quarantined
             ledger.add(
                 Entry(
@@ -180,6 +188,7 @@ class _Outcome:
             ledger.fired_on_accepted(*about, part.records)
             ledger.fired(*about, "DQ-04", "warn", records=part.duplicates + repeated)
             ledger.fired(*about, "DQ-05", "quarantine", records=self._conflicting[place])
+            ledger.fired(*about, RULE_ID, "quarantine", records=self._backward[place])
 
 
 def _by_part(frame: pl.DataFrame) -> dict[int, int]:

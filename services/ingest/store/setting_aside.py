@@ -177,6 +177,21 @@ async def _refused(session: AsyncSession, storable: pl.DataFrame, start: int, en
     return [*first, *await _refused(session, storable, middle, end)]
 
 
+async def write_found(session: AsyncSession, kind: str, records: pl.DataFrame, reason: Reason) -> None:
+    """Sets aside records that the book does not take, all for one reason."""
+    rows = records.select(
+        pl.col("record_id").alias("id"),
+        pl.lit(kind).alias("kind"),
+        "source",
+        "batch_id",
+        "line",
+        as_json(records, without="part").alias("record"),
+        pl.lit(reasons_json([reason])).alias("reasons"),
+        pl.col("trace_id").fill_null(""),
+    )
+    await _write_rows(session, rows, datetime.now(UTC), sifted=False)
+
+
 async def write_unstorable(session: AsyncSession, part: Accepted, caught: Sequence[Caught], ledger: Ledger) -> None:
     """Sets aside the records that the database refuses."""
     if not caught:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.chains import CHAINS, illegal_moves
+from services.ingest.domain.chains import CHAINS, MESSAGE, RULE_ID, illegal_moves
 from services.ingest.domain.rule import Rule, kinds
-
-MESSAGE = "the state does not follow from the one before; states move forward only, and what is closed stays closed"
 
 
 def check(batch: Batch) -> None:
@@ -21,11 +19,11 @@ def check(batch: Batch) -> None:
     times = batch.columns["occurred_at"]
     records = pl.DataFrame({"record_key": keys, "occurred_at": times, chain.field: states})
     mask = illegal_moves(batch.kind.name, records, records.clear()).to_numpy()
-    batch.find("E-02", Severity.QUARANTINE, chain.field, mask, MESSAGE)
+    batch.find(RULE_ID, Severity.QUARANTINE, chain.field, mask, MESSAGE)
 
 
 RULE = Rule(
-    id="E-02",
+    id=RULE_ID,
     severity=Severity.QUARANTINE,
     order=93,
     doc="A state does not move backward within a batch; the book holds it against the state that it knows.",
