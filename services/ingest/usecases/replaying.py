@@ -24,7 +24,7 @@ from services.ingest.domain.identity import batch_id
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.receipt import Reason, Receipt, most_frequent_first
 from services.ingest.domain.replaying import Item, Replayed, given_text, grouped, replay, without_undecided
-from services.ingest.usecases.ports import Accepted, Entry, FrontDoor, Taken
+from services.ingest.usecases.ports import Accepted, Entered, Entry, FrontDoor, Taken
 from services.ingest.usecases.quarantine import Change, Claimed, Shelf, Wanted, named_items, safe_name
 
 MESSAGE_RECORDS = 1000
@@ -176,7 +176,7 @@ async def _publish(sending: _Sending, kind: Kind, group: Replayed) -> None:
         part = _part(sending, kind, items, records)
         # Counted as published from here on: whether a message that was not acknowledged is in the log, nobody knows.
         sending.published.extend(items)
-        was_there = await door.log.accept(part)
+        was_there = await door.log.accept(part) is Entered.BEFORE
         sending.outcome.duplicates += len(items) if was_there else 0
         sending.outcome.accepted += 0 if was_there else len(items)
         door.directory.put(kind.name, part.records)
