@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import polars as pl
 from alembic import command
 from alembic.config import Config
@@ -84,6 +85,13 @@ class Database:
         """A session that commits on leaving and rolls back on an error."""
         async with self._sessions() as session, session.begin():
             yield session
+
+    @asynccontextmanager
+    async def driver(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        """A connection of the driver itself, for statements so many and so small that the layers above cost more."""
+        async with self.engine.connect() as connection:
+            raw = await connection.get_raw_connection()
+            yield raw.driver_connection  # type: ignore[misc]  # the driver is asyncpg
 
     async def migrate(self, folder: Path) -> None:
         """Brings the schema to the newest revision of the migrations in the folder."""

@@ -78,8 +78,23 @@ class _ServerEdge(grpc.aio.ServerInterceptor):
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: ChassisError) -> None:
     code = next(code for kind, code in _CODES.items() if isinstance(error, kind))
-    detail = json.dumps(error.as_dict() | {"type": _kind_name(error)}).encode()
-    await context.abort(code, error.message, ((DETAIL_KEY, detail),))
+    await context.abort(code, error.message, ((DETAIL_KEY, error_text(error).encode()),))
+
+
+def error_text(error: ChassisError) -> str:
+    """An error as it travels between processes."""
+    return json.dumps(error.as_dict() | {"type": _kind_name(error)})
+
+
+def error_of(text: str | bytes) -> ChassisError:
+    """The error that travelled as this text."""
+    detail = json.loads(text)
+    return KINDS[detail["type"]](
+        detail["message"],
+        code=detail["code"],
+        errors=[Problem(**problem) for problem in detail["errors"]],
+        retry_after_s=detail["retry_after_s"],
+    )
 
 
 def _kind_name(error: ChassisError) -> str:
@@ -137,13 +152,7 @@ def as_chassis_error(error: grpc.aio.AioRpcError) -> ChassisError:
     """The error the service raised; what the network did is `Unavailable`."""
     for key, value in error.trailing_metadata() or ():
         if key == DETAIL_KEY:
-            detail = json.loads(value)
-            return KINDS[detail["type"]](
-                detail["message"],
-                code=detail["code"],
-                errors=[Problem(**problem) for problem in detail["errors"]],
-                retry_after_s=detail["retry_after_s"],
-            )
+            return error_of(value)
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return Invalid("the message is too large for one call", code="too_large")
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:

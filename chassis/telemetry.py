@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from opentelemetry import propagate, trace
+from opentelemetry import context, propagate, trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
@@ -194,8 +194,8 @@ def where(error: BaseException) -> list[str]:
 
 def trace_id() -> str:
     """The current trace id as 32 hex digits, or an empty string."""
-    context = trace.get_current_span().get_span_context()
-    return trace.format_trace_id(context.trace_id) if context.is_valid else ""
+    here = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(here.trace_id) if here.is_valid else ""
 
 
 def carry() -> dict[str, str]:
@@ -203,6 +203,16 @@ def carry() -> dict[str, str]:
     headers: dict[str, str] = {}
     propagate.inject(headers)
     return headers
+
+
+@contextmanager
+def following(headers: Mapping[str, str]) -> Iterator[None]:
+    """Within the block all goes on in the trace of these headers, without a span of its own."""
+    token = context.attach(propagate.extract(dict(headers)))
+    try:
+        yield
+    finally:
+        context.detach(token)
 
 
 @contextmanager

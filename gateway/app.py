@@ -24,6 +24,7 @@ from gateway.limits import Intake, RateLimit
 from gateway.live import Hub
 from gateway.map import RegionMap
 from gateway.middleware import Traced
+from gateway.pushes import Pushes
 from gateway.routes import operation, sign_in
 from gateway.settings import GatewaySettings
 from gateway.web import routes
@@ -66,6 +67,7 @@ async def app(settings: GatewaySettings) -> AsyncIterator[Running]:
         web.state.settings = settings
         web.state.tokens = Tokens(settings.jwt_key.get_secret_value())
         web.state.services = behind
+        web.state.pushes = Pushes(behind)
         web.state.readiness = operation.Readiness(behind.addresses)
         web.state.redis = store
         web.state.hub = Hub()

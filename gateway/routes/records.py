@@ -18,6 +18,7 @@ from gateway.auth import ReadsRecords, WritesRecords
 from gateway.clients import Behind, Services
 from gateway.exports import CSV, PAGE_ROWS, XLSX, Note, download, frame_of, printable
 from gateway.limits import Intake
+from gateway.pushes import Pushes
 from gateway.schemas import Page, PageWithTotal, Receipt, RecordStatistics
 from gateway.views import receipt_view
 from marketwin.ingest.v1 import service_pb2 as pb
@@ -96,8 +97,9 @@ async def push_records(
 ) -> dict[str, Any]:
     """Takes in records; the receipt is given when they are durable."""
     intake: Intake = request.app.state.intake
+    pushes: Pushes = request.app.state.pushes
     async with intake.body(request, request.app.state.settings.max_body_bytes) as body:
-        taken = await behind.ingest.TakeIn(
+        receipt = await pushes.take_in(
             pb.TakeInRequest(
                 kind=kind,
                 source=source,
@@ -107,7 +109,7 @@ async def push_records(
                 sent_by=caller.subject,
             )
         )
-    return receipt_view(taken.receipt)
+    return receipt_view(receipt)
 
 
 @router.get("/records/{kind}", response_model=PageWithTotal[dict[str, Any]], responses=ALSO_FILES)

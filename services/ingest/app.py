@@ -82,7 +82,7 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
         tasks.spawn(memory.run(), name="memory")
         tasks.spawn(door_log.run(), name="spool")
         tasks.spawn(prune_inbox(db, INBOX), name="prune")
-        _hear(tasks, stream, store, directory, newest, forgotten=forgotten)
+        _hear(tasks, stream, store, directory, newest, forgotten=forgotten, parts=settings.parts)
         if "history" in settings.parts:
             works = _history_works(settings, stream, past, forgotten, db=db, redis_client=redis_client)
             tasks.spawn(alone(held, "part:history", works), name="history")
@@ -134,12 +134,20 @@ async def _open(  # noqa: PLR0917  # wiring
 
 
 def _hear(
-    tasks: Background, stream: Bus, store: PostgresStore, directory: Directory, newest: Newest, *, forgotten: Forgotten
+    tasks: Background,
+    stream: Bus,
+    store: PostgresStore,
+    directory: Directory,
+    newest: Newest,
+    *,
+    forgotten: Forgotten,
+    parts: frozenset[str],
 ) -> None:
     """The log becomes the book, and the directory hears of master data."""
     for kind in directory.kinds:
         tasks.spawn(hear_master_data(stream, directory, kind), name=f"{kind}-news")
-    tasks.spawn(write_book(stream, store, directory, newest, forgotten), name="book")
+    if "book" in parts:
+        tasks.spawn(write_book(stream, store, directory, newest, forgotten), name="book")
 
 
 async def _forgotten(settings: IngestSettings, db: Database, tasks: Background) -> Forgotten:

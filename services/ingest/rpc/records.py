@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
-from chassis.telemetry import trace_id
+import structlog
+
+from chassis.errors import ChassisError, Unavailable
+from chassis.rpc import error_text
+from chassis.telemetry import following, trace_id, where
 from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest import usecases
+from services.ingest.domain.receipt import Receipt
 from services.ingest.usecases import Body, Filter, FrontDoor, Store
 from services.ingest.usecases.reading import wanted_records
 from services.ingest.wire import (
@@ -14,6 +20,8 @@ from services.ingest.wire import (
     receipt_message,
     to_ipc,
 )
+
+log = structlog.get_logger()
 
 
 class Records:
@@ -23,17 +31,17 @@ class Records:
     _store: Store
 
     async def TakeIn(self, request: pb.TakeInRequest, context: Any) -> pb.TakeInResponse:
-        body = Body(
-            kind=request.kind,
-            source=request.source,
-            content_type=request.content_type,
-            idempotency_key=request.idempotency_key,
-            content=request.body,
-            sent_by=request.sent_by,
-            trace_id=trace_id(),
-        )
-        receipt = await usecases.take_in(self._door, body)
+        receipt = await usecases.take_in(self._door, _body(request))
         return pb.TakeInResponse(receipt=receipt_message(receipt))
+
+    async def TakeInTogether(self, request: pb.TakeInTogetherRequest, context: Any) -> pb.TakeInTogetherResponse:
+        taken = [asyncio.create_task(self._take_in(body)) for body in request.bodies]
+        await asyncio.wait(taken)
+        return pb.TakeInTogetherResponse(answers=map(_answer, taken))
+
+    async def _take_in(self, request: pb.TakeInRequest) -> Receipt:
+        with following({"traceparent": request.traceparent}):
+            return await usecases.take_in(self._door, _body(request))
 
     async def QueryRecords(self, request: pb.QueryRecordsRequest, context: Any) -> pb.QueryRecordsResponse:
         page = await usecases.find_records(
@@ -70,3 +78,25 @@ class Records:
             source=asked.source,
             order_no=asked.order_no,
         )
+
+
+def _body(request: pb.TakeInRequest) -> Body:
+    return Body(
+        kind=request.kind,
+        source=request.source,
+        content_type=request.content_type,
+        idempotency_key=request.idempotency_key,
+        content=request.body,
+        sent_by=request.sent_by,
+        trace_id=trace_id(),
+    )
+
+
+def _answer(taken: asyncio.Task[Receipt]) -> pb.TakeInAnswer:
+    error = taken.exception()
+    if error is None:
+        return pb.TakeInAnswer(receipt=receipt_message(taken.result()))
+    if not isinstance(error, ChassisError):
+        log.error("rpc.failed", method="TakeInTogether", error=type(error).__name__, where=where(error))
+        error = Unavailable("the service failed", code="internal")
+    return pb.TakeInAnswer(error_json=error_text(error))

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -26,12 +27,15 @@ from services.ingest.usecases import Entry, Taken
 
 log = structlog.get_logger()
 
-PAUSE_S = 0.005
+PAUSE_S = 0.05
 MAX_NOTES = 10_000
 BATCH_NOTES = 200
 LOOK_UP_S = 1.0
 PREFIX = "ingest:receipt:"
-AWAY = (OperationalError, InterfaceError, OSError, TimeoutError, RedisError)
+AWAY = (
+    *(OperationalError, InterfaceError, OSError, TimeoutError, RedisError),
+    *(asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError),
+)
 
 
 class WriteBehind:

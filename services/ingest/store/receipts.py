@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 
 from chassis.db import Database
@@ -21,9 +22,9 @@ _ENTRY_COLUMNS = ("id", "batch_id", "source", "kind", *_ENTRY_TYPES)
 _RECEIPT_COLUMNS = ("batch_id", "source", "kind", "digest", "receipt", "at", "sent_by")
 
 
-def _insert(table: sa.Table, columns: Sequence[str], types: dict[str, str]) -> sa.TextClause:
-    arrays = ", ".join(f"CAST(:{name} AS {types.get(name, 'text')}[])" for name in columns)
-    return sa.text(
+def _insert(table: sa.Table, columns: Sequence[str], types: dict[str, str]) -> str:
+    arrays = ", ".join(f"${place}::{types.get(name, 'text')}[]" for place, name in enumerate(columns, start=1))
+    return (
         f"INSERT INTO {table.fullname} ({', '.join(columns)}) "
         f"SELECT {', '.join(f'{name}::jsonb' if name == 'receipt' else name for name in columns)} "
         f"FROM unnest({arrays}) AS given ({', '.join(columns)}) ON CONFLICT DO NOTHING"
@@ -32,22 +33,20 @@ def _insert(table: sa.Table, columns: Sequence[str], types: dict[str, str]) -> s
 
 _INSERT_ENTRIES = _insert(ENTRY, _ENTRY_COLUMNS, _ENTRY_TYPES)
 _INSERT_RECEIPTS = _insert(RECEIPT, _RECEIPT_COLUMNS, {"at": "timestamptz"})
+_FIND = f"SELECT {', '.join(_RECEIPT_COLUMNS)} FROM {RECEIPT.fullname} WHERE batch_id = ANY($1::text[])"
 
 
 async def write_notes(db: Database, notes: Sequence[tuple[Taken, Sequence[Entry]]]) -> None:
     """Writes receipts and entries; what the book knows already stays as it is."""
     entries = {entry.id: entry for _, several in notes for entry in several}
     receipts = {taken.receipt.batch_id: taken for taken, _ in notes}
-    async with db.transaction() as session:
-        # In one order, so that two replicas never wait for each other.
-        if entries:
-            lines = [entries[id] for id in sorted(entries)]
-            await session.execute(
-                _INSERT_ENTRIES, {name: [getattr(line, name) for line in lines] for name in _ENTRY_COLUMNS}
-            )
-        rows = [_receipt_row(receipts[id]) for id in sorted(receipts)]
-        columns = dict(zip(_RECEIPT_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
-        await session.execute(_INSERT_RECEIPTS, columns)
+    # In one order, so that two replicas never wait for each other.
+    lines = [entries[id] for id in sorted(entries)]
+    rows = [_receipt_row(receipts[id]) for id in sorted(receipts)]
+    async with db.driver() as driver, driver.transaction():
+        if lines:
+            await driver.execute(_INSERT_ENTRIES, *([getattr(line, name) for line in lines] for name in _ENTRY_COLUMNS))
+        await driver.execute(_INSERT_RECEIPTS, *map(list, zip(*rows, strict=True)))
 
 
 def _receipt_row(taken: Taken) -> tuple[Any, ...]:
@@ -62,10 +61,12 @@ def receipt_counts(receipt: Receipt) -> dict[str, int]:
 
 async def find_receipts(db: Database, batches: Sequence[str]) -> dict[str, Taken]:
     """The receipts of batches, without their reasons."""
-    wanted = sa.any_(sa.bindparam("batches", list(batches), type_=sa.ARRAY(sa.Text)))
-    async with db.transaction() as session:
-        rows = (await session.execute(sa.select(RECEIPT).where(RECEIPT.c.batch_id == wanted))).all()
-    return {
-        row.batch_id: Taken(row.source, row.kind, row.digest, Receipt(row.batch_id, **row.receipt), row.at, row.sent_by)
-        for row in rows
-    }
+    async with db.driver() as driver:
+        rows = await driver.fetch(_FIND, list(batches))
+    return {row["batch_id"]: _taken(row) for row in rows}
+
+
+def _taken(row: asyncpg.Record) -> Taken:
+    counts = row["receipt"]
+    receipt = Receipt(row["batch_id"], **(json.loads(counts) if isinstance(counts, str) else counts))
+    return Taken(row["source"], row["kind"], row["digest"], receipt, row["at"], row["sent_by"])

@@ -31,6 +31,7 @@ class TakeInRequest(_message.Message):
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     BODY_FIELD_NUMBER: _builtins.int
     SENT_BY_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
     """Kind of all records in the body."""
     source: _builtins.str
@@ -43,6 +44,8 @@ class TakeInRequest(_message.Message):
     """The body, at most 16 MiB."""
     sent_by: _builtins.str
     """Who sent it (subject of the token)."""
+    traceparent: _builtins.str
+    """W3C traceparent of the request, for bodies that travel together; empty: that of the call."""
     def __init__(
         self,
         *,
@@ -52,10 +55,11 @@ class TakeInRequest(_message.Message):
         idempotency_key: _builtins.str = ...,
         body: _builtins.bytes = ...,
         sent_by: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "content_type", b"content_type", "idempotency_key", b"idempotency_key", "kind", b"kind", "sent_by", b"sent_by", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "content_type", b"content_type", "idempotency_key", b"idempotency_key", "kind", b"kind", "sent_by", b"sent_by", "source", b"source", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -84,6 +88,82 @@ class TakeInResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TakeInResponse: _TypeAlias = TakeInResponse  # noqa: Y015
+
+@_typing.final
+class TakeInTogetherRequest(_message.Message):
+    """Bodies of records as they came."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BODIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def bodies(self) -> _containers.RepeatedCompositeFieldContainer[Global___TakeInRequest]:
+        """The bodies, together at most 16 MiB."""
+
+    def __init__(
+        self,
+        *,
+        bodies: _abc.Iterable[Global___TakeInRequest] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bodies", b"bodies"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeInTogetherRequest: _TypeAlias = TakeInTogetherRequest  # noqa: Y015
+
+@_typing.final
+class TakeInTogetherResponse(_message.Message):
+    """What became of each body."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___TakeInAnswer]:
+        """In the order of the bodies."""
+
+    def __init__(
+        self,
+        *,
+        answers: _abc.Iterable[Global___TakeInAnswer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeInTogetherResponse: _TypeAlias = TakeInTogetherResponse  # noqa: Y015
+
+@_typing.final
+class TakeInAnswer(_message.Message):
+    """What became of one body."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    ERROR_JSON_FIELD_NUMBER: _builtins.int
+    error_json: _builtins.str
+    """The error that the body alone would have had, as JSON; empty when there is a receipt."""
+    @_builtins.property
+    def receipt(self) -> _types_pb2.Receipt:
+        """The receipt, given after the fsynced acknowledgement of the log; absent when there is an error."""
+
+    def __init__(
+        self,
+        *,
+        receipt: _types_pb2.Receipt | None = ...,
+        error_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["error_json", b"error_json", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeInAnswer: _TypeAlias = TakeInAnswer  # noqa: Y015
 
 @_typing.final
 class RecordFilter(_message.Message):

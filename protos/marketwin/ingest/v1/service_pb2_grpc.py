@@ -40,6 +40,11 @@ class IngestServiceStub:
                 request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.TakeInRequest.SerializeToString,
                 response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.TakeInResponse.FromString,
                 _registered_method=True)
+        self.TakeInTogether = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/TakeInTogether',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.TakeInTogetherRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.TakeInTogetherResponse.FromString,
+                _registered_method=True)
         self.QueryRecords = channel.unary_unary(
                 '/marketwin.ingest.v1.IngestService/QueryRecords',
                 request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.QueryRecordsRequest.SerializeToString,
@@ -153,6 +158,13 @@ class IngestServiceServicer:
 
     def TakeIn(self, request, context):
         """Takes in one body of records; answers when they are durable in the log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TakeInTogether(self, request, context):
+        """Takes in several bodies that came together; each has its own answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -313,6 +325,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.TakeInRequest.FromString,
                     response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.TakeInResponse.SerializeToString,
             ),
+            'TakeInTogether': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeInTogether,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.TakeInTogetherRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.TakeInTogetherResponse.SerializeToString,
+            ),
             'QueryRecords': grpc.unary_unary_rpc_method_handler(
                     servicer.QueryRecords,
                     request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.QueryRecordsRequest.FromString,
@@ -447,6 +464,33 @@ class IngestService:
             '/marketwin.ingest.v1.IngestService/TakeIn',
             marketwin_dot_ingest_dot_v1_dot_service__pb2.TakeInRequest.SerializeToString,
             marketwin_dot_ingest_dot_v1_dot_service__pb2.TakeInResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeInTogether(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/TakeInTogether',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.TakeInTogetherRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.TakeInTogetherResponse.FromString,
             options,
             channel_credentials,
             insecure,

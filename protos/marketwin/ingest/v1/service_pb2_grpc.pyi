@@ -35,6 +35,8 @@ class IngestServiceStub:
     def __new__(cls, channel: _aio.Channel) -> IngestServiceAsyncStub: ...
     TakeIn: _grpc.UnaryUnaryMultiCallable[_service_pb2.TakeInRequest, _service_pb2.TakeInResponse]
     """Takes in one body of records; answers when they are durable in the log."""
+    TakeInTogether: _grpc.UnaryUnaryMultiCallable[_service_pb2.TakeInTogetherRequest, _service_pb2.TakeInTogetherResponse]
+    """Takes in several bodies that came together; each has its own answer."""
     QueryRecords: _grpc.UnaryUnaryMultiCallable[_service_pb2.QueryRecordsRequest, _service_pb2.QueryRecordsResponse]
     """Lists records of one kind, filtered, a page at a time."""
     GetRecord: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetRecordRequest, _service_pb2.GetRecordResponse]
@@ -85,6 +87,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     TakeIn: _aio.UnaryUnaryMultiCallable[_service_pb2.TakeInRequest, _service_pb2.TakeInResponse]  # type: ignore[assignment]
     """Takes in one body of records; answers when they are durable in the log."""
+    TakeInTogether: _aio.UnaryUnaryMultiCallable[_service_pb2.TakeInTogetherRequest, _service_pb2.TakeInTogetherResponse]  # type: ignore[assignment]
+    """Takes in several bodies that came together; each has its own answer."""
     QueryRecords: _aio.UnaryUnaryMultiCallable[_service_pb2.QueryRecordsRequest, _service_pb2.QueryRecordsResponse]  # type: ignore[assignment]
     """Lists records of one kind, filtered, a page at a time."""
     GetRecord: _aio.UnaryUnaryMultiCallable[_service_pb2.GetRecordRequest, _service_pb2.GetRecordResponse]  # type: ignore[assignment]
@@ -138,6 +142,14 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.TakeInResponse, _abc.Awaitable[_service_pb2.TakeInResponse]]:
         """Takes in one body of records; answers when they are durable in the log."""
+
+    @_abc_1.abstractmethod
+    def TakeInTogether(
+        self,
+        request: _service_pb2.TakeInTogetherRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.TakeInTogetherResponse, _abc.Awaitable[_service_pb2.TakeInTogetherResponse]]:
+        """Takes in several bodies that came together; each has its own answer."""
 
     @_abc_1.abstractmethod
     def QueryRecords(
