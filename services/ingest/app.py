@@ -46,8 +46,9 @@ from services.ingest.store.erase_log import ErasableLog
 from services.ingest.store.erasures import PostgresErasures
 from services.ingest.store.history import History, history
 from services.ingest.store.history_upkeep import keep_swift
+from services.ingest.store.retention import PerishableBook, PerishableHistory, PostgresRetention
 from services.ingest.usecases import Eraser, FrontDoor, Holding, Lanes, Newest, renew_forgotten, take_in
-from services.ingest.workers import alone, erase, learn_forgotten
+from services.ingest.workers import alone, erase, keep_within, learn_forgotten
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 log = structlog.get_logger()
@@ -180,6 +181,9 @@ def _history_works(
         "history-writer": partial(write_history, stream, past, wait_s=settings.history_wait_s, forgotten=forgotten),
         "history-upkeep": partial(keep_swift, past, every_s=settings.history_upkeep_s),
         "erasing": partial(erase, eraser),
+        "retention": partial(
+            keep_within, (PerishableBook(db), PerishableHistory(past)), PostgresRetention(db), settings.kept
+        ),
     }
 
 

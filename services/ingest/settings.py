@@ -10,7 +10,8 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from chassis.settings import ServiceSettings
 from services.ingest.domain.decode import Limits
-from services.ingest.domain.tokens import TokenKey
+from services.ingest.domain.retention import Kept
+from services.ingest.domain.tokens import TokenKey, TokenKeys
 
 PARTS = ("door", "book", "history", "sources")
 
@@ -31,6 +32,8 @@ class IngestSettings(ServiceSettings):
     token_key_file: Path | None = None
     """File that holds the secret, instead of `token_key`."""
     token_key_version: Annotated[str, Field(pattern=r"^k\d+$")] = "k1"  # noqa: S105  # a version, not the key
+    older_token_keys: Annotated[tuple[Path, ...], NoDecode] = ()
+    """Files with keys that made tokens before, separated by commas; each is named after its version: k1, k2."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     max_records: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
     """Records in one body."""
@@ -61,6 +64,13 @@ class IngestSettings(ServiceSettings):
     forgotten_s: Annotated[float, Field(gt=0, le=60)] = 2.0
     """Between two looks at what other replicas were asked to forget; an erasure begins after twice as long."""
 
+    raw_kept_days: Annotated[int, Field(ge=1)] = 7
+    """How long single samples of sensors are kept."""
+    consumer_kept_days: Annotated[int, Field(ge=1)] = 365
+    """How long a sale is linked to its consumer's tokens (C-10)."""
+    contact_kept_days: Annotated[int, Field(ge=1)] = 183
+    """How long a shop's contact is kept after its licence has ended (C-10)."""
+
     @field_validator("parts", mode="before")
     @classmethod
     def _names_parts(cls, value: object) -> object:
@@ -68,6 +78,15 @@ class IngestSettings(ServiceSettings):
         if isinstance(named, frozenset) and not named <= set(PARTS):
             raise ValueError(f"INGEST_PARTS names some of {', '.join(PARTS)}")
         return named
+
+    @property
+    def kept(self) -> Kept:
+        """For how long what is kept."""
+        return Kept(
+            raw_days=self.raw_kept_days,
+            consumer_days=self.consumer_kept_days,
+            contact_days=self.contact_kept_days,
+        )
 
     @property
     def history_address(self) -> str:
@@ -92,6 +111,16 @@ class IngestSettings(ServiceSettings):
     def spool_folder(self) -> Path:
         """Where messages wait while the log is away."""
         return self.spool or self.common.data / "ingest" / "spool"
+
+    def token_keys(self) -> TokenKeys:
+        """All keys: the newest makes tokens, older ones find those that were made before."""
+        older = [TokenKey(path.name, path.read_bytes().strip()) for path in self.older_token_keys]
+        return TokenKeys(self.tokens(), older)
+
+    @field_validator("older_token_keys", mode="before")
+    @classmethod
+    def _names_files(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     def limits(self) -> Limits:
         """How much one body may hold."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -14,13 +14,16 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from chassis.app import background, first, utc_now
 from chassis.errors import Unavailable
 from services.ingest.domain.erasing import Forgotten
+from services.ingest.domain.retention import Kept
 from services.ingest.store import Leases
 from services.ingest.usecases import Eraser, Erasures, erase_waiting, renew_forgotten
+from services.ingest.usecases.retaining import Perishable, RetentionBook, retain
 
 log = structlog.get_logger()
 
 AWAY = (Unavailable, OperationalError, InterfaceError, OSError, TimeoutError, RedisError, NatsError)
 LOOK_S = 0.5
+DAY_S = 86_400.0
 AGAIN_S = 5.0
 
 
@@ -47,6 +50,25 @@ async def erase(eraser: Eraser) -> None:
                 pause_s = AGAIN_S
         except AWAY as error:
             log.warning("erasure.waits", error=type(error).__name__)
+            pause_s = AGAIN_S
+        await asyncio.sleep(pause_s)
+
+
+async def keep_within(stores: Sequence[Perishable], book: RetentionBook, kept: Kept) -> None:
+    """Removes once a day what is older than it may be, for ever."""
+    while True:
+        pause_s = DAY_S
+        try:
+            for each in await retain(stores, book, kept, now=utc_now()):
+                log.info(
+                    "retention.removed",
+                    kind=each.kind,
+                    store=each.store,
+                    rows=each.rows,
+                    before=each.before.isoformat(),
+                )
+        except AWAY as error:
+            log.warning("retention.waits", error=type(error).__name__)
             pause_s = AGAIN_S
         await asyncio.sleep(pause_s)
 

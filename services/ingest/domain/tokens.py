@@ -55,3 +55,17 @@ class TokenKey:
 
 def _distinct(values: pl.Series) -> Iterable[str]:
     return {value for value in values.to_list() if value is not None}
+
+
+class TokenKeys:
+    """The key that makes tokens, and those that made some before; an old token cannot be turned into a new one."""
+
+    def __init__(self, newest: TokenKey, older: Iterable[TokenKey] = ()) -> None:
+        self.newest = newest
+        self._all = (newest, *older)
+        if len({key.version for key in self._all}) != len(self._all):
+            raise ValueError("two token keys have one version")
+
+    def tokens_of(self, value: str) -> list[str]:
+        """Every token that a value may have been given, the newest first: all of them are the same person."""
+        return [key.token(value) for key in self._all]

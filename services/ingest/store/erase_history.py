@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from services.ingest.domain.erasing import Subject, carries, forget
+from services.ingest.domain.fields import Kind
 from services.ingest.domain.history import partition_of
 from services.ingest.domain.kinds import KINDS
 from services.ingest.store.history import COMPRESSION_LEVEL, History, files_of, statistics
@@ -23,6 +25,8 @@ from services.ingest.store.history_upkeep import kinds_of
 if TYPE_CHECKING:
     from deltalake import DeltaTable
     from deltalake.transaction import AddAction, RemoveAction
+
+Change = Callable[[pl.LazyFrame], pl.LazyFrame]
 
 
 class ErasableHistory:
@@ -60,10 +64,8 @@ def _erase(past: History, kind: str, who: Subject) -> int:
     named = files.filter(pl.col("hits") > 0)
     if named.is_empty() and not _stale_rows_with(table, who):
         return 0
-    if past.is_local:
-        _rewrite_files(past, kind, table, named, who)
-    else:
-        _rewrite_partitions(kind, table, files, named, who)
+    if not named.is_empty():
+        rewrite(past, KINDS[kind], table, named, lambda rows: forget(rows, who))
     drop_all_past(table)
     past.forget(kind)
     return int(named.get_column("hits").sum())
@@ -93,33 +95,40 @@ def _rows_with(file: str, who: Subject) -> int:
     return int(rows.filter(carries(rows, who)).select(pl.len()).collect(engine="streaming").item())
 
 
-def _rewrite_files(past: History, kind: str, table: DeltaTable, named: pl.DataFrame, who: Subject) -> None:
+def rewrite(past: History, kind: Kind, table: DeltaTable, named: pl.DataFrame, change: Change) -> None:
+    """Puts changed files in the place of the named ones (see `files_of`)."""
+    if past.is_local:
+        _rewrite_files(past, kind, table, named, change)
+    else:
+        _rewrite_partitions(kind, table, named, change)
+
+
+def _rewrite_files(past: History, kind: Kind, table: DeltaTable, named: pl.DataFrame, change: Change) -> None:
     from deltalake.transaction import RemoveAction
 
-    column = partition_of(KINDS[kind])
+    column = partition_of(kind)
     changes: list[AddAction | RemoveAction] = []
     for file in named.iter_rows(named=True):
         day = str(file[f"partition.{column}"])
         name = f"{column}={day}/part-{uuid.uuid4().hex}.parquet"
-        rows = forget(pl.scan_parquet(file["uri"], hive_partitioning=False), who)
-        fresh = Path(past.root(kind), name)
+        rows = change(pl.scan_parquet(file["uri"], hive_partitioning=False))
+        fresh = Path(past.root(kind.name), name)
         rows.sink_parquet(fresh, compression="zstd", compression_level=COMPRESSION_LEVEL)
-        changes.append(
-            past.added(kind, name, {column: day}, statistics(pl.scan_parquet(fresh, hive_partitioning=False)))
-        )
+        told = statistics(pl.scan_parquet(fresh, hive_partitioning=False))
+        changes.append(past.added(kind.name, name, {column: day}, told))
         changes.append(RemoveAction(file["path"], True, int(time.time() * 1000), file["size_bytes"], {column: day}))
-    if changes:
-        past.commit_files(kind, table, changes)
+    past.commit_files(kind.name, table, changes)
 
 
-def _rewrite_partitions(kind: str, table: DeltaTable, files: pl.DataFrame, named: pl.DataFrame, who: Subject) -> None:
+def _rewrite_partitions(kind: Kind, table: DeltaTable, named: pl.DataFrame, change: Change) -> None:
     """The same in an object store, a partition at a time."""
     from deltalake import write_deltalake
 
-    column = partition_of(KINDS[kind])
+    column = partition_of(kind)
+    files = files_of(table)
     for day in named.get_column(f"partition.{column}").unique():
         paths = files.filter(pl.col(f"partition.{column}") == day).get_column("uri").to_list()
-        rows = forget(pl.scan_parquet(paths, hive_partitioning=False, missing_columns="insert"), who).collect()
+        rows = change(pl.scan_parquet(paths, hive_partitioning=False, missing_columns="insert")).collect()
         # The commit quotes this predicate: it names a day and nobody.
         where = f"{column} = '{day}'"
         write_deltalake(table, rows.with_columns(pl.lit(day).alias(column)), mode="overwrite", predicate=where)

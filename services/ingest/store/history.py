@@ -18,6 +18,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,7 +52,7 @@ class History:
 
     async def work(self, piece: Callable[[], T]) -> T:
         """Does a piece of work on the tables when those before it are done."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, piece)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, partial(_retriable, piece))
 
     async def append(self, kind: Kind, rows: pl.DataFrame) -> int:
         """Adds rows (see `history_rows`) in one commit; returns how many had not been there."""
@@ -166,6 +167,15 @@ class History:
         table.create_write_transaction(changes, "append", table.schema(), [column], commit_properties=how)
         table.update_incremental()
         _make_last(Path(self.root(kind), "_delta_log", f"{table.version():020}.json"))
+
+
+def _retriable(piece: Callable[[], T]) -> T:
+    from deltalake.exceptions import CommitFailedError
+
+    try:
+        return piece()
+    except CommitFailedError as error:
+        raise Unavailable("another writer was faster in the history", retry_after_s=1) from error
 
 
 def _absent(table: DeltaTable, rows: pl.DataFrame, newest: int) -> pl.DataFrame:

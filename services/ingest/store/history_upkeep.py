@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import structlog
 
+from chassis.errors import Unavailable
 from services.ingest.domain.history import partition_of
 from services.ingest.domain.kinds import KINDS
 from services.ingest.store.history import History, files_of
@@ -32,7 +33,7 @@ async def keep_swift(history: History, *, every_s: float) -> None:
         try:
             merged = await merge(history)
             dropped = await drop_past(history) if turn % rounds == 0 else 0
-        except (DeltaError, OSError) as error:
+        except (DeltaError, Unavailable, OSError) as error:
             log.warning("history.upkeep_waits", error=type(error).__name__)
             continue
         if merged or dropped:
