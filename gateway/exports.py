@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import polars as pl
 import polars.selectors as cs
@@ -35,15 +35,8 @@ HEADINGS = ("字段 field", "类型 type", "单位 unit", "说明 meaning")
 TIME_FORMAT, DAY_FORMAT = "yyyy-mm-dd hh:mm:ss", "yyyy-mm-dd"
 
 
-class ArrowPage(Protocol):
-    """A page of rows."""
-
-    arrow_ipc: bytes
-    next_cursor: str
-
-
 Fetch = Callable[[str], Awaitable[Any]]
-"""Gets the page at a cursor."""
+"""Gets the page at a cursor: `arrow_ipc` or `frame`, and `next_cursor`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +51,12 @@ class Note:
 
 def frame_of(arrow_ipc: bytes) -> pl.DataFrame:
     return pl.read_ipc_stream(io.BytesIO(arrow_ipc))
+
+
+def rows_of(page: Any) -> pl.DataFrame:
+    """The rows of a page: a frame, or the Arrow stream of one."""
+    frame: pl.DataFrame | None = getattr(page, "frame", None)
+    return frame_of(page.arrow_ipc) if frame is None else frame
 
 
 def printable(frame: pl.DataFrame) -> pl.DataFrame:
@@ -85,11 +84,11 @@ async def download(fetch: Fetch, name: str, format: str, notes: Callable[[], Awa
 
 async def _csv(fetch: Fetch, first: Any) -> AsyncIterator[str]:
     # The byte order mark is what makes Excel read Chinese text as UTF-8.
-    yield "\ufeff" + csv_text(frame_of(first.arrow_ipc), header=True)
+    yield "\ufeff" + csv_text(rows_of(first), header=True)
     cursor = first.next_cursor
     while cursor:
         page = await fetch(cursor)
-        yield csv_text(frame_of(page.arrow_ipc), header=False)
+        yield csv_text(rows_of(page), header=False)
         cursor = page.next_cursor
 
 
@@ -109,7 +108,7 @@ async def _workbook_download(fetch: Fetch, first: Any, name: str, notes: Sequenc
     try:
         page = first
         while True:
-            await asyncio.to_thread(book.add, frame_of(page.arrow_ipc))
+            await asyncio.to_thread(book.add, rows_of(page))
             if not page.next_cursor:
                 break
             page = await fetch(page.next_cursor)

@@ -20,6 +20,7 @@ from gateway.routes import (
     quarantine,
     recommendations,
     records,
+    reports,
     sign_in,
     twins,
     webhooks,
@@ -28,6 +29,7 @@ from gateway.routes import (
 
 PREFIX = "/api/v1"
 ROUTERS = (
+    reports.router,
     records.router,
     quality.router,
     quarantine.router,

@@ -30,6 +30,7 @@ from gateway.schemas.records import (
     Source,
     SourceBalance,
 )
+from gateway.schemas.reports import Difference, OrderChain, OrderState
 
 __all__ = [
     "AnnualForecast",
@@ -42,6 +43,7 @@ __all__ = [
     "Connection",
     "DayBalance",
     "DemandForecast",
+    "Difference",
     "DropBody",
     "ErasedFrom",
     "Explanation",
@@ -58,6 +60,8 @@ __all__ = [
     "Limit",
     "Listing",
     "OneTimeCode",
+    "OrderChain",
+    "OrderState",
     "Page",
     "PageWithTotal",
     "PrivacyRequest",

@@ -32,6 +32,7 @@ from services.ingest.store import (
     SCHEMA,
     Connections,
     Leases,
+    PostgresReports,
     PostgresShelf,
     PostgresStore,
     StreamLog,
@@ -123,7 +124,15 @@ async def _open(  # noqa: PLR0917  # wiring
     """The door stands open: calls, webhooks and connections; yields its address."""
     runner = Runner(ledger=Connections(db, held), take_in=partial(take_in, door), now=utc_now)
     webhooks = Webhooks(connections, runner.ledger, runner.take_in, utc_now)
-    answers = IngestServicer(door, store, PostgresShelf(db), connections, webhooks, erasures=PostgresErasures(db))  # type: ignore[abstract]  # the rest of the contract is being built
+    answers = IngestServicer(  # type: ignore[abstract]  # the rest of the contract is being built
+        door,
+        store,
+        shelf=PostgresShelf(db),
+        reports=PostgresReports(db),
+        connections=connections,
+        webhooks=webhooks,
+        erasures=PostgresErasures(db),
+    )
     async with (
         background() as tasks,
         serve([(add_IngestServiceServicer_to_server, answers)], host=settings.host, port=settings.port) as address,

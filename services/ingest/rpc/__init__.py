@@ -9,28 +9,39 @@ from services.ingest.rpc.erasure import Erasing
 from services.ingest.rpc.quality import Quality
 from services.ingest.rpc.quarantine import Quarantine
 from services.ingest.rpc.records import Records
+from services.ingest.rpc.reports import BookReports
 from services.ingest.rpc.templates import Templates
 from services.ingest.rpc.webhooks import WebhookDeliveries
 from services.ingest.sources import Connection, Webhooks
 from services.ingest.usecases import Erasures, FrontDoor, Shelf, Store
+from services.ingest.usecases.reporting import Reports
 
 
 class IngestServicer(
-    Records, Quality, Quarantine, Erasing, WebhookDeliveries, Templates, service_pb2_grpc.IngestServiceServicer
+    Records,
+    Quality,
+    Quarantine,
+    BookReports,
+    Erasing,
+    WebhookDeliveries,
+    Templates,
+    service_pb2_grpc.IngestServiceServicer,
 ):
     """The front door for data, and the book of records."""
 
-    def __init__(
+    def __init__(  # one each of what the methods need
         self,
         door: FrontDoor,
         store: Store,
+        *,
         shelf: Shelf,
+        reports: Reports,
         connections: Mapping[str, Connection],
         webhooks: Webhooks,
-        *,
         erasures: Erasures,
     ) -> None:
         self._door = door
+        self._reports = reports
         self._store = store
         self._shelf = shelf
         self._connections = connections

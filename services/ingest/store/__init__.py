@@ -23,6 +23,7 @@ from services.ingest.store.connections import Connections, Leases, leases
 from services.ingest.store.log import StreamLog
 from services.ingest.store.memory import WriteBehind
 from services.ingest.store.quarantine import PostgresShelf
+from services.ingest.store.reporting import PostgresReports
 from services.ingest.store.spool import spooling
 from services.ingest.store.tables import INBOX, SCHEMA, Base
 from services.ingest.usecases import (
@@ -43,6 +44,7 @@ __all__ = [
     "Base",
     "Connections",
     "Leases",
+    "PostgresReports",
     "PostgresShelf",
     "PostgresStore",
     "StreamLog",
