@@ -14,7 +14,7 @@ APPS := $(patsubst %,services.%.app,ingest twin profile forecast recommend) gate
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test token check lint types browser fmt protos lock openapi kinds fuzz figures clean
+.PHONY: help setup run test token check lint types peers fmt protos lock openapi kinds fuzz figures clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -43,7 +43,7 @@ run: setup ## Run everything on this machine with the real market pack
 token: $(VENV)/.ready ## Print a bearer token for the running stack
 	@exec $(BIN)/python -m deploy.token $(ARGS)
 
-test: check browser ## Check and test everything on real servers
+test: check peers ## Check and test everything on real servers
 	cd $(CONSOLE) && npm test --silent
 	$(BIN)/python -m pytest $(ARGS)
 
@@ -58,8 +58,8 @@ lint: $(VENV)/.ready
 types: $(VENV)/.ready
 	$(BIN)/mypy
 
-browser: $(VENV)/.ready ## Install Chromium for the browser tests where this machine allows it
-	@$(BIN)/python -m deploy.browser
+peers: $(VENV)/.ready ## Install Chromium and an MQTT broker for the tests where this machine allows it
+	@$(BIN)/python -m deploy.debian
 
 fmt: $(VENV)/.ready ## Format the Python code
 	$(BIN)/ruff format .

@@ -20,7 +20,15 @@ from chassis.db import Database, database
 from chassis.outbox import prune_inbox
 from chassis.rpc import serve
 from marketwin.ingest.v1.service_pb2_grpc import add_IngestServiceServicer_to_server
-from services.ingest.consumers import DURABLE, HISTORY_DURABLE, STREAM, hear_master_data, write_book, write_history
+from services.ingest.consumers import (
+    DURABLE,
+    HISTORY_DURABLE,
+    STREAM,
+    hear_master_data,
+    write_book,
+    write_history,
+    write_minutes,
+)
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.erasing import Forgotten
 from services.ingest.domain.regions import Regions
@@ -48,10 +56,12 @@ from services.ingest.store.erasures import PostgresErasures
 from services.ingest.store.history import History, history
 from services.ingest.store.history_upkeep import keep_swift
 from services.ingest.store.retention import PerishableBook, PerishableHistory, PostgresRetention
+from services.ingest.store.scada import Minutes
 from services.ingest.usecases import Eraser, FrontDoor, Holding, Lanes, Newest, renew_forgotten, take_in
 from services.ingest.workers import alone, erase, keep_within, learn_forgotten
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+SCADA_UPKEEP_S = 600.0
 log = structlog.get_logger()
 
 
@@ -83,8 +93,8 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
         forgotten = await _forgotten(settings, db, tasks)
         tasks.spawn(memory.run(), name="memory")
         tasks.spawn(door_log.run(), name="spool")
-        tasks.spawn(prune_inbox(db, INBOX), name="prune")
         _hear(tasks, stream, store, directory, newest, forgotten=forgotten, parts=settings.parts)
+        _keep_minutes(settings, db, stream, tasks)
         if "history" in settings.parts:
             works = _history_works(settings, stream, past, forgotten, db=db, redis_client=redis_client)
             tasks.spawn(alone(held, "part:history", works), name="history")
@@ -132,6 +142,7 @@ async def _open(  # noqa: PLR0917  # wiring
         connections=connections,
         webhooks=webhooks,
         erasures=PostgresErasures(db),
+        minutes=Minutes(db),
     )
     async with (
         background() as tasks,
@@ -194,6 +205,22 @@ def _history_works(
             keep_within, (PerishableBook(db), PerishableHistory(past)), PostgresRetention(db), settings.kept
         ),
     }
+
+
+def _keep_minutes(settings: IngestSettings, db: Database, stream: Bus, tasks: Background) -> None:
+    """A replica that keeps the book makes the minutes of signals, and clears away what is old."""
+    if "book" in settings.parts:
+        tasks.spawn(prune_inbox(db, INBOX), name="prune")
+        tasks.spawn(write_minutes(stream, Minutes(db)), name="minutes")
+        tasks.spawn(_let_minutes_go(settings, Minutes(db)), name="minutes-prune")
+
+
+async def _let_minutes_go(settings: IngestSettings, minutes: Minutes) -> None:
+    """Lets go of what the minutes of signals need not keep any more, for ever."""
+    while True:
+        merged, kept = timedelta(days=settings.scada_merge_days), timedelta(days=settings.scada_kept_days)
+        await minutes.prune(utc_now(), merged_for=merged, kept_for=kept)
+        await asyncio.sleep(SCADA_UPKEEP_S)
 
 
 def _note_rules(kind: str, source: str, counts: dict[tuple[str, str], int]) -> None:

@@ -13,7 +13,7 @@ from marketwin.ingest.v1 import events_pb2
 from services.ingest import usecases
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.erasing import Forgotten
-from services.ingest.usecases import HistoryStore, Newest, Part, Store
+from services.ingest.usecases import HistoryStore, MinuteStore, Newest, Part, Store
 from services.ingest.wire import accepted_part, refused_part
 
 STREAM = "INGEST"
@@ -22,6 +22,10 @@ ACK_WAIT_S = 20.0
 """What a killed process had fetched comes back after so long."""
 INLINE_BYTES = 128 * 1024
 """Larger groups are read beside the event loop."""
+SCADA_DURABLE = "ingest-scada"
+SCADA_MESSAGES = 40
+SCADA_WAIT_S = 1.0
+"""Minutes are written again with every group of samples: what comes each second is worth waiting for."""
 HISTORY_DURABLE = "ingest-history"
 HISTORY_MESSAGES = 50
 HISTORY_BYTES = 6 * 1024 * 1024
@@ -64,6 +68,24 @@ async def hear_master_data(bus: Bus, directory: Directory, kind: str) -> None:
         directory.put(part.kind, part.records)
 
     await bus.follow(subject_of(events_pb2.RecordsAccepted, kind), handle)
+
+
+async def write_minutes(bus: Bus, store: MinuteStore, *, wait_s: float = SCADA_WAIT_S) -> None:
+    """Merges samples of machines into their minutes, for ever."""
+
+    async def handle(messages: Sequence[Message]) -> None:
+        if not messages[-1].behind and len(messages) < SCADA_MESSAGES:
+            await asyncio.sleep(wait_s)
+        parts = [accepted_part(events_pb2.RecordsAccepted.FromString(message.data)) for message in messages]
+        await usecases.keep_samples(store, parts)
+
+    await bus.consume_many(
+        durable=SCADA_DURABLE,
+        subjects=[subject_of(events_pb2.RecordsAccepted, "scada_sample")],
+        handle=handle,
+        most=SCADA_MESSAGES,
+        ack_wait_s=ACK_WAIT_S,
+    )
 
 
 async def write_history(

@@ -50,6 +50,10 @@ class IngestSettings(ServiceSettings):
     catch_up_s: Annotated[float, Field(ge=0)] = 10.0
     """How long a start, before it serves, and a stop, after it served, wait for the book to catch up with the log."""
 
+    scada_merge_days: Annotated[int, Field(ge=1)] = 2
+    """How long a minute of a signal that rests still takes in late samples; it keeps its samples as long."""
+    scada_kept_days: Annotated[int, Field(ge=1)] = 365
+    """How long the minutes of signals are kept."""
     parts: Annotated[frozenset[str], NoDecode] = frozenset(PARTS)
     """What this process does, of door, book, history and sources, separated by commas."""
     history: str = ""

@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from chassis.testing import eventually
-from deploy.browser import find_browser
+from deploy.debian import find_browser
 from tests.e2e.conftest import Stack
 from tests.e2e.market import RUN, TODAY, WITHIN_S, Market, line
 

@@ -12,6 +12,7 @@ from chassis.testing import eventually
 
 TODAY = datetime.now(UTC).replace(hour=1, minute=0, second=0, microsecond=0)
 CITY, FAR_CITY = "C-NV", "C-CA"
+TAG = "g.make.m1.speed"
 WITHIN_S = 60
 
 
@@ -35,6 +36,8 @@ class Market:
         ]
         await self.post("commercial_order", orders)
         await self.post("commercial_sale", _sales(), source="history")
+        await self.post("scada_tag", [{"tag": TAG, "machine": "g.m1", "unit": "1/min", "period_ms": 1000}])
+        await self.post("scada_sample", _samples())
         await eventually(self._is_settled, within_s=WITHIN_S, every_s=0.1)
 
     async def post(self, kind: str, records: list[dict[str, Any]], source: str = "") -> dict[str, Any]:
@@ -77,6 +80,14 @@ class Market:
             return now if now["status"] in {"done", "failed"} else None
 
         return await eventually(ended, within_s=WITHIN_S, every_s=0.1)
+
+
+def _samples() -> list[dict[str, Any]]:
+    """A minute of a machine with a gap in it, some minutes ago."""
+    begun = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=10)
+    seconds = [*range(20), *range(40, 60)]
+    times = [(begun + timedelta(seconds=second)).isoformat() for second in seconds]
+    return [{"tag": TAG, "sampled_at": at, "value": 8000 + place} for place, at in enumerate(times)]
 
 
 def _org(code: str, adcode: str) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from services.ingest.rpc.quality import Quality
 from services.ingest.rpc.quarantine import Quarantine
 from services.ingest.rpc.records import Records
 from services.ingest.rpc.reports import BookReports
+from services.ingest.rpc.scada import Scada
 from services.ingest.rpc.templates import Templates
 from services.ingest.rpc.webhooks import WebhookDeliveries
 from services.ingest.sources import Connection, Webhooks
-from services.ingest.usecases import Erasures, FrontDoor, Shelf, Store
+from services.ingest.usecases import Erasures, FrontDoor, MinuteStore, Shelf, Store
 from services.ingest.usecases.reporting import Reports
 
 
@@ -25,11 +26,12 @@ class IngestServicer(
     Erasing,
     WebhookDeliveries,
     Templates,
+    Scada,
     service_pb2_grpc.IngestServiceServicer,
 ):
     """The front door for data, and the book of records."""
 
-    def __init__(  # one each of what the methods need
+    def __init__(  # noqa: PLR0913  # one each of what the methods need
         self,
         door: FrontDoor,
         store: Store,
@@ -39,6 +41,7 @@ class IngestServicer(
         connections: Mapping[str, Connection],
         webhooks: Webhooks,
         erasures: Erasures,
+        minutes: MinuteStore,
     ) -> None:
         self._door = door
         self._reports = reports
@@ -47,3 +50,4 @@ class IngestServicer(
         self._connections = connections
         self._webhooks = webhooks
         self._erasures = erasures
+        self._minutes = minutes

@@ -74,6 +74,8 @@ class Intake:
     """The checkpoint of this connection."""
     note: Callable[[Checkpoint, int], Awaitable[None]]
     """Keeps a new checkpoint and counts the records brought; only after the durable receipt."""
+    news: Callable[[str], Awaitable[int]]
+    """How often a source has said that something of this topic changed."""
     now: Callable[[], datetime]
 
 
@@ -99,6 +101,8 @@ class Ledger(Protocol):
     async def recall(self, name: str) -> Checkpoint | None: ...
 
     async def note(self, name: str, checkpoint: Checkpoint, records: int, at: datetime) -> None: ...
+
+    async def news(self, topic: str) -> int: ...
 
     async def state(self, name: str, state: str, error: str | None = None) -> None: ...
 

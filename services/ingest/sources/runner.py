@@ -150,6 +150,7 @@ def _intake(runner: Runner, connection: Connection, progress: _Progress) -> Inta
         take_in=door_of(runner.take_in, connection),
         recall=lambda: runner.ledger.recall(connection.name),
         note=note,
+        news=runner.ledger.news,
         now=runner.now,
     )
 

@@ -90,6 +90,9 @@ class PostgresStore:
     async def connections(self, names: Sequence[str]) -> list[ConnectionSeen]:
         return await connections.seen(self._db, names)
 
+    async def note_news(self, topic: str) -> None:
+        await connections.note_news(self._db, topic)
+
     async def newest_days(self) -> dict[tuple[str, str], date]:
         """The newest business date by source and kind."""
         return await quality.newest_days(self._db)

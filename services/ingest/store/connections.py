@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chassis.db import CONNECT_TIMEOUT_S, Database
 from services.ingest.sources.connection import Checkpoint, Connection
-from services.ingest.store.tables import CONNECTION
+from services.ingest.store.tables import CONNECTION, NEWS
 from services.ingest.usecases import ConnectionSeen
 
 log = structlog.get_logger()
@@ -31,6 +31,14 @@ _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended($1, 0))"
 _KEEPALIVE = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 
 
+async def note_news(db: Database, topic: str) -> None:
+    """Notes that a source said that something of the topic changed; the connections that wait for it look now."""
+    new = insert(NEWS).values(topic=topic, told=1, told_at=sa.func.now())
+    grown = {"told": NEWS.c.told + 1, "told_at": sa.func.now()}
+    async with db.transaction() as session:
+        await session.execute(new.on_conflict_do_update(index_elements=["topic"], set_=grown))
+
+
 class Connections:
     """The table of connections, and the leases on them."""
 
@@ -41,6 +49,11 @@ class Connections:
     def hold(self, name: str) -> AbstractAsyncContextManager[HeldLease]:
         """Waits until no other replica runs the connection, and keeps it for as long as the block runs."""
         return self._leases.hold(name)
+
+    async def news(self, topic: str) -> int:
+        """How often a source said that something of the topic changed."""
+        async with self._db.transaction() as session:
+            return int(await session.scalar(sa.select(NEWS.c.told).where(NEWS.c.topic == topic)) or 0)
 
     async def declare(self, connections: list[Connection]) -> None:
         """Makes rows for new connections; one that now means something else forgets where it was."""

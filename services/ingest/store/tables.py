@@ -207,6 +207,50 @@ class DeletedRow(Base, table=True):
     line: int = Field(sa_type=sa.BigInteger)
 
 
+class MinuteRow(Base, table=True):
+    """A minute of a signal; it keeps its samples while more may come for it."""
+
+    __tablename__ = "scada_minute"
+    __table_args__ = (
+        sa.Index("scada_minute_machine", "machine", "minute"),
+        sa.Index("scada_minute_age", "minute", postgresql_using="brin"),
+        sa.Index("scada_minute_open", "changed_at", postgresql_where=sa.text("samples IS NOT NULL")),
+    )
+
+    tag: str = Field(primary_key=True, sa_type=sa.Text)
+    minute: datetime = Field(primary_key=True, sa_type=sa.DateTime(timezone=True))
+    machine: str | None = Field(default=None, sa_type=sa.Text)
+    unit: str | None = Field(default=None, sa_type=sa.Text)
+    period_ms: int | None = Field(default=None, sa_type=sa.BigInteger)
+    expected: int | None = Field(default=None, sa_type=sa.BigInteger)
+    n: int = _count()
+    low: float | None = Field(default=None, sa_type=sa.Double)
+    high: float | None = Field(default=None, sa_type=sa.Double)
+    total: float | None = Field(default=None, sa_type=sa.Double)
+    first: float | None = Field(default=None, sa_type=sa.Double)
+    first_at: datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    last: float | None = Field(default=None, sa_type=sa.Double)
+    last_at: datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+    bad: int = _count()
+    uncertain: int = _count()
+    outside: int = _count()
+    jumps: int = _count()
+    late: int = _count()
+    gaps: str = Field(sa_type=sa.Text)
+    samples: str | None = Field(default=None, sa_type=sa.Text)
+    changed_at: datetime = _time()
+
+
+class NewsRow(Base, table=True):
+    """How often a source has said that something of it changed; connectors wait for it to grow."""
+
+    __tablename__ = "source_news"
+
+    topic: str = Field(primary_key=True)
+    told: int = Field(sa_type=sa.BigInteger)
+    told_at: datetime = _time()
+
+
 def _sql_type(name: str, dtype: pl.DataType) -> sa.types.TypeEngine[Any]:
     if name in JSON_COLUMNS:
         return JSONB()
@@ -248,5 +292,7 @@ QUARANTINE: sa.Table = QuarantineRow.__table__  # type: ignore[attr-defined]  # 
 CONNECTION: sa.Table = ConnectionRow.__table__  # type: ignore[attr-defined]  # as above
 QUARANTINE_CHANGE: sa.Table = QuarantineChangeRow.__table__  # type: ignore[attr-defined]  # as above
 SUPERSEDED: sa.Table = SupersededRow.__table__  # type: ignore[attr-defined]  # as above
+MINUTE: sa.Table = MinuteRow.__table__  # type: ignore[attr-defined]  # as above
+NEWS: sa.Table = NewsRow.__table__  # type: ignore[attr-defined]  # as above
 INBOX = inbox_table(Base.metadata)
 BOOKS: dict[str, sa.Table] = {kind.name: _kind_table(kind) for kind in KINDS.values() if kind.in_book}

@@ -53,6 +53,7 @@ from services.ingest.usecases.reading import (
     list_sources,
 )
 from services.ingest.usecases.replaying import replay_quarantine
+from services.ingest.usecases.scada import MinuteStore, keep_samples
 from services.ingest.usecases.taking_in import known_kind, take_in
 from services.ingest.usecases.templates import make_template
 
@@ -75,6 +76,7 @@ __all__ = [
     "Lanes",
     "Log",
     "Memory",
+    "MinuteStore",
     "Newest",
     "Page",
     "Part",
@@ -101,6 +103,7 @@ __all__ = [
     "get_statistics",
     "keep",
     "keep_history",
+    "keep_samples",
     "known_kind",
     "list_balances",
     "list_erasures",

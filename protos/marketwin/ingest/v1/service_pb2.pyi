@@ -1462,3 +1462,179 @@ class GetReportResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetReportResponse: _TypeAlias = GetReportResponse  # noqa: Y015
+
+@_typing.final
+class ListMinutesRequest(_message.Message):
+    """Asks for the minutes of a signal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_FIELD_NUMBER: _builtins.int
+    FROM_TIME_FIELD_NUMBER: _builtins.int
+    TO_TIME_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    tag: _builtins.str
+    """Tag, plant.area.machine.signal."""
+    from_time: _builtins.str
+    """First minute, RFC 3339; empty: an hour before the end."""
+    to_time: _builtins.str
+    """End, RFC 3339, exclusive; empty: now. At most 31 days after the first."""
+    page_size: _builtins.int
+    """Minutes per page, 1 to 10,000; 0: 1,440."""
+    cursor: _builtins.str
+    """Cursor of the previous page; empty: the first page."""
+    def __init__(
+        self,
+        *,
+        tag: _builtins.str = ...,
+        from_time: _builtins.str = ...,
+        to_time: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "from_time", b"from_time", "page_size", b"page_size", "tag", b"tag", "to_time", b"to_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMinutesRequest: _TypeAlias = ListMinutesRequest  # noqa: Y015
+
+@_typing.final
+class ListMinutesResponse(_message.Message):
+    """Minutes of a signal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARROW_IPC_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    arrow_ipc: _builtins.bytes
+    """Oldest first, as an Arrow IPC stream: tag, machine, unit, minute, n, min, mean, max, last, bad, uncertain, expected,
+    gap_s (seconds of the minute without usable samples), jumps, marks (bad, gap, jump, stuck, outside, late). A minute
+    without samples has n 0 and no values.
+    """
+    next_cursor: _builtins.str
+    """Cursor of the next page; empty: this is the last."""
+    def __init__(
+        self,
+        *,
+        arrow_ipc: _builtins.bytes = ...,
+        next_cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow_ipc", b"arrow_ipc", "next_cursor", b"next_cursor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMinutesResponse: _TypeAlias = ListMinutesResponse  # noqa: Y015
+
+@_typing.final
+class ListGapsRequest(_message.Message):
+    """Asks where samples are missing or doubtful."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MACHINE_FIELD_NUMBER: _builtins.int
+    TAG_FIELD_NUMBER: _builtins.int
+    FROM_TIME_FIELD_NUMBER: _builtins.int
+    TO_TIME_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    machine: _builtins.str
+    """Machine; empty: all, over a day at most."""
+    tag: _builtins.str
+    """Tag; empty: all of the machine."""
+    from_time: _builtins.str
+    """First moment, RFC 3339; empty: a day before the end."""
+    to_time: _builtins.str
+    """End, RFC 3339, exclusive; empty: now. At most 31 days after the first."""
+    page_size: _builtins.int
+    """Items per page, 1 to 10,000; 0: 100."""
+    cursor: _builtins.str
+    """Cursor of the previous page; empty: the first page."""
+    def __init__(
+        self,
+        *,
+        machine: _builtins.str = ...,
+        tag: _builtins.str = ...,
+        from_time: _builtins.str = ...,
+        to_time: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "from_time", b"from_time", "machine", b"machine", "page_size", b"page_size", "tag", b"tag", "to_time", b"to_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListGapsRequest: _TypeAlias = ListGapsRequest  # noqa: Y015
+
+@_typing.final
+class ListGapsResponse(_message.Message):
+    """Where samples are missing or doubtful."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ARROW_IPC_FIELD_NUMBER: _builtins.int
+    NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    arrow_ipc: _builtins.bytes
+    """Newest first, as an Arrow IPC stream: tag, machine, reason (no_samples, bad_quality or stuck), from_at, to_at (none
+    while it lasts), seconds, missing (samples that were expected).
+    """
+    next_cursor: _builtins.str
+    """Cursor of the next page; empty: this is the last."""
+    def __init__(
+        self,
+        *,
+        arrow_ipc: _builtins.bytes = ...,
+        next_cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow_ipc", b"arrow_ipc", "next_cursor", b"next_cursor"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListGapsResponse: _TypeAlias = ListGapsResponse  # noqa: Y015
+
+@_typing.final
+class NoteNewsRequest(_message.Message):
+    """Says that something changed at a source."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOPIC_FIELD_NUMBER: _builtins.int
+    topic: _builtins.str
+    """What changed: share_chain_change."""
+    def __init__(
+        self,
+        *,
+        topic: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["topic", b"topic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoteNewsRequest: _TypeAlias = NoteNewsRequest  # noqa: Y015
+
+@_typing.final
+class NoteNewsResponse(_message.Message):
+    """The news is noted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoteNewsResponse: _TypeAlias = NoteNewsResponse  # noqa: Y015

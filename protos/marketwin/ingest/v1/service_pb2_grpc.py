@@ -150,6 +150,21 @@ class IngestServiceStub:
                 request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetReportRequest.SerializeToString,
                 response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetReportResponse.FromString,
                 _registered_method=True)
+        self.ListMinutes = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/ListMinutes',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListMinutesRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListMinutesResponse.FromString,
+                _registered_method=True)
+        self.ListGaps = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/ListGaps',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListGapsRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListGapsResponse.FromString,
+                _registered_method=True)
+        self.NoteNews = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/NoteNews',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.NoteNewsRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.NoteNewsResponse.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
@@ -317,6 +332,27 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListMinutes(self, request, context):
+        """One-minute aggregates of a signal of a machine.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListGaps(self, request, context):
+        """Where samples of machines are missing or doubtful.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def NoteNews(self, request, context):
+        """Says that something changed at a source, so that its connections look now; answers when it is noted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -434,6 +470,21 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.GetReport,
                     request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetReportRequest.FromString,
                     response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.GetReportResponse.SerializeToString,
+            ),
+            'ListMinutes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMinutes,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListMinutesRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListMinutesResponse.SerializeToString,
+            ),
+            'ListGaps': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListGaps,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListGapsRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.ListGapsResponse.SerializeToString,
+            ),
+            'NoteNews': grpc.unary_unary_rpc_method_handler(
+                    servicer.NoteNews,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.NoteNewsRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.NoteNewsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1058,6 +1109,87 @@ class IngestService:
             '/marketwin.ingest.v1.IngestService/GetReport',
             marketwin_dot_ingest_dot_v1_dot_service__pb2.GetReportRequest.SerializeToString,
             marketwin_dot_ingest_dot_v1_dot_service__pb2.GetReportResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMinutes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/ListMinutes',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ListMinutesRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ListMinutesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListGaps(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/ListGaps',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ListGapsRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.ListGapsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def NoteNews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/NoteNews',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.NoteNewsRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.NoteNewsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -79,6 +79,12 @@ class IngestServiceStub:
     """The chain of states of an order with the time of each, and whether it is late."""
     GetReport: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetReportRequest, _service_pb2.GetReportResponse]
     """Totals that have a meaning of their own: supplier delivery, stock by place and batch, late orders."""
+    ListMinutes: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListMinutesRequest, _service_pb2.ListMinutesResponse]
+    """One-minute aggregates of a signal of a machine."""
+    ListGaps: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListGapsRequest, _service_pb2.ListGapsResponse]
+    """Where samples of machines are missing or doubtful."""
+    NoteNews: _grpc.UnaryUnaryMultiCallable[_service_pb2.NoteNewsRequest, _service_pb2.NoteNewsResponse]
+    """Says that something changed at a source, so that its connections look now; answers when it is noted."""
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
@@ -131,6 +137,12 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """The chain of states of an order with the time of each, and whether it is late."""
     GetReport: _aio.UnaryUnaryMultiCallable[_service_pb2.GetReportRequest, _service_pb2.GetReportResponse]  # type: ignore[assignment]
     """Totals that have a meaning of their own: supplier delivery, stock by place and batch, late orders."""
+    ListMinutes: _aio.UnaryUnaryMultiCallable[_service_pb2.ListMinutesRequest, _service_pb2.ListMinutesResponse]  # type: ignore[assignment]
+    """One-minute aggregates of a signal of a machine."""
+    ListGaps: _aio.UnaryUnaryMultiCallable[_service_pb2.ListGapsRequest, _service_pb2.ListGapsResponse]  # type: ignore[assignment]
+    """Where samples of machines are missing or doubtful."""
+    NoteNews: _aio.UnaryUnaryMultiCallable[_service_pb2.NoteNewsRequest, _service_pb2.NoteNewsResponse]  # type: ignore[assignment]
+    """Says that something changed at a source, so that its connections look now; answers when it is noted."""
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     """The front door for data, and the book of records."""
@@ -318,5 +330,29 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.GetReportResponse, _abc.Awaitable[_service_pb2.GetReportResponse]]:
         """Totals that have a meaning of their own: supplier delivery, stock by place and batch, late orders."""
+
+    @_abc_1.abstractmethod
+    def ListMinutes(
+        self,
+        request: _service_pb2.ListMinutesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ListMinutesResponse, _abc.Awaitable[_service_pb2.ListMinutesResponse]]:
+        """One-minute aggregates of a signal of a machine."""
+
+    @_abc_1.abstractmethod
+    def ListGaps(
+        self,
+        request: _service_pb2.ListGapsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ListGapsResponse, _abc.Awaitable[_service_pb2.ListGapsResponse]]:
+        """Where samples of machines are missing or doubtful."""
+
+    @_abc_1.abstractmethod
+    def NoteNews(
+        self,
+        request: _service_pb2.NoteNewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.NoteNewsResponse, _abc.Awaitable[_service_pb2.NoteNewsResponse]]:
+        """Says that something changed at a source, so that its connections look now; answers when it is noted."""
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
