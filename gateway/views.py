@@ -130,6 +130,8 @@ def source_view(source: ingest_pb.Source) -> Json:
         "newest_biz_date": source.newest_biz_date or None,
         "last_seen_at": time_text(source.last_seen_at) if source.HasField("last_seen_at") else None,
         "lag_s": source.lag_s if source.HasField("lag_s") else None,
+        "open_quarantine": source.open_quarantine,
+        "partial_days": list(source.partial_days),
         "connections": [connection_view(connection) for connection in source.connections],
     }
 

@@ -114,4 +114,6 @@ class Source(Shape):
     newest_biz_date: str | None
     last_seen_at: str | None
     lag_s: float | None
+    open_quarantine: int
+    partial_days: list[str]
     connections: list[Connection]

@@ -186,12 +186,18 @@ def rule_message(rule: Rule) -> types_pb2.Rule:
 
 
 def source_message(source: SourceSeen) -> types_pb2.Source:
-    message = types_pb2.Source(name=source.name, mapped_kinds=source.mapped_kinds, received=source.received)
+    message = types_pb2.Source(
+        name=source.name,
+        mapped_kinds=source.mapped_kinds,
+        received=source.received,
+        open_quarantine=source.open_quarantine,
+    )
     if source.newest is not None:
         message.newest_biz_date = source.newest.isoformat()
     if source.last_seen_at is not None:
         message.last_seen_at.FromDatetime(source.last_seen_at)
     message.connections.extend(map(_connection_message, source.connections))
+    message.partial_days.extend(day.isoformat() for day in source.partial_days)
     return message
 
 

@@ -32,5 +32,7 @@ class Quality:
         return pb.ListRulesResponse(rules=map(rule_message, usecases.list_rules()))
 
     async def ListSources(self, request: pb.ListSourcesRequest, context: Any) -> pb.ListSourcesResponse:
-        found = await usecases.list_sources(self._store, self._door.mappings, list(self._connections))
+        found = await usecases.list_sources(
+            self._store, self._door.mappings, list(self._connections), now=self._door.now()
+        )
         return pb.ListSourcesResponse(sources=map(source_message, found))

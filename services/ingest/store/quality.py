@@ -7,7 +7,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from chassis.db import Database
-from services.ingest.store.tables import DAY
+from services.ingest.store.tables import DAY, QUARANTINE
 from services.ingest.usecases import Balance, SourceSeen
 
 COUNTS = ("received", "stored", "duplicate", "quarantined", "rejected", "pending", "repaired")
@@ -32,10 +32,22 @@ async def sources(db: Database) -> list[SourceSeen]:
         sa.func.max(DAY.c.last_at).label("last"),
         sa.func.sum(DAY.c.received).label("received"),
     ).group_by(DAY.c.source)
+    waiting = (
+        sa.select(QUARANTINE.c.source, sa.func.count().label("items"))
+        .where(QUARANTINE.c.state.in_(("open", "mended")))
+        .group_by(QUARANTINE.c.source)
+    )
     async with db.transaction() as session:
         rows = (await session.execute(statement)).all()
+        still_open = {row.source: int(row.items) for row in (await session.execute(waiting)).all()}
     return [
-        SourceSeen(name=row.source, newest=row.newest, last_seen_at=row.last, received=int(row.received))
+        SourceSeen(
+            name=row.source,
+            newest=row.newest,
+            last_seen_at=row.last,
+            received=int(row.received),
+            open_quarantine=still_open.get(row.source, 0),
+        )
         for row in rows
     ]
 

@@ -181,6 +181,9 @@ class SourceSeen:
     last_seen_at: datetime | None = None
     received: int = 0
     connections: tuple[ConnectionSeen, ...] = ()
+    partial_days: tuple[date, ...] = ()
+    """Days of arrival, newest first, on which much less came than usual (DQ-40)."""
+    open_quarantine: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

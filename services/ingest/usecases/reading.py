@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 
 from chassis.errors import Invalid, NotFound, Problem
+from services.ingest.domain import completeness
+from services.ingest.domain.batch import TRADE_ZONE
 from services.ingest.domain.fields import FieldType, Kind
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.mapping import Mapping as SourceMapping
@@ -135,9 +138,10 @@ async def list_balances(store: Store) -> list[Balance]:
 
 
 async def list_sources(
-    store: Store, mappings: dict[tuple[str, str], SourceMapping], connections: Sequence[str] = ()
+    store: Store, mappings: dict[tuple[str, str], SourceMapping], connections: Sequence[str] = (), *, now: datetime
 ) -> list[SourceSeen]:
-    """Sources that are configured or have sent, by name, with how the named connections go."""
+    """Sources that are configured or have sent, by name, with how the named connections go and what days lack."""
+    partial = await _partial_days(store, now.astimezone(TRADE_ZONE).date())
     seen = {source.name: source for source in await store.sources()}
     connected: dict[str, list[ConnectionSeen]] = {}
     for connection in await store.connections(connections) if connections else ():
@@ -153,6 +157,16 @@ async def list_sources(
             last_seen_at=seen[name].last_seen_at if name in seen else None,
             received=seen[name].received if name in seen else 0,
             connections=tuple(connected.get(name, ())),
+            partial_days=tuple(partial.get(name, ())),
+            open_quarantine=seen[name].open_quarantine if name in seen else 0,
         )
         for name in sorted(seen.keys() | mapped.keys() | connected.keys())
     ]
+
+
+async def _partial_days(store: Store, today: date) -> dict[str, list[date]]:
+    """The partial days of each source (DQ-40), by the records of all its kinds."""
+    counts: dict[str, Counter[date]] = {}
+    for told in await store.days(source="", first=today - timedelta(days=completeness.DAYS), last=today):
+        counts.setdefault(told.balance.source, Counter())[told.day] += told.balance.received
+    return {source: completeness.partial_days(by_day, today) for source, by_day in counts.items()}
