@@ -20,6 +20,7 @@ from services.ingest.domain.receipt import Receipt, Refused
 from services.ingest.domain.refused import masked, without_personal
 from services.ingest.domain.rules import rules_of
 from services.ingest.domain.schema import polars_schema
+from services.ingest.domain.versions import DELETE, UPSERT
 
 IDENTITY_ORDER = 90
 
@@ -62,6 +63,7 @@ class Stamp:
     source: str
     trace_id: str = ""
     at: datetime | None = None
+    op: str = UPSERT
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +175,18 @@ def _envelope(batch: Batch, stamps: Sequence[Stamp]) -> dict[str, pl.Series]:
         "ingested_at": bodies.spread(times, UTC_TIME),
         "batch_id": bodies.spread(batches, text),
         "line": batch.lines,
-        "op": constant("upsert", text, batch.size),
+        **_operations(batch, [stamp.op for stamp in stamps]),
         "trace_id": bodies.spread([stamp.trace_id or None for stamp in stamps], text),
     }
+
+
+def _operations(batch: Batch, ops: Sequence[str]) -> dict[str, pl.Series]:
+    """A deletion repeats the record it deletes, and is another version of it."""
+    digests = batch.columns["payload_hash"]
+    if set(ops) == {UPSERT}:
+        return {"op": constant(UPSERT, pl.String(), batch.size), "payload_hash": digests}
+    spread = batch.bodies.spread(ops, pl.String())
+    return {"op": spread, "payload_hash": choose((spread == DELETE).to_numpy(), "-" + digests, digests)}
 
 
 def _rules(batch: Batch, charset_repaired: Mask) -> pl.Series:

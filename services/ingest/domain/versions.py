@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-DELETE = "delete"
+UPSERT, DELETE = "upsert", "delete"
 DECIDED = "DQ-05"
 """Among the rules of a record in the book: it contradicted another source, and a person decided for it."""
 CURRENT_SCHEMA: dict[str, pl.DataType] = {

@@ -325,3 +325,5 @@ class Body:
     trace_id: str = ""
     first_line: int = 0
     """Place of its first record in the file of which it is a part."""
+    op: str = "upsert"
+    """`delete`: its records are gone in the source."""

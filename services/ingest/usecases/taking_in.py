@@ -48,7 +48,7 @@ async def take_in(door: FrontDoor, body: Body) -> Receipt:
         while (before := door.lanes.on_the_way(batch)) is not None:
             await before
         now = door.now()
-        stamp = Stamp(batch_id=batch, source=source, trace_id=body.trace_id, at=now)
+        stamp = Stamp(batch_id=batch, source=source, trace_id=body.trace_id, at=now, op=body.op)
         arrival = Arrival(body, kind, stamp, digest, now)
     except BaseException:
         release()
