@@ -113,7 +113,7 @@ class Source(Shape):
     mapped_kinds: list[str]
     newest_biz_date: str | None
     last_seen_at: str | None
-    lag_s: float | None
-    open_quarantine: int
-    partial_days: list[str]
+    lag_s: float | None = Field(description="From the newest fact of the last batch to its arrival; null: not known")
+    open_quarantine: int = Field(description="Records set aside that wait for somebody")
+    partial_days: list[str] = Field(description="Days of arrival of the last 28 with fewer records than usual (DQ-40)")
     connections: list[Connection]

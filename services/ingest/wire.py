@@ -196,6 +196,8 @@ def source_message(source: SourceSeen) -> types_pb2.Source:
         message.newest_biz_date = source.newest.isoformat()
     if source.last_seen_at is not None:
         message.last_seen_at.FromDatetime(source.last_seen_at)
+    if source.lag_s is not None:
+        message.lag_s = source.lag_s
     message.connections.extend(map(_connection_message, source.connections))
     message.partial_days.extend(day.isoformat() for day in source.partial_days)
     return message

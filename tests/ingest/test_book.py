@@ -217,6 +217,19 @@ async def test_sources_show_mappings_and_what_was_seen(ingest: Stub, log: Bus):
     assert sources["monthly"].last_seen_at.ToDatetime(UTC) <= now()
 
 
+async def test_a_source_shows_its_lag_and_what_of_it_waits_in_the_quarantine(ingest: Stub, log: Bus):
+    await push(ingest, "pos_sale", [sale(order_no="L1", sold_at=at(hours=2))], source="late")
+    rows = [sale(order_no="L2", sold_at=at(hours=5)), sale(order_no="L3", sold_at=at(hours=1))]
+    await push(ingest, "pos_sale", [*rows, sale(order_no="L4", qty=-1, sold_at=at(minutes=5))], source="late")
+    await balances(ingest, log)
+
+    sources = {source.name: source for source in (await ingest.ListSources(pb.ListSourcesRequest())).sources}
+
+    assert 3600 <= sources["late"].lag_s < 3700
+    assert sources["late"].open_quarantine == 1
+    assert list(sources["late"].partial_days) == []
+
+
 async def test_the_balance_by_day_and_the_rules_that_fired_are_shown(ingest: Stub, log: Bus):
     rows = [sale(order_no="T1", sold_at=at(hours=1)), sale(order_no="T2", qty=-1, sold_at=at(hours=1))]
     await push(ingest, "pos_sale", rows, source="daily")

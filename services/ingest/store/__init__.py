@@ -85,7 +85,7 @@ class PostgresStore:
         return await days.rules_fired(self._db, source=source, first=first, last=last)
 
     async def sources(self) -> list[SourceSeen]:
-        return await quality.sources(self._db)
+        return await quality.sources(self._db, await self._memory.lags())
 
     async def connections(self, names: Sequence[str]) -> list[ConnectionSeen]:
         return await connections.seen(self._db, names)

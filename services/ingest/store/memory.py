@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ MAX_NOTES = 10_000
 BATCH_NOTES = 200
 LOOK_UP_S = 1.0
 PREFIX = "ingest:receipt:"
+LAGS = "ingest:lag"
 AWAY = (
     *(OperationalError, InterfaceError, OSError, TimeoutError, RedisError),
     *(asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError),
@@ -129,7 +130,30 @@ class WriteBehind:
         pipe = self._redis.pipeline(transaction=False)
         for taken, _ in notes:
             pipe.set(PREFIX + taken.receipt.batch_id, json.dumps(_plain(taken)), ex=self._kept_s)
+        lags = _lags(entry for _, entries in notes for entry in entries)
+        if lags:
+            pipe.hset(LAGS, mapping={source: str(lag) for source, lag in lags.items()})
         await pipe.execute()
+
+    async def lags(self) -> dict[str, float]:
+        """Seconds from the newest fact of each source's last batch to its arrival; none while Valkey is away."""
+        try:
+            async with asyncio.timeout(LOOK_UP_S):
+                found = await self._redis.hgetall(LAGS)
+        except AWAY as error:
+            log.warning("memory.valkey_away", error=type(error).__name__)
+            return {}
+        return {source.decode() if isinstance(source, bytes) else source: float(lag) for source, lag in found.items()}
+
+
+def _lags(entries: Iterable[Entry]) -> dict[str, float]:
+    latest: dict[str, tuple[datetime, datetime]] = {}
+    for entry in entries:
+        if entry.newest_at is not None:
+            times = (entry.at, entry.newest_at)
+            latest[entry.source] = max(times, latest.get(entry.source, times))
+    # A clock that runs ahead makes no lag.
+    return {source: max(0.0, (at - newest).total_seconds()) for source, (at, newest) in latest.items()}
 
 
 def _plain(taken: Taken) -> dict[str, Any]:

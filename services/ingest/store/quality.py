@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 
 import sqlalchemy as sa
@@ -24,8 +25,8 @@ async def balances(db: Database) -> list[Balance]:
     ]
 
 
-async def sources(db: Database) -> list[SourceSeen]:
-    """Sources that have sent."""
+async def sources(db: Database, lags: Mapping[str, float]) -> list[SourceSeen]:
+    """Sources that have sent, with the lag of their last batch where it is known."""
     statement = sa.select(
         DAY.c.source,
         sa.func.max(DAY.c.newest).label("newest"),
@@ -47,6 +48,7 @@ async def sources(db: Database) -> list[SourceSeen]:
             last_seen_at=row.last,
             received=int(row.received),
             open_quarantine=still_open.get(row.source, 0),
+            lag_s=lags.get(row.source),
         )
         for row in rows
     ]

@@ -86,6 +86,8 @@ class Entry:
     rejected: int = 0
     repaired: int = 0
     newest: date | None = None
+    newest_at: datetime | None = None
+    """Newest time of the facts it brought, from which the lag of the source is told; not kept in the book."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,8 @@ class SourceSeen:
     partial_days: tuple[date, ...] = ()
     """Days of arrival, newest first, on which much less came than usual (DQ-40)."""
     open_quarantine: int = 0
+    lag_s: float | None = None
+    """From the newest fact of the last batch to its arrival; None when that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,6 +139,7 @@ def _message_id(arrivals: Sequence[Arrival]) -> str:
 
 def _entry(part: Accepted) -> Entry:
     newest = part.records.get_column("biz_date").max()
+    newest_at = part.records.get_column("occurred_at").max()
     return Entry(
         id=part.part_id,
         batch_id=part.part_id,
@@ -150,6 +151,7 @@ def _entry(part: Accepted) -> Entry:
         duplicate=part.duplicates,
         repaired=part.repaired,
         newest=newest,  # type: ignore[arg-type]  # the maximum of a column of dates is a date
+        newest_at=newest_at,  # type: ignore[arg-type]  # the maximum of a column of times is a time
     )
 
 

@@ -159,6 +159,7 @@ async def list_sources(
             connections=tuple(connected.get(name, ())),
             partial_days=tuple(partial.get(name, ())),
             open_quarantine=seen[name].open_quarantine if name in seen else 0,
+            lag_s=seen[name].lag_s if name in seen else None,
         )
         for name in sorted(seen.keys() | mapped.keys() | connected.keys())
     ]

@@ -22,8 +22,10 @@ export function DaySection({ items, source }: Props) {
   const [chosen, setChosen] = useState<string | null>(null);
   const days = useMemo(() => daysUntil(lastDay(items, new Date())), [items]);
   const by = source ? "kind" : "source";
-  const panels = useMemo(() => panelsOf(items, days, by), [items, days, by]);
-  const rows = useMemo(() => dayRows(items, chosen), [items, chosen]);
+  // The server counts 28 days back from today, which makes 29.
+  const shown = useMemo(() => items.filter((item) => days.includes(item.day)), [items, days]);
+  const panels = useMemo(() => panelsOf(shown, days, by), [shown, days, by]);
+  const rows = useMemo(() => dayRows(shown, chosen), [shown, chosen]);
   return (
     <section className="days" aria-labelledby="days-title" data-testid="quality-days">
       <header className="section-head">
