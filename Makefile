@@ -14,7 +14,7 @@ APPS := $(patsubst %,services.%.app,ingest twin profile forecast recommend) gate
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test token check lint types peers fmt protos lock openapi kinds fuzz figures clean
+.PHONY: help setup run test token check lint types peers fmt protos lock openapi kinds fuzz figures canary clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -88,6 +88,9 @@ fuzz: setup ## Break bodies and requests for longer than the tests do (TIMES=50)
 
 figures: $(VENV)/.ready ## Time a clean clone to its summary, a warm start, and weigh what runs
 	@exec $(BIN)/python bench/first_run.py $(ARGS)
+
+canary: $(VENV)/.ready ## Send a million known numbers through the door and search every byte for them
+	@exec $(BIN)/python -m tests.ingest.canary $(ARGS)
 
 clean: ## Remove what a run keeps: data, logs, models (not the installation)
 	rm -rf .marketwin
