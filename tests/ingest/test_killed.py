@@ -78,7 +78,7 @@ async def test_a_process_killed_while_it_writes_loses_nothing_and_books_nothing_
     await log.ensure_stream("ingest")
     await _fill(log)
     async with _ingest(common) as process:
-        await eventually(lambda: _booked(db), within_s=40, every_s=0.002)
+        await eventually(lambda: _booked(db), within_s=90, every_s=0.002)
         process.send_signal(signal.SIGKILL)
     half = await _booked(db)
     async with _ingest(common):
@@ -86,7 +86,7 @@ async def test_a_process_killed_while_it_writes_loses_nothing_and_books_nothing_
         async def done() -> bool:
             return await log.pending(STREAM, DURABLE) == 0
 
-        await eventually(done, within_s=60)
+        await eventually(done, within_s=120)
 
     total, keys = (await rows(db, "SELECT count(*), count(DISTINCT record_id) FROM ingest.pos_sale"))[0]
     assert 0 < half < MESSAGES + REFUSED
