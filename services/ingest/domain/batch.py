@@ -27,6 +27,8 @@ from services.ingest.domain.units import Packs
 TRADE_ZONE = ZoneInfo("Asia/Shanghai")
 EARLIEST = date(2000, 1, 1)
 LATE_DAYS = 35
+_OF_KEYS = ("DQ-01", "DQ-02", "DQ-05")
+_OF_TIMES = ("DQ-02", "DQ-07")
 T = TypeVar("T")
 
 
@@ -155,6 +157,8 @@ class Batch:
         self._shapes: dict[str, tuple[pl.Series, Shape]] = {}
         self.repeated = np.zeros(self.size, dtype=np.bool_)
         """Exact repetitions of an earlier record of the batch."""
+        self.deleting: Mask | None = None
+        """Records that only delete: their key and their time are judged, nothing else."""
         self.packs: Packs | None = None
         """Pack sizes and guide price of each record's product."""
 
@@ -194,16 +198,27 @@ class Batch:
 
     def find(self, rule: str, severity: Severity, name: str, mask: Mask, message: str) -> None:
         """Notes that a rule fired; a mask without a hit leaves no trace."""
+        mask = self._concerned(rule, name, mask)
         if mask.any():
             self.findings.append(Finding(rule, severity, name, mask, message))
 
     def mend(self, rule: str, name: str, mask: Mask, before: pl.Series | None, message: str) -> None:
         """Notes a repair and keeps the values from before it; `before` is None for personal fields and defaults."""
+        mask = self._concerned(rule, name, mask)
         if not mask.any():
             return
         self.findings.append(Finding(rule, Severity.REPAIR, name, mask, message))
         if before is not None:
             self.repairs.append(Repair(name, mask, before))
+
+    def _concerned(self, rule: str, name: str, mask: Mask) -> Mask:
+        if self.deleting is None:
+            return mask
+        if name in self.kind.keys and rule in _OF_KEYS:
+            return mask
+        if name == self.kind.occurred and rule in _OF_TIMES:
+            return mask
+        return mask & ~self.deleting
 
     def worst(self, severity: Severity) -> Mask:
         """Records on which a finding of this severity fired."""

@@ -13,6 +13,7 @@ from services.ingest.domain import identity
 from services.ingest.domain.batch import Batch, Bodies, Door, Severity, Unit
 from services.ingest.domain.columns import Mask, choose, constant, empty
 from services.ingest.domain.decode import Share
+from services.ingest.domain.deletions import mark_deletions, ops
 from services.ingest.domain.derive import derive
 from services.ingest.domain.fields import UTC_TIME, Kind
 from services.ingest.domain.outcome import Fates, Outcome, Unused, told
@@ -20,7 +21,7 @@ from services.ingest.domain.receipt import Receipt, Refused
 from services.ingest.domain.refused import masked, without_personal
 from services.ingest.domain.rules import rules_of
 from services.ingest.domain.schema import polars_schema
-from services.ingest.domain.versions import DELETE, UPSERT
+from services.ingest.domain.versions import UPSERT
 
 IDENTITY_ORDER = 90
 
@@ -99,6 +100,7 @@ def clean_together(raw: Raw, kind: Kind, door: Door, stamps: Sequence[Stamp]) ->
     shares = raw.shares
     batch = Batch(kind, dict(raw.columns), raw.lines, door, raw.units, bodies=Bodies([share.size for share in shares]))
     given = without_personal(batch)
+    mark_deletions(batch, [stamp.op for stamp in stamps])
     rules = rules_of(kind)
     for rule in rules:
         if rule.order < IDENTITY_ORDER:
@@ -175,18 +177,9 @@ def _envelope(batch: Batch, stamps: Sequence[Stamp]) -> dict[str, pl.Series]:
         "ingested_at": bodies.spread(times, UTC_TIME),
         "batch_id": bodies.spread(batches, text),
         "line": batch.lines,
-        **_operations(batch, [stamp.op for stamp in stamps]),
+        "op": ops(batch),
         "trace_id": bodies.spread([stamp.trace_id or None for stamp in stamps], text),
     }
-
-
-def _operations(batch: Batch, ops: Sequence[str]) -> dict[str, pl.Series]:
-    """A deletion repeats the record it deletes, and is another version of it."""
-    digests = batch.columns["payload_hash"]
-    if set(ops) == {UPSERT}:
-        return {"op": constant(UPSERT, pl.String(), batch.size), "payload_hash": digests}
-    spread = batch.bodies.spread(ops, pl.String())
-    return {"op": spread, "payload_hash": choose((spread == DELETE).to_numpy(), "-" + digests, digests)}
 
 
 def _rules(batch: Batch, charset_repaired: Mask) -> pl.Series:

@@ -92,7 +92,10 @@ def identify(batch: Batch) -> None:
         pl.concat_str([_or_nothing(part) for part in payload], separator=_SEPARATOR).alias("payload"),
     )
     batch.put("record_key", found.get_column("record_key"))
-    batch.put("payload_hash", _digests(found.get_column("payload").to_list()))
+    payloads = found.get_column("payload")
+    if batch.deleting is not None:
+        payloads = choose(batch.deleting, payloads + f"{_SEPARATOR}delete", payloads)
+    batch.put("payload_hash", _digests(payloads.to_list()))
 
 
 def _digests(texts: list[str]) -> pl.Series:

@@ -14,7 +14,7 @@ from services.ingest.domain.clean import Raw
 from services.ingest.domain.decode import Decoded
 from services.ingest.domain.fields import Kind
 from services.ingest.domain.outcome import Unused
-from services.ingest.domain.schema import EXTRA
+from services.ingest.domain.schema import EXTRA, OP
 from services.ingest.domain.units import unit_code
 
 _TOKENS_GIVEN = {"consumer_key": "consumer_id"}
@@ -90,7 +90,7 @@ def to_canonical(decoded: Decoded, kind: Kind, mapping: Mapping | None) -> Raw:
 
 
 def _renamed(given: dict[str, pl.Series], kind: Kind) -> dict[str, pl.Series]:
-    names = {field.name for field in kind.given}
+    names = {field.name for field in kind.given} | {OP}
     columns = {name: values for name, values in given.items() if name in names}
     for token, plain in _TOKENS_GIVEN.items():
         if token in given and plain in names:

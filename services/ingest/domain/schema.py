@@ -27,6 +27,14 @@ ENVELOPE: dict[str, pl.DataType] = {
     "originals": pl.String(),
     "trace_id": pl.String(),
 }
+OP = "op"
+OP_FIELD = Field(
+    name=OP,
+    type=FieldType.CHOICE,
+    values=("upsert", "delete"),
+    doc="What the record does: delete takes back what was said under its key, and needs nothing but the key.",
+)
+"""Beside the fields of every kind."""
 EXTRA = "extra"
 """Unknown columns that the mapping keeps, as JSON text."""
 
@@ -70,7 +78,7 @@ def json_schema(kind: Kind) -> dict[str, Any]:
         "title": kind.name,
         "description": kind.doc,
         "type": "object",
-        "properties": {field.name: _property(field) for field in kind.fields},
+        "properties": {**{field.name: _property(field) for field in kind.fields}, OP: _property(OP_FIELD)},
         "required": [field.name for field in kind.given if field.required and not field.unless],
         **({"anyOf": [{"required": [name]} for name in kind.one_of]} if kind.one_of else {}),
         "x-key": list(kind.keys),

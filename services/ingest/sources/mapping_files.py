@@ -15,6 +15,7 @@ from services.ingest.domain.coordinates import SYSTEMS
 from services.ingest.domain.fields import Field, FieldType, Kind
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.mapping import FieldMap, Mapping
+from services.ingest.domain.schema import OP_FIELD
 from services.ingest.sources.documents import Document, FileFault, yaml_files
 
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -136,7 +137,7 @@ class _Reader(Document):
             yield name, value
 
     def _known_field(self, kind: Kind, name: str, node: yaml.Node) -> Field:
-        field = kind.field(name)
+        field = OP_FIELD if name == OP_FIELD.name else kind.field(name)
         if field is None or not field.given:
             raise self.fault(node, f"{kind.name} has no field {name}")
         return field
