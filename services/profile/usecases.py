@@ -14,7 +14,7 @@ import polars as pl
 from chassis.errors import Invalid, NotFound, Problem
 from services.profile.domain.explain import Explanation, Override, Standing, explain
 from services.profile.domain.key_customer import PARTS
-from services.profile.domain.lines import order_lines
+from services.profile.domain.lines import deleted_keys, order_lines
 from services.profile.domain.masters import cards_of_orders, causes, retailer_cards, sku_facts
 from services.profile.domain.outcome import MarketInput, MarketOutcome, model_version, profile_market
 from services.profile.domain.peers import Peers
@@ -60,6 +60,7 @@ class IntakeUnit(Protocol):
 
     async def is_new(self, consumer: str, message_id: str) -> bool: ...
     async def take_lines(self, lines: pl.DataFrame, cards: pl.DataFrame, causes: pl.DataFrame) -> None: ...
+    async def drop_lines(self, keys: pl.DataFrame, cause: Cause) -> None: ...
     async def take_cards(self, cards: pl.DataFrame, causes: pl.DataFrame) -> None: ...
     async def take_skus(self, facts: pl.DataFrame) -> None: ...
 
@@ -91,6 +92,12 @@ async def take_in_records(
     store: Store, *, consumer: str, message_id: str, kind: str, records: pl.DataFrame, cause: Cause
 ) -> None:
     """Takes in a batch of records once per message: a repeated or older content of a line changes nothing."""
+    gone = deleted_keys(records) if kind == "commercial_order" else None
+    if gone is None and "op" in records.columns:
+        # A shop or product that is taken back keeps the profile of what it did.
+        records = records.filter(~pl.col("op").eq_missing("delete"))
+    if gone is not None and not gone.is_empty():
+        records = records.filter(pl.col("retailer_code").is_not_null())
     why = causes(records, trace_id=cause.trace_id, traceparent=cause.traceparent) if kind != "sku" else None
     async with store.intake() as unit:
         if not await unit.is_new(consumer, message_id):
@@ -101,6 +108,8 @@ async def take_in_records(
             await unit.take_cards(retailer_cards(records), why)
         else:
             await unit.take_lines(order_lines(records), cards_of_orders(records), why)
+            if gone is not None and not gone.is_empty():
+                await unit.drop_lines(gone, cause)
 
 
 @dataclass(slots=True)

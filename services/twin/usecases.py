@@ -12,7 +12,7 @@ import polars as pl
 
 from chassis.errors import Conflict, Invalid, NotFound, Problem
 from services.twin.domain import twins
-from services.twin.domain.feeding import sightings
+from services.twin.domain.feeding import sightings, standing
 from services.twin.domain.twins import Change, Json, Origin, Sighting, Twin
 from services.twin.domain.types import TwinType, types
 
@@ -224,6 +224,7 @@ async def take_in_records(
     async with store.write() as unit:
         if not await unit.is_new(consumer, message_id):
             return 0
+        records = standing(records)
         if kind == "commercial_sale":
             records = await unit.newest_sales(records)
         return await _sight(unit, sightings(kind, records, known_at))

@@ -148,6 +148,20 @@ async def test_a_cancelled_order_takes_its_demand_back(forecast: Stub, log: Bus,
     assert await _weeks(settings, sku) == [(date(2025, 3, 10), 0.0)]
 
 
+async def test_an_order_deleted_by_its_key_alone_takes_its_demand_back(
+    forecast: Stub, log: Bus, settings: ForecastSettings
+) -> None:
+    sku = new_sku()
+    await publish(log, "commercial_order", envelope([order(sku, 40, DAY, sku_code=sku)]))
+    nothing = dict.fromkeys(("sku_code", "adcode", "retailer_code", "qty_order_base", "qty_demand_base", "amount"))
+    bare = {**order(sku, 40, DAY, sku_code=sku), "op": "delete", **nothing}
+
+    await publish(log, "commercial_order", envelope([bare], at=NOW + timedelta(seconds=1)))
+    await eventually(settled(forecast, log))
+
+    assert await _weeks(settings, sku) == [(date(2025, 3, 10), 0.0)]
+
+
 async def test_sales_of_a_product_are_forecast_instead_of_its_orders(forecast: Stub, log: Bus) -> None:
     sku = new_sku()
     await publish(log, "commercial_order", envelope([order(sku, 40, DAY, sku_code=sku)]))

@@ -157,6 +157,17 @@ async def test_a_cancelled_line_leaves_the_profile(profile: Stub, log: Bus) -> N
     await _with_amount(profile, code, 100)
 
 
+async def test_a_line_that_is_deleted_by_its_key_alone_leaves_the_profile(profile: Stub, log: Bus) -> None:
+    code, line = _shop(), f"O{uuid.uuid4().hex[:8]}"
+    await publish(log, "commercial_order", orders(order(code, 4, order_no=line), order(code, 5)))
+    await _with_amount(profile, code, 200)
+    nothing = dict.fromkeys(("retailer_code", "sku_code", "cycle", "state", "amount", "qty_order_base"))
+
+    await publish(log, "commercial_order", orders({**order(code, 4, order_no=line, op="delete"), **nothing}))
+
+    await _with_amount(profile, code, 100)
+
+
 async def test_a_line_corrected_to_another_shop_leaves_the_first(profile: Stub, log: Bus) -> None:
     first, second, line = _shop(), _shop(), f"O{uuid.uuid4().hex[:8]}"
     await publish(log, "commercial_order", orders(order(first, 4, order_no=line), order(first, 5)))

@@ -219,6 +219,20 @@ async def test_a_record_from_before_does_not_overwrite_what_a_person_wrote(twin:
     assert json.loads((await _get(twin, f"retailer:{code}")).properties_json)["name"] == "By hand"
 
 
+async def test_a_record_that_is_taken_back_changes_no_twin(twin: Stub, log: Bus):
+    code, other = uuid.uuid4().hex, uuid.uuid4().hex
+    await _publish(log, "retailer", _retailer(code, "First", op="upsert"))
+    later = NOW + timedelta(hours=1)
+
+    await _publish(log, "retailer", _retailer(code, "", at=later, op="delete", license_valid_to=None))
+    await _publish(log, "retailer", _retailer(other, "Next", op="upsert"))
+    await eventually(lambda: _get(twin, f"retailer:{other}"))
+
+    found = await _get(twin, f"retailer:{code}")
+    assert json.loads(found.properties_json)["name"] == "First"
+    assert found.revision == 1
+
+
 def _sale(org: str, sku: str, on: date, qty: int) -> dict[str, object]:
     return {
         "org_code": org,

@@ -53,6 +53,23 @@ def lines_of(kind: str, records: pl.DataFrame) -> pl.DataFrame:
 _VALUES = ("quantity", "demand", "amount")
 
 
+def deleted_orders(records: pl.DataFrame) -> pl.DataFrame:
+    """Keys of the order lines that records take back by their key alone: key, ingested_at, trace_id."""
+    records = _with_columns(records, ("op", "trace_id", "adcode", "sku_code"))
+    bare = pl.col("op").eq_missing("delete") & (pl.col("adcode").is_null() | pl.col("sku_code").is_null())
+    keyed = records.filter(bare).with_columns(key=pl.concat_str(pl.lit("order"), "order_no", "line_no", separator="|"))
+    return keyed.select("key", "ingested_at", "trace_id").unique("key", keep="last", maintain_order=True)
+
+
+def emptied(stored: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
+    """Stored lines as their deletion leaves them: in their place, counting zero."""
+    lines = stored.drop("ingested_at").join(gone, on="key")
+    zeros = [pl.lit(0.0).alias(name) for name in _VALUES]
+    # The series exists already, and keeps its market and pool.
+    placed = lines.with_columns(*zeros, market=pl.lit(""), pool=pl.lit(""))
+    return placed.select(pl.col(name).cast(kind) for name, kind in LINE.items())
+
+
 def _of_sales(records: pl.DataFrame) -> pl.DataFrame:
     return records.with_columns(
         key=pl.concat_str(

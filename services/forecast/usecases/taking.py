@@ -10,7 +10,9 @@ from services.forecast.domain.demand.panel import group_totals
 from services.forecast.domain.lines import (
     carton_prices,
     covered,
+    deleted_orders,
     differences,
+    emptied,
     lines_of,
     month_cells,
     prices_of,
@@ -40,11 +42,19 @@ async def take_in_records(
         if not await unit.is_new(consumer, message_id):
             return False
         if kind == "sku":
+            if "op" in records.columns:
+                # A product that is taken back leaves its sales, which are still counted in its units.
+                records = records.filter(~pl.col("op").eq_missing("delete"))
             await _take_skus(unit, records)
         elif kind == "price_observation":
             await _take_prices(unit, records)
         else:
-            await _take_lines(unit, how, lines_of(kind, records))
+            lines = lines_of(kind, records)
+            gone = deleted_orders(records) if kind == "commercial_order" else None
+            if gone is not None and not gone.is_empty():
+                taken_back = emptied(await unit.stored_lines(gone), gone)
+                lines = pl.concat([lines.join(gone, on="key", how="anti"), taken_back])
+            await _take_lines(unit, how, lines)
     return True
 
 

@@ -53,6 +53,14 @@ def order_lines(records: pl.DataFrame) -> pl.DataFrame:
     return newest(lines.drop_nulls(["order_no", "line_no", "retailer_code", "sku_code", "cycle"]))
 
 
+def deleted_keys(records: pl.DataFrame) -> pl.DataFrame:
+    """The lines that records take back by their key alone, with the record that does."""
+    present = with_columns(records, RECORD_COLUMNS)
+    bare = pl.col("op").eq_missing("delete") & (pl.col("retailer_code").is_null() | pl.col("sku_code").is_null())
+    keys = present.filter(bare).select("order_no", pl.col("line_no").cast(pl.Int32), "record_id")
+    return newest(keys.drop_nulls())
+
+
 def newest(lines: pl.DataFrame) -> pl.DataFrame:
     """One line per business key: the one with the greatest record id (ULIDs grow with arrival)."""
     return lines.sort("record_id").unique(list(KEY), keep="last", maintain_order=True)

@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis.db import copy_frame, stage_frame, upsert_frame
 from chassis.outbox import is_new
 from services.profile.domain.lines import KEY
+from services.profile.domain.masters import causes as causes_of
 from services.profile.store.tables import INBOX, MARKET, ORDER_LINE, RETAILER, SCHEMA, SKU
+from services.profile.usecases import Cause
 
 _CLOCKS = f"""
 INSERT INTO {MARKET.fullname} AS market (market, cycle, biz_date, changes)
@@ -24,6 +26,12 @@ ON CONFLICT (market) DO UPDATE SET
 _MOVED = f"""
 SELECT DISTINCT old.retailer_code FROM {ORDER_LINE.fullname} old JOIN lines_in l USING (order_no, line_no)
 WHERE old.retailer_code <> l.retailer_code AND l.record_id > old.record_id
+"""
+
+_DROP = f"""
+UPDATE {ORDER_LINE.fullname} kept SET is_counted = false, record_id = gone.record_id FROM lines_gone gone
+WHERE (kept.order_no, kept.line_no) = (gone.order_no, gone.line_no) AND gone.record_id > kept.record_id
+RETURNING kept.retailer_code
 """
 
 
@@ -59,6 +67,14 @@ class Intake:
             .join(pl.DataFrame({"retailer_code": list(moved)}, schema={"retailer_code": pl.String}), how="cross")
         )
         await self._mark_stale(pl.concat([causes, left.select(causes.columns)]))
+
+    async def drop_lines(self, keys: pl.DataFrame, cause: Cause) -> None:
+        """Counts the lines of these keys no more; their retailers are profiled anew."""
+        await stage_frame(self._session, ORDER_LINE, keys, name="lines_gone")
+        found = (await self._session.execute(sa.text(_DROP))).scalars().all()
+        gone = pl.DataFrame({"retailer_code": sorted(set(found))}, schema={"retailer_code": pl.String})
+        if not gone.is_empty():
+            await self._mark_stale(causes_of(gone, trace_id=cause.trace_id, traceparent=cause.traceparent))
 
     async def take_cards(self, cards: pl.DataFrame, causes: pl.DataFrame) -> None:
         written = await upsert_frame(

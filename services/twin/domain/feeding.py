@@ -23,6 +23,13 @@ Rule = Callable[[pl.DataFrame], list[pl.DataFrame]]
 MASTER = ("source", "trace_id", "occurred_at")
 
 
+def standing(records: pl.DataFrame) -> pl.DataFrame:
+    """The records that say something: one that only takes back says nothing of a twin, which keeps its past."""
+    if "op" not in records.columns:
+        return records
+    return records.filter(~pl.col("op").eq_missing("delete"))
+
+
 def sightings(kind: str, records: pl.DataFrame, known_at: datetime) -> list[Sighting]:
     """What the records of one kind say, at most one sighting per twin and source moment; empty for other kinds."""
     rule = RULES.get(kind)
