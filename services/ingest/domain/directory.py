@@ -16,6 +16,7 @@ from services.ingest.domain.fields import UTC_TIME
 from services.ingest.domain.habits import Habits
 from services.ingest.domain.names import NameIndex
 from services.ingest.domain.stocks import LastStocks
+from services.ingest.domain.versions import DELETE
 
 _VERSION: dict[str, pl.DataType] = {"occurred_at": UTC_TIME, "ingested_at": UTC_TIME}
 SKU_COLUMNS: dict[str, pl.DataType] = {
@@ -98,6 +99,17 @@ class Register:
             self._note(rows, start)
             if self._frame.height > 1000 and self._frame.height > COMPACT_FACTOR * len(self._index):
                 self._compact()
+
+    def drop(self, frame: pl.DataFrame) -> None:
+        """Forgets the rows of these codes, where they are not newer."""
+        rows = self._rows(frame)
+        with self._lock:
+            for code in rows.filter(self._is_news(rows)).get_column(self._key).to_list():
+                place = self._index.pop(code, None)
+                for name, index in self._others.items():
+                    other = None if place is None else self._frame.item(place, name)
+                    if other is not None and index.get(other) == place:
+                        del index[other]
 
     def _rows(self, frame: pl.DataFrame) -> pl.DataFrame:
         return frame.select(
@@ -256,6 +268,10 @@ class Directory:
         register = self.register(kind)
         if register is None or frame.is_empty():
             return
+        if "op" in frame.columns:
+            is_deletion = pl.col("op").eq_missing(DELETE)
+            register.drop(frame.filter(is_deletion))
+            frame = frame.filter(~is_deletion)
         register.put(frame)
         if register is self.sku_alias:
             names = frame.filter(pl.col("alias_kind") == "name", pl.col("alias_source") == ANY_SOURCE)
