@@ -22,7 +22,7 @@ def mark_deletions(batch: Batch, of_bodies: Sequence[str]) -> None:
     """
     mask = _said(batch)
     if DELETE in of_bodies:
-        mask |= (batch.bodies.spread(of_bodies, pl.String()) == DELETE).to_numpy()
+        mask = mask | (batch.bodies.spread(of_bodies, pl.String()) == DELETE).to_numpy()
     if not mask.any():
         return
     batch.deleting = mask
