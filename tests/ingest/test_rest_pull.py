@@ -15,6 +15,7 @@ from fastapi.responses import RedirectResponse
 from chassis.bus import Bus
 from chassis.errors import Invalid
 from chassis.testing import eventually
+from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import ConnectionFault
 from services.ingest.sources.connection import SourceAway
@@ -289,7 +290,10 @@ async def test_what_is_pulled_enters_the_book_and_bad_records_go_to_quarantine(
         erp.rows = [*rows(30), order(order_no="BAD", sku_code="NOSUCH", ordered_at=at(hours=1))]
         shown = await until(stub, "erp", lambda found: found.records >= 31)
         balance = (await balances(stub, log))["erp", "commercial_order"]
+        sources = (await stub.ListSources(pb.ListSourcesRequest())).sources
+        lags = {source.name: source.lag_s for source in sources if source.HasField("lag_s")}
 
+    assert 3600 < lags["erp"] < 3700
     assert (shown.state, shown.type, shown.last_error) == ("running", "rest_pull", "")
     assert shown.checkpoint == "cursor=30"
     assert is_balanced(balance)
