@@ -12,6 +12,7 @@ from gateway import problems, reference
 from gateway.openapi import describe
 from gateway.routes import (
     forecasts,
+    lineage,
     live,
     operation,
     privacy,
@@ -34,6 +35,7 @@ ROUTERS = (
     records.router,
     quality.router,
     quarantine.router,
+    lineage.router,
     privacy.router,
     scada.router,
     twins.router,

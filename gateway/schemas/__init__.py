@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from gateway.schemas.base import Json, Listing, Page, PageWithTotal, Shape
+from gateway.schemas.lineage import Lineage, LineageStep
 from gateway.schemas.privacy import ErasedFrom, PrivacyRequest, PrivacyRequestBody
 from gateway.schemas.quarantine import (
     Changed,
@@ -58,6 +59,8 @@ __all__ = [
     "Kind",
     "LabelChange",
     "Limit",
+    "Lineage",
+    "LineageStep",
     "Listing",
     "OneTimeCode",
     "OrderChain",

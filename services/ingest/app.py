@@ -43,6 +43,7 @@ from services.ingest.store import (
     PostgresReports,
     PostgresShelf,
     PostgresStore,
+    PostgresTrail,
     StreamLog,
     WriteBehind,
     leases,
@@ -134,11 +135,12 @@ async def _open(  # noqa: PLR0917  # wiring
     """The door stands open: calls, webhooks and connections; yields its address."""
     runner = Runner(ledger=Connections(db, held), take_in=partial(take_in, door), now=utc_now)
     webhooks = Webhooks(connections, runner.ledger, runner.take_in, utc_now)
-    answers = IngestServicer(  # type: ignore[abstract]  # the rest of the contract is being built
+    answers = IngestServicer(
         door,
         store,
         shelf=PostgresShelf(db),
         reports=PostgresReports(db),
+        trail=PostgresTrail(db),
         connections=connections,
         webhooks=webhooks,
         erasures=PostgresErasures(db),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from marketwin.ingest.v1 import service_pb2_grpc
 from services.ingest.rpc.erasure import Erasing
+from services.ingest.rpc.lineage import Lineages
 from services.ingest.rpc.quality import Quality
 from services.ingest.rpc.quarantine import Quarantine
 from services.ingest.rpc.records import Records
@@ -15,6 +16,7 @@ from services.ingest.rpc.templates import Templates
 from services.ingest.rpc.webhooks import WebhookDeliveries
 from services.ingest.sources import Connection, Webhooks
 from services.ingest.usecases import Erasures, FrontDoor, MinuteStore, Shelf, Store
+from services.ingest.usecases.lineage import Trail
 from services.ingest.usecases.reporting import Reports
 
 
@@ -23,6 +25,7 @@ class IngestServicer(
     Quality,
     Quarantine,
     BookReports,
+    Lineages,
     Erasing,
     WebhookDeliveries,
     Templates,
@@ -38,6 +41,7 @@ class IngestServicer(
         *,
         shelf: Shelf,
         reports: Reports,
+        trail: Trail,
         connections: Mapping[str, Connection],
         webhooks: Webhooks,
         erasures: Erasures,
@@ -45,6 +49,7 @@ class IngestServicer(
     ) -> None:
         self._door = door
         self._reports = reports
+        self._trail = trail
         self._store = store
         self._shelf = shelf
         self._connections = connections

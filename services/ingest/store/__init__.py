@@ -20,6 +20,7 @@ from services.ingest.domain.directory import Directory
 from services.ingest.domain.fields import Kind
 from services.ingest.store import book, connections, days, master_data, quality, queries
 from services.ingest.store.connections import Connections, Leases, leases
+from services.ingest.store.lineage import PostgresTrail
 from services.ingest.store.log import StreamLog
 from services.ingest.store.memory import WriteBehind
 from services.ingest.store.quarantine import PostgresShelf
@@ -47,6 +48,7 @@ __all__ = [
     "PostgresReports",
     "PostgresShelf",
     "PostgresStore",
+    "PostgresTrail",
     "StreamLog",
     "WriteBehind",
     "leases",
