@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Connection, Source } from "../src/api/dataTypes";
-import { factsOf, recordId, stepsOf, targetOf } from "../src/data/lineage/steps";
+import { factsOf, recordId, stepsOf, stretchesOf, targetOf } from "../src/data/lineage/steps";
 import { namesOf } from "../src/data/names";
 import { byNeed, healthOf } from "../src/data/sources/health";
 import { ago, duration, isoDay } from "../src/shared/format";
@@ -101,12 +101,20 @@ describe("the way of a record", () => {
   });
 
   it("leads on to what has a page, and shows what has none in place", () => {
-    const lineage = { kind: "sku", key: "a/b" };
+    const target = (stage: string, id: string, link?: string) => targetOf({ stage, id, link });
 
-    expect(targetOf(step("quarantine", null, "Q 1"), lineage)).toEqual({ href: "#/data/quarantine?id=Q+1" });
-    expect(targetOf(step("twin", null, "sku:1"), lineage)).toEqual({ path: "twins/sku%3A1" });
-    expect(targetOf(step("book", null), lineage)).toEqual({ path: "records/sku/a%2Fb" });
-    expect(targetOf(step("unheard_of", null), lineage)).toEqual({});
+    expect(target("quarantine", "Q 1", "/api/v1/quarantine/Q%201")).toEqual({ href: "#/data/quarantine?id=Q+1" });
+    expect(target("twin", "sku:1", "/api/v1/twins/sku%3A1?revision=2")).toEqual({ path: "twins/sku%3A1?revision=2" });
+    expect(target("superseded", "01J")).toEqual({ href: "#/data/lineage?id=01J" });
+    expect(target("twin", "sku:1", "https://elsewhere/api/v1/x")).toEqual({});
+    expect(target("message", "m")).toEqual({});
+  });
+
+  it("shows the figures of one stage together, those surely of this record first", () => {
+    const guess = { ...step("forecast", null, "near"), exact: false };
+    const steps = stepsOf({ kind: "sku", key: "1", steps: [step("batch", null), step("batch", null), guess, step("forecast", null, "own")] });
+
+    expect(stretchesOf(steps).map((each) => each.steps.map(({ id }) => id))).toEqual([["x"], ["x"], ["own", "near"]]);
   });
 
   it("shows facts without the empty ones, those inside others by their path", () => {

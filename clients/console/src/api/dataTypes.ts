@@ -139,11 +139,18 @@ export interface LineageStep {
   stage: string;
   id: string;
   at: string | null;
+  /** Surely of this very record; false: of the same shop, product or place, and later. */
+  exact?: boolean;
+  /** Where the thing is read: a path of the API. */
+  link?: string | null;
   detail: JsonObject;
 }
 
 export interface Lineage {
   kind: string;
+  /** Empty for a record that is not in the book. */
   key: string;
   steps: LineageStep[];
+  /** Services that could not be asked. */
+  missing?: string[];
 }

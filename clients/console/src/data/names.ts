@@ -1,6 +1,7 @@
 import { useMemo } from "react";
 
-import { fieldNames, kindNames, messageTexts, ruleTexts } from "../i18n/chineseNames";
+import { fieldNames, kindNames } from "../i18n/chineseNames";
+import { messageTexts, ruleTexts } from "../i18n/chineseRules";
 import { useWords, type Language } from "../i18n/language";
 
 /** What the server calls in English only, in the words of the reader. */

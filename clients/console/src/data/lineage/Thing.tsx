@@ -29,7 +29,15 @@ export function Thing({ path }: { path: string }) {
         {thing ? t("lineage.hide") : t("lineage.show")}
       </button>
       {problem && <ProblemLine problem={problem} />}
-      {thing && <Facts facts={factsOf(thing)} />}
+      {thing && partsOf(thing).map((part, index) => <Facts key={index} facts={factsOf(part)} />)}
     </>
   );
+}
+
+const shownItems = 5;
+
+/** A thing, or the first things of a list. */
+function partsOf(thing: JsonObject): JsonObject[] {
+  const items = thing["items"];
+  return Array.isArray(items) ? (items.slice(0, shownItems) as JsonObject[]) : [thing];
 }

@@ -44,29 +44,33 @@ export interface Target {
   path?: string;
 }
 
+const api = "/api/v1/";
+
 /** Where more can be read about a step. */
-export function targetOf(step: LineageStep, { kind, key }: Pick<Lineage, "kind" | "key">): Target {
-  const id = encodeURIComponent(step.id);
-  switch (step.stage) {
-    case "source":
-      return { href: dataAddress("sources", { source: step.id }) };
-    case "batch":
-      return { href: dataAddress("quarantine", { search: step.id }) };
-    case "quarantine":
-      return { href: dataAddress("quarantine", { id: step.id }) };
-    case "book":
-      return kind && key ? { path: `records/${encodeURIComponent(kind)}/${encodeURIComponent(key)}` } : {};
-    case "twin":
-      return { path: `twins/${id}` };
-    case "profile":
-      return { path: `profiles/${id}` };
-    case "forecast":
-      return { href: "#/map" };
-    case "recommendation":
-      return { href: "#/recommendations" };
-    default:
-      return {};
+export function targetOf({ stage, id, link }: Pick<LineageStep, "stage" | "id" | "link">): Target {
+  if (stage === "source") return { href: dataAddress("sources", { source: id }) };
+  if (stage === "batch") return { href: dataAddress("quarantine", { search: id }) };
+  if (stage === "quarantine") return { href: dataAddress("quarantine", { id }) };
+  if (stage === "superseded") return { href: dataAddress("lineage", { id }) };
+  return link?.startsWith(api) ? { path: link.slice(api.length) } : {};
+}
+
+/** Steps of one stage that follow each other. */
+export interface Stretch {
+  stage: string;
+  steps: Step[];
+}
+
+/** A record may have made dozens of figures: those of one stage are shown together, the exact ones first. */
+export function stretchesOf(steps: readonly Step[]): Stretch[] {
+  const stretches: Stretch[] = [];
+  for (const step of steps) {
+    const last = stretches.at(-1);
+    if (last && last.stage === step.stage && step.place === "made") last.steps.push(step);
+    else stretches.push({ stage: step.stage, steps: [step] });
   }
+  const isGuess = (step: Step) => Number(step.exact === false);
+  return stretches.map(({ stage, steps: own }) => ({ stage, steps: own.toSorted((a, b) => isGuess(a) - isGuess(b)) }));
 }
 
 export interface Fact {
