@@ -14,6 +14,7 @@ from marketwin.ingest.v1 import events_pb2, service_pb2, types_pb2
 from services.ingest.domain.fields import Kind
 from services.ingest.domain.receipt import Reason, Receipt, Refused
 from services.ingest.domain.rule import Rule
+from services.ingest.domain.rules import Described
 from services.ingest.domain.schema import json_schema
 from services.ingest.usecases import (
     Accepted,
@@ -181,7 +182,7 @@ def rule_count_message(count: RuleCount) -> types_pb2.RuleCount:
     )
 
 
-def rule_message(rule: Rule) -> types_pb2.Rule:
+def rule_message(rule: Rule | Described) -> types_pb2.Rule:
     return types_pb2.Rule(id=rule.id, severity=rule.severity.value, doc=rule.doc)
 
 

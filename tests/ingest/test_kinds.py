@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -17,6 +18,7 @@ from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest.domain.fields import FieldType
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.lists import list_text
+from services.ingest.domain.rules import ELSEWHERE, RULES
 from services.ingest.domain.schema import json_schema
 from tests.ingest.builders import (
     CSV,
@@ -261,3 +263,10 @@ async def test_samples_of_sensors_are_counted_and_stay_out_of_the_book(ingest: S
         await ingest.QueryRecords(pb.QueryRecordsRequest(filter=pb.RecordFilter(kind="scada_sample")))
     with pytest.raises(Invalid, match="not in the book"):
         await ingest.GetRecord(pb.GetRecordRequest(kind="scada_sample", key="x"))
+
+
+def test_every_kind_and_every_rule_stands_in_the_documents():
+    page = (Path(__file__).parents[2] / "docs" / "records.md").read_text(encoding="utf-8")
+
+    assert [name for name in KINDS if f"| `{name}` |" not in page] == []
+    assert [rule.id for rule in (*RULES, *ELSEWHERE) if f"| {rule.id} | {rule.severity.value} |" not in page] == []

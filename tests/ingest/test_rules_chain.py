@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,8 +13,19 @@ from hypothesis import strategies as st
 
 from services.ingest.domain.chains import CHAINS, illegal_moves
 from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.mapping import FieldMap, Mapping
 from services.ingest.domain.rules import RULES, rules_of
-from tests.ingest.builders import NOW, ONE_ACCEPTED, ONE_QUARANTINED, clean_rows, directory, month_sale, outcome, rules
+from tests.ingest.builders import (
+    NOW,
+    ONE_ACCEPTED,
+    ONE_QUARANTINED,
+    clean_rows,
+    cleaned,
+    directory,
+    month_sale,
+    outcome,
+    rules,
+)
 from tests.ingest.records import good
 
 QUARANTINED, MARKED, MENDED = "quarantine", "warn", "repair"
@@ -368,3 +380,15 @@ def test_a_sku_that_is_valid_for_a_day_only_is_right():
     day = date(2025, 3, 1).isoformat()
 
     assert rules(clean_rows("sku", good("sku", valid_from=day, valid_to=day))) == {}
+
+
+def test_dq09_a_quantity_in_another_unit_needs_its_product():
+    row = {**good("mes_output"), "good_base": 5, "scrap_base": None, "rework_base": None}
+    fields = tuple(FieldMap(name=name, column=name, unit="case" if name == "good_base" else "") for name in row)
+    mapping = Mapping(source="mes", kind="mes_output", schema_version=1, fields=fields)
+
+    known = cleaned("mes_output", json.dumps(row).encode(), mapping=mapping)
+    nameless = cleaned("mes_output", json.dumps({**row, "sku_code": None}).encode(), mapping=mapping)
+
+    assert _first(known)["good_base"] == 250_000
+    assert rules(nameless) == {"DQ-09": QUARANTINED}

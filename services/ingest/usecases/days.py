@@ -8,7 +8,7 @@ from operator import attrgetter
 from chassis.errors import Invalid, Problem
 from services.ingest.domain.batch import TRADE_ZONE
 from services.ingest.domain.rule import Rule
-from services.ingest.domain.rules import RULES
+from services.ingest.domain.rules import ELSEWHERE, RULES, Described
 from services.ingest.usecases.ports import QualityDay, RuleCount, Store
 
 DAYS = 28
@@ -42,6 +42,6 @@ def _day(text: str) -> date | None:
         raise Invalid("the day is none", errors=[Problem("", "date", "give days such as 2025-03-15")]) from None
 
 
-def list_rules() -> list[Rule]:
+def list_rules() -> list[Rule | Described]:
     """All cleaning rules, by id."""
-    return sorted(RULES, key=attrgetter("id"))
+    return sorted((*RULES, *ELSEWHERE), key=attrgetter("id"))

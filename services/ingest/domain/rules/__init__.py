@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import dataclass
 
+from services.ingest.domain.batch import Severity
 from services.ingest.domain.fields import Kind
 from services.ingest.domain.rule import Rule
 
-ELSEWHERE = {
-    "DQ-03": "decoding: charset, byte order mark and line ends of a body (domain/decode/charset.py)",
-    "DQ-26": "fusion of what several sources say of one fact (domain/fusion.py)",
-    "DQ-40": "completeness of a source by day (domain/completeness.py)",
-}
-"""Rules that look at more, or at less, than the records of a batch."""
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A rule that looks at more, or at less, than the records of a batch."""
+
+    id: str
+    severity: Severity
+    doc: str
+
+
+ELSEWHERE = (
+    Described("DQ-03", Severity.REPAIR, "A body is read in its charset; byte order marks and mixed line ends go."),
+    Described(
+        "DQ-26",
+        Severity.WARN,
+        "What several sources say of one fact is fused on demand, by mean or weights, with inputs and spread; in the "
+        "book both sides of a contradiction are set aside (DQ-05).",
+    ),
+    Described("DQ-40", Severity.WARN, "A day with less than 90 % of the usual records of a source is partial."),
+)
+"""domain/decode/charset.py, domain/fusion.py, domain/completeness.py."""
 
 
 def _found() -> tuple[Rule, ...]:

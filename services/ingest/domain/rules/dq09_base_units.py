@@ -58,6 +58,9 @@ def _convert_field(batch: Batch, field: Field) -> None:
         return
     units = unit_column(batch, unit)
     factors = batch.packs.factors(units) if batch.packs is not None else np.full(batch.size, np.nan)
+    nameless = filled(raw) & np.isnan(factors) & ~batch.present("sku_code")
+    message = "the quantity is not given in base units, and without its product it cannot be converted"
+    batch.find("DQ-09", Severity.QUARANTINE, field.name, nameless, message)
     if field.required and batch.kind.field("qty_raw"):
         batch.put("qty_raw", as_decimals(quantities, MEASURE))
         batch.put("unit_raw", units)
@@ -80,8 +83,8 @@ def _as_whole(base: Floats) -> pl.Series:
 
 RULE = Rule(
     id="DQ-09",
-    severity=Severity.REPAIR,
+    severity=Severity.QUARANTINE,
     order=41,
-    doc="Quantities are converted to base units; quantity and unit as received are kept beside them.",
+    doc="Quantities become base units by the packs of the day; quantity and unit as received are kept beside them.",
     check=check,
 )
