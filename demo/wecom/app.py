@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from demo.wecom.api import calls
 from demo.wecom.book import Book
+from demo.wecom.chains import Chains, chain_calls, chain_levers
 from demo.wecom.clicks import Callback
 from demo.wecom.desk import desk
 from demo.wecom.refusals import Refused
@@ -27,6 +28,9 @@ def create_app(settings: StandInSettings, *, now: Callable[[], float] = time.tim
         is_call = request.url.path.startswith("/cgi-bin/")
         return JSONResponse(error.reply(), status_code=200 if is_call else 400)
 
+    chains, callback = Chains(), Callback(settings, book)
     app.include_router(calls(service, book))
-    app.include_router(desk(service, book, Callback(settings, book)))
+    app.include_router(chain_calls(service, chains))
+    app.include_router(desk(service, book, callback))
+    app.include_router(chain_levers(chains, callback))
     return app

@@ -64,6 +64,28 @@ class Callback:
         message.clicks[user] = key
         event = self._event(card, user, key, self._book.new_code(message))
         _add_selected(event, selected)
+        status, reply, tries = await self._deliver(envelope, event)
+        applied = self._apply(envelope, message, user, reply) if status == http.client.OK and reply else "nothing"
+        return Outcome(status, tries, applied)
+
+    async def tell(self, event_name: str, **more: str) -> Outcome:
+        """Send an event that is no click, such as `share_chain_change`; raises NotClickable."""
+        texts = {
+            "ToUserName": self._settings.corpid,
+            "FromUserName": "sys",
+            "CreateTime": str(int(self._book.now())),
+            "MsgType": "event",
+            "Event": event_name,
+            **more,
+        }
+        event = Element("xml")
+        for name, text in texts.items():
+            SubElement(event, name).text = text
+        status, _, tries = await self._deliver(self._sealed(), event)
+        return Outcome(status, tries, "nothing")
+
+    async def _deliver(self, envelope: Envelope, event: Element) -> tuple[int, bytes, int]:
+        """Sign, seal and send an event, again when it was not taken: status, answer, tries."""
         sealed = envelope.seal(tostring(event, encoding="unicode"))
         outer = Element("xml")
         for name, text in (("ToUserName", self._settings.corpid), ("AgentID", str(self._settings.agentid))):
@@ -74,8 +96,7 @@ class Callback:
         while status != http.client.OK and tries <= RETRIES:
             status, reply = await self._ask("POST", query, body, ANSWER_WITHIN_S)
             tries += 1
-        applied = self._apply(envelope, message, user, reply) if status == http.client.OK and reply else "nothing"
-        return Outcome(status, tries, applied)
+        return status, reply, tries
 
     def _sealed(self) -> Envelope:
         if self._envelope is None:

@@ -31,6 +31,7 @@ MESSAGES = {
     81013: "user & party & tag all invalid",
     82001: "all receiver empty",
     93000: "invalid webhook url",
+    670001: "app is not in the share range of the chain",
 }
 
 

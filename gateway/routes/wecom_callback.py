@@ -17,11 +17,13 @@ from gateway.wecom import (
     MAX_BODY_BYTES,
     CallbackKeys,
     CardClick,
+    OtherCallback,
     Signed,
     answer_echo,
     read_callback,
     update_button,
 )
+from marketwin.ingest.v1 import service_pb2 as ingest_pb
 from marketwin.recommend.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["wecom"])
@@ -29,6 +31,7 @@ log = structlog.get_logger()
 
 # WeCom repeats a callback that is not answered within 5 s.
 ANSWER_DEADLINE_S = 4.0
+BOOK_EVENTS = frozenset({"share_chain_change"})
 
 Part = Annotated[str, Query(max_length=200)]
 
@@ -50,6 +53,10 @@ async def hear_callback(
     keys = _keys(request)
     body = await read_body(request, MAX_BODY_BYTES)
     heard = read_callback(keys, Signed(msg_signature, timestamp, nonce), body, now_s=time.time())
+    if isinstance(heard, OtherCallback) and heard.event in BOOK_EVENTS:
+        # Noted and answered at once; the book is read later, by who waits for the news.
+        await behind.ingest.NoteNews(ingest_pb.NoteNewsRequest(topic=heard.event), timeout=ANSWER_DEADLINE_S)
+        return Response(status_code=200)
     if not isinstance(heard, CardClick):
         log.info("wecom.ignored", kind=heard.kind, event_name=heard.event)
         return Response(status_code=200)

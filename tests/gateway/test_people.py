@@ -10,6 +10,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from chassis.db import database, read_frame
 from chassis.testing import eventually
 from gateway.wecom import CallbackKeys, decrypt, encrypt, signature
 from tests.gateway.house import Door, House, door
@@ -196,6 +197,15 @@ async def test_a_callback_that_is_no_click_is_taken_and_ignored(door: Door):
     response = await stranger.post(CALLBACK, params=query, content=body)
 
     assert (response.status_code, response.content) == (200, b"")
+
+
+async def test_a_change_of_the_address_book_is_noted_for_ingest(whole: House, market: Market):
+    outcome = (await whole.phone.post("/stand-in/chains/chain1/changed")).json()
+
+    async with database(whole.common.postgres_url, "ingest") as db, db.transaction() as session:
+        news = await read_frame(session, "SELECT topic, told FROM ingest.source_news")
+    assert (outcome["status"], outcome["tries"]) == (200, 1)
+    assert news.rows() == [("share_chain_change", 1)]
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ FACTORY: dict[str, Row] = {
         "contact_id": "ww0001",
         "corp_name": "徽州路便利店",
         "custom_id": "340102100001",
+        "retailer_code": "R340100000001",
         "group_id": "1",
         "is_joined": True,
         "synced_at": "late",

@@ -15,6 +15,7 @@ import polars as pl
 from services.ingest.domain.fields import UTC_TIME
 from services.ingest.domain.habits import Habits
 from services.ingest.domain.names import NameIndex
+from services.ingest.domain.shops import Shop, Shops
 from services.ingest.domain.stocks import LastStocks
 from services.ingest.domain.versions import DELETE
 
@@ -38,6 +39,7 @@ RETAILER_COLUMNS: dict[str, pl.DataType] = {
     "retailer_code": pl.String(),
     "license_no": pl.String(),
     "wecom_custom_id": pl.String(),
+    "name": pl.String(),
     "adcode": pl.String(),
     "city_org": pl.String(),
     "account_manager_user_id": pl.String(),
@@ -94,6 +96,8 @@ class Register:
         rows = self._rows(frame).sort(*_VERSION)
         with self._lock:
             rows = rows.filter(self._is_news(rows))
+            if rows.is_empty():
+                return
             start = self._frame.height
             self._frame = pl.concat([self._frame, rows])
             self._note(rows, start)
@@ -139,6 +143,12 @@ class Register:
         for index in self._others.values():
             index.clear()
         self._note(self._frame, 0)
+
+    @property
+    def rows(self) -> pl.DataFrame:
+        """All rows in the order of arrival, replaced ones among them; the same frame until something changes."""
+        with self._lock:
+            return self._frame
 
     def missing(self, codes: set[str]) -> set[str]:
         """Of the codes, those that are not here."""
@@ -228,6 +238,7 @@ class Directory:
         self.retailer_alias = Register(RETAILER_ALIAS_COLUMNS, "record_key")
         self.named = NameIndex()
         """Approved names of products, of all sources."""
+        self._shops: tuple[pl.DataFrame, Shops] | None = None
         self.stocks = LastStocks()
         self.habits = Habits()
         self._registers: dict[str, Register] = {
@@ -246,6 +257,15 @@ class Directory:
     def register(self, kind: str) -> Register | None:
         """The register that a kind of master data feeds."""
         return self._registers.get(kind)
+
+    def shops(self) -> Shops:
+        """The shops to be found by licence and name; made anew when a shop changed."""
+        rows = self.retailer.rows
+        if self._shops is None or self._shops[0] is not rows:
+            columns = rows.select(pl.col("retailer_code", "license_no", "name", "adcode").fill_null(""))
+            newest = columns.unique("retailer_code", keep="last", maintain_order=True)
+            self._shops = rows, Shops(Shop(*row) for row in newest.iter_rows())
+        return self._shops[1]
 
     def products_called(self, source: str, aliases: set[str]) -> dict[str, str]:
         """Product by alias, for the aliases that this source or all sources use."""
