@@ -158,6 +158,17 @@ async def test_a_record_set_aside_is_mended_and_replayed_on_the_screen(
     assert float(stored["amount"]) == 500
 
 
+async def test_the_lineage_of_the_mended_record_leads_from_its_source_to_the_book_and_on(page: Page, pictures: Path):
+    await page.get_by_test_id("replayed-lineage").click()
+
+    steps = page.get_by_test_id("lineage-step")
+    await expect(page.locator("[data-testid=lineage-step][data-stage=book]")).to_be_visible()
+    stages = {await step.get_attribute("data-stage") for step in await steps.all()}
+    await page.screenshot(path=pictures / "lineage.png")
+
+    assert stages >= {"source", "quarantine", "book"}
+
+
 async def test_the_balance_adds_up_on_the_screen(page: Page, pictures: Path):
     await page.get_by_test_id("nav-data").click()
     await page.get_by_test_id("tab-quality").click()
