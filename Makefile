@@ -14,7 +14,7 @@ APPS := $(patsubst %,services.%.app,ingest twin profile forecast recommend) gate
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test token check lint types peers fmt protos lock openapi kinds fuzz figures canary clean
+.PHONY: help setup run test token check lint types peers fmt protos lock openapi kinds fuzz bench-ingest figures canary clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -91,6 +91,9 @@ figures: $(VENV)/.ready ## Time a clean clone to its summary, a warm start, and 
 
 canary: $(VENV)/.ready ## Send a million known numbers through the door and search every byte for them
 	@exec $(BIN)/python -m tests.ingest.canary $(ARGS)
+
+bench-ingest: $(VENV)/.ready ## Compare the door with three peers (ARGS="--records 100000")
+	@exec $(BIN)/python -m bench.ingest $(ARGS)
 
 clean: ## Remove what a run keeps: data, logs, models (not the installation)
 	rm -rf .marketwin
