@@ -15,11 +15,13 @@ from services.ingest.domain.clean import CleanedTogether, Stamp, clean, clean_to
 from services.ingest.domain.decode import Decoded, Limits, form, join, read
 from services.ingest.domain.decode.charset import read_text
 from services.ingest.domain.decode.choose import decode
-from services.ingest.domain.decode.json_body import _exact_lines
+from services.ingest.domain.decode.json_body import exact_ndjson
 from services.ingest.domain.identity import batch_id
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.mapping import to_canonical
 from services.ingest.domain.receipt import Refused
+from services.ingest.domain.rules.dq30_phone import PHONE
+from services.ingest.domain.text import are_mobile_numbers
 from tests.ingest.builders import CSV, JSON, NDJSON, NOW, door, order, sale
 
 LIMITS = Limits()
@@ -156,7 +158,7 @@ def test_the_compiled_decoder_reads_what_the_exact_one_reads(lines: list[str], e
     body = read_text(end.join(lines).encode(), "", by_lines=True)
 
     assert as_read(lambda: read(end.join(lines).encode() or b"\n", NDJSON, LIMITS)) == as_read(
-        lambda: _exact_lines(body, LIMITS)
+        lambda: exact_ndjson(body, LIMITS)
     )
 
 
@@ -164,3 +166,11 @@ def as_read(work: Any) -> Any:
     decoded = join([work()])
     assert isinstance(decoded, Decoded)
     return {name: values.to_list() for name, values in decoded.columns.items()}, decoded.lines.to_list(), decoded.shares
+
+
+@given(st.lists(st.text("0123456789a１", min_size=9, max_size=12) | st.just("13812341234"), min_size=1, max_size=4))
+def test_mobile_numbers_are_told_at_a_glance_exactly_as_by_their_pattern(texts: list[str]):
+    values = pl.Series("phone", texts)
+
+    assert are_mobile_numbers(values) == values.str.contains(PHONE).all()
+    assert are_mobile_numbers(values[1:]) == (len(values) > 1 and values[1:].str.contains(PHONE).all())

@@ -176,7 +176,7 @@ class Register:
                 places = [first if first is not None else other for first, other in zip(places, second, strict=True)]
             frame = self._frame
         rows = pl.Series(places, dtype=pl.UInt32)
-        return pl.DataFrame([frame.get_column(name).gather(rows) for name in columns or self.columns])
+        return frame.select(pl.col(*(columns or self.columns)).gather(rows))
 
 
 class Products(Register):

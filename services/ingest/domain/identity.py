@@ -89,7 +89,9 @@ def identify(batch: Batch) -> None:
     texts = pl.DataFrame([*keys, *(part for part in payload if part is not None)])
     found = texts.select(
         pl.concat_str([pl.col(key.name) for key in keys], separator=KEY_SEPARATOR).alias("record_key"),
-        pl.concat_str([_or_nothing(part) for part in payload], separator=_SEPARATOR).alias("payload"),
+        pl.concat_str([_or_nothing(part) for part in payload], separator=_SEPARATOR)
+        .str.strip_chars_end(_SEPARATOR)
+        .alias("payload"),
     )
     batch.put("record_key", found.get_column("record_key"))
     payloads = found.get_column("payload")
@@ -99,7 +101,8 @@ def identify(batch: Batch) -> None:
 
 
 def _digests(texts: list[str]) -> pl.Series:
-    digests = [hashlib.blake2b(text.rstrip(_SEPARATOR).encode(), digest_size=16).hexdigest() for text in texts]
+    digest = hashlib.blake2b
+    digests = [digest(text.encode(), digest_size=16).hexdigest() for text in texts]
     return pl.Series("payload_hash", digests, dtype=pl.String)
 
 

@@ -102,6 +102,20 @@ def shape(values: pl.Series) -> Shape:
     )
 
 
+def are_mobile_numbers(values: pl.Series) -> bool:
+    """Whether every value is eleven ASCII digits that begin like a mobile number; False where it takes a look."""
+    size = len(values)
+    if values.null_count() or not size:
+        return False
+    array = values.to_arrow()
+    _, offsets_buffer, data_buffer = array.buffers()
+    offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[array.offset : array.offset + size + 1]
+    if data_buffer is None or (np.diff(offsets) != _PHONE_DIGITS).any():
+        return False
+    digits = np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]].reshape(size, _PHONE_DIGITS) - 48
+    return bool((digits <= 9).all() and (digits[:, 0] == 1).all() and (digits[:, 1] >= 3).all())
+
+
 def _has_outer_blanks(data: npt.NDArray[np.uint8], whole: bytes, offsets: npt.NDArray[np.int64]) -> bool:
     if any(blank in whole for blank in _WIDE_BLANKS):
         return True

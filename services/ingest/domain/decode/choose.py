@@ -10,15 +10,16 @@ import polars as pl
 
 from services.ingest.domain.decode.arrow_body import decode_arrow
 from services.ingest.domain.decode.body import Decoded, Limits, Malformed, Rows, from_rows
-from services.ingest.domain.decode.charset import read_text
+from services.ingest.domain.decode.charset import Text, read_text
 from services.ingest.domain.decode.csv_body import decode_csv
-from services.ingest.domain.decode.json_body import read_json, read_ndjson
+from services.ingest.domain.decode.json_body import exact_ndjson, read_json, read_ndjson, read_plain_ndjson
 from services.ingest.domain.decode.notes import without_notes
 from services.ingest.domain.decode.parquet_body import decode_parquet
 from services.ingest.domain.decode.xlsx_body import decode_xlsx
 
 _JSON = ("application/json", "text/json", "")
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines")
+_UTF_8 = ("", "utf-8", "utf8", "us-ascii")
 _CSV = ("text/csv", "application/csv")
 _BINARY: dict[str, Callable[[bytes, Limits], Decoded]] = {
     "application/vnd.apache.arrow.stream": decode_arrow,
@@ -71,11 +72,21 @@ def read(body: bytes, content_type: str, limits: Limits) -> Decoded | Rows:
     if kind in _JSON:
         return read_json(read_text(body, charset, by_lines=False), limits)
     if kind in _NDJSON:
-        return read_ndjson(read_text(body, charset, by_lines=True), limits)
+        return _read_ndjson(body, charset, limits)
     if kind in _CSV:
         return without_notes(decode_csv(read_text(body, charset, by_lines=True), limits))
     message = "send JSON, NDJSON, CSV, XLSX, Parquet or an Arrow stream under its content type"
     raise Malformed("", message, code="unsupported_type")
+
+
+def _read_ndjson(body: bytes, charset: str, limits: Limits) -> Rows:
+    def text() -> Text:
+        return read_text(body, charset, by_lines=True)
+
+    plain = None
+    if charset.lower() in _UTF_8:
+        plain = read_plain_ndjson(body, limits, lambda: exact_ndjson(text(), limits))
+    return read_ndjson(text(), limits) if plain is None else plain
 
 
 @lru_cache(maxsize=256)

@@ -33,6 +33,23 @@ def read_json(body: Text, limits: Limits) -> Rows:
     return replace(found, exactly=_if_needed(body, found, lambda: _from_document(_exact(body), body, limits)))
 
 
+def read_plain_ndjson(body: bytes, limits: Limits, exactly: Callable[[], Rows]) -> Rows | None:
+    """Lines of UTF-8 without returns, read without making text of them first; None where something is unusual.
+
+    The compiled decoder checks the UTF-8 of each value; `exactly` reads the body the other way.
+    """
+    if b"\r" in body or not body.startswith(b"{"):
+        return None
+    lines = list(filter(None, body.split(b"\n")))
+    _bound(len(lines), limits)
+    try:
+        values = list(map(_COMPILED.decode, lines))
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        return None
+    found = _from_values(values, Text("", "utf-8", "", body), limits)
+    return replace(found, exactly=lambda: exactly() if _NEGATIVE_ZERO.search(body) else found)
+
+
 def read_ndjson(body: Text, limits: Limits) -> Rows:
     """One object a line; a line with a fault is refused by itself."""
     lines = list(filter(None, body.raw.split(b"\n")))
@@ -40,16 +57,17 @@ def read_ndjson(body: Text, limits: Limits) -> Rows:
     try:
         values = list(map(_COMPILED.decode, lines))
     except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
-        return _exact_lines(body, limits)
+        return exact_ndjson(body, limits)
     found = _from_values(values, body, limits)
-    return replace(found, exactly=_if_needed(body, found, lambda: _exact_lines(body, limits)))
+    return replace(found, exactly=_if_needed(body, found, lambda: exact_ndjson(body, limits)))
 
 
 def _if_needed(body: Text, found: Rows, read: Callable[[], Rows]) -> Callable[[], Rows]:
     return lambda: read() if _NEGATIVE_ZERO.search(body.raw) else found
 
 
-def _exact_lines(body: Text, limits: Limits) -> Rows:
+def exact_ndjson(body: Text, limits: Limits) -> Rows:
+    """Lines read by the standard decoder, every number as the text it was."""
     texts = [line for line in body.text.split("\n") if line and not line.isspace()]
     _bound(len(texts), limits)
     try:
