@@ -17,7 +17,7 @@ from services.ingest.domain.receipt import Receipt
 from services.ingest.store import receipts
 from services.ingest.store.book import keep
 from services.ingest.usecases import Accepted, Entry, Taken
-from tests.ingest.builders import NOW, sale
+from tests.ingest.builders import NOW, order, sale
 from tests.ingest.parts import (
     balance,
     content,
@@ -292,6 +292,18 @@ async def test_a_newer_record_is_not_deleted_by_an_older_deletion(db: Database):
     await keep(db, "book", [deletion("m2", "O1", **sale(sold_at=hours(8)))])
 
     assert list(await _book(db)) == [KEY("O1")]
+
+
+async def test_an_order_is_deleted_whatever_state_it_is_in(db: Database):
+    line = order(ordered_at=hours(1), state="delivered")
+    await keep(db, "book", [message("m1", line, kind="commercial_order")])
+    model = message("m2", line, kind="commercial_order", at=NOW + timedelta(minutes=1))
+    gone = edited(model, op={0: "delete"}, payload_hash={0: "deleted"}, state={0: None})
+
+    await keep(db, "book", [gone])
+
+    assert await rows(db, "SELECT * FROM ingest.commercial_order") == []
+    assert await balance(db) == {"received": 2, "stored": 2}
 
 
 async def test_the_balance_by_day_can_be_made_again_from_the_entries(db: Database):

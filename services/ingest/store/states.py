@@ -23,8 +23,10 @@ async def backward(
         return records.clear()
     seen = pl.concat([current.select(IDENTITY), known.select(IDENTITY)])
     standing = current.filter(~pl.col("op").eq_missing(DELETE))
-    met = records.join(seen, on=IDENTITY, how="anti", maintain_order="left").join(
-        standing, on="record_key", how="semi", maintain_order="left"
+    met = (
+        records.filter(~pl.col("op").eq_missing(DELETE))
+        .join(seen, on=IDENTITY, how="anti", maintain_order="left")
+        .join(standing, on="record_key", how="semi", maintain_order="left")
     )
     if met.is_empty():
         return met
