@@ -28,7 +28,6 @@ SKU_COLUMNS: dict[str, pl.DataType] = {
     "cartons_per_master": pl.Int64(),
     "price_guide": pl.Float64(),
     "price_allocation_ex_vat": pl.Float64(),
-    "price_wholesale": pl.Float64(),
     "currency": pl.String(),
     "base_unit": pl.String(),
     "valid_from": pl.Date(),
@@ -51,8 +50,6 @@ PACK_COLUMNS = (
     "packs_per_carton",
     "cartons_per_master",
     "price_guide",
-    "price_allocation_ex_vat",
-    "price_wholesale",
     "currency",
     "base_unit",
 )
@@ -204,11 +201,11 @@ class Products(Register):
             if before is None or before.item(0, "occurred_at") <= row.item(0, "occurred_at"):
                 versions[row.item(0, "valid_from")] = row
 
-    def look_up_on(self, codes: pl.Series, days: pl.Series) -> pl.DataFrame:
+    def look_up_on(self, codes: pl.Series, days: pl.Series, *more: str) -> pl.DataFrame:
         """Pack sizes and prices of each code as they were valid on a day; the newest where no version says it was."""
         dated = self._former.keys() & set(codes.to_list()) if self._former else set()
         if not dated:
-            return self.look_up(codes, columns=PACK_COLUMNS)
+            return self.look_up(codes, columns=(*PACK_COLUMNS, *more))
         found = self.look_up(codes)
         versions = pl.concat([row for code in dated for row in self._former[code].values()])
         wanted = pl.DataFrame({"place": range(len(codes)), "code": codes, "day": days})
@@ -223,7 +220,7 @@ class Products(Register):
             .unique("place", keep="last")
         )
         stays = found.with_columns(place=pl.Series(range(len(codes)))).join(best, on="place", how="anti")
-        columns = ["place", *PACK_COLUMNS]
+        columns = ["place", *PACK_COLUMNS, *more]
         return pl.concat([stays.select(columns), best.select(columns)]).sort("place").drop("place")
 
 

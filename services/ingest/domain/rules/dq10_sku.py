@@ -12,6 +12,8 @@ from services.ingest.domain.rule import Rule
 from services.ingest.domain.units import Packs
 
 NAME = "sku_name_raw"
+ALLOCATED = ("transfer", "oms_order")
+"""Kinds whose prices are held against the allocation price."""
 MAX_PROPOSALS = 20
 """Different unknown names of one batch for which a product is looked for."""
 PROPOSED = (
@@ -34,7 +36,8 @@ def check(batch: Batch) -> None:
 
 def _packs(batch: Batch, codes: pl.Series) -> Packs:
     """Pack sizes of the version of each product that was valid on the day of the record (DQ-09)."""
-    return Packs(batch.door.directory.sku.look_up_on(codes, batch.columns["biz_date"]))
+    more = ("price_allocation_ex_vat",) if batch.kind.name in ALLOCATED else ()
+    return Packs(batch.door.directory.sku.look_up_on(codes, batch.columns["biz_date"], *more))
 
 
 def _resolve(batch: Batch, codes: pl.Series, unknown: Mask) -> None:
