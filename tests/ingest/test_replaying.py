@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +20,8 @@ from services.ingest.domain.decode import Limits
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.regions import Regions
 from services.ingest.domain.tokens import TokenKey
-from services.ingest.store import PostgresShelf, PostgresStore, StreamLog
-from services.ingest.usecases import Accepted, FrontDoor, Newest, SetAside, Taken, replay_quarantine
+from services.ingest.store import PostgresShelf, PostgresStore, StreamLog, spooling
+from services.ingest.usecases import Accepted, Entered, FrontDoor, Log, Newest, SetAside, Taken, replay_quarantine
 from services.ingest.usecases.grouping import Lanes
 from services.ingest.usecases.holding import Holding
 from services.ingest.usecases.quarantine import Wanted
@@ -45,16 +46,16 @@ class Forgetful:
 class DiesAfterPublishing:
     """The log of a process that dies when its message is durable, before it can say so."""
 
-    def __init__(self, log: StreamLog) -> None:
+    def __init__(self, log: Log) -> None:
         self._log = log
         self.parts: list[Accepted] = []
 
-    async def accept(self, part: Accepted) -> bool:
+    async def accept(self, part: Accepted) -> Entered:
         self.parts.append(part)
         await self._log.accept(part)
         raise Unavailable("the process died here")
 
-    async def refuse(self, part: SetAside) -> bool:
+    async def refuse(self, part: SetAside) -> Entered:
         return await self._log.refuse(part)
 
 
@@ -79,10 +80,16 @@ class SecondDoor:
         return await replay_quarantine(door, shelf, Replay(**wanted))
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def stream(log: Bus, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[StreamLog]:
+    async with spooling(tmp_path_factory.mktemp("spool"), max_bytes=2**20) as spool:
+        yield StreamLog(log, spool)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def second(ingest: Stub, db: Database, log: Bus) -> SecondDoor:
+async def second(ingest: Stub, db: Database, stream: StreamLog) -> SecondDoor:
     door = FrontDoor(
-        log=StreamLog(log),
+        log=stream,
         memory=Forgetful(),
         directory=Directory(),
         regions=Regions({}),
@@ -127,7 +134,7 @@ async def test_a_crash_between_the_log_and_the_answer_loses_and_doubles_nothing(
     ids = [item.id for item in items]
 
     with pytest.raises(Unavailable):
-        await second.replay(shelf, DiesAfterPublishing(StreamLog(log)), ids=ids, by="ann")
+        await second.replay(shelf, DiesAfterPublishing(second.door.log), ids=ids, by="ann")
     await caught_up(log)
     again = await replay(ingest, *items)
 
@@ -146,7 +153,7 @@ async def test_a_claim_of_the_dead_is_free_again_and_what_they_published_counts_
     async with db.engine.begin() as blocker:
         await blocker.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('ingest.pos_sale'))")
         with pytest.raises(Unavailable):
-            await second.replay(shelf, DiesAfterPublishing(StreamLog(log)), ids=[item.id for item in items])
+            await second.replay(shelf, DiesAfterPublishing(second.door.log), ids=[item.id for item in items])
         busy = await second.replay(shelf, ids=[items[1].id])
         await _expire_claims(db)
         one = asyncio.create_task(second.replay(shelf, ids=[items[1].id]))
@@ -196,7 +203,7 @@ async def test_a_message_of_the_log_that_comes_again_does_not_take_a_mended_reco
     async with db.engine.begin() as blocker:
         await blocker.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('ingest.pos_sale'))")
         with pytest.raises(Unavailable):
-            await second.replay(shelf, DiesAfterPublishing(StreamLog(log)), ids=[item.id])
+            await second.replay(shelf, DiesAfterPublishing(second.door.log), ids=[item.id])
         await _expire_claims(db)
         mend = pb.MendQuarantineRequest(id=item.id, patch_json='{"pay_kind": "card"}', mended_by="ann")
         await ingest.MendQuarantine(mend)
@@ -217,10 +224,10 @@ async def test_when_the_log_is_away_everything_stays_as_it_was(
     items = await waiting(ingest, log, second, "away", 2)
 
     class Away:
-        async def accept(self, part: Accepted) -> bool:
+        async def accept(self, part: Accepted) -> Entered:
             raise Unavailable("no log")
 
-        async def refuse(self, part: SetAside) -> bool:
+        async def refuse(self, part: SetAside) -> Entered:
             raise Unavailable("no log")
 
     with pytest.raises(Unavailable):
@@ -234,7 +241,7 @@ async def test_thousands_go_in_columns_in_messages_of_a_thousand(
     ingest: Stub, log: Bus, db: Database, second: SecondDoor, shelf: PostgresShelf
 ):
     await waiting(ingest, log, second, "bulk_replay", 3500)
-    counting = Counting(log)
+    counting = Counting(second.door.log)
     begun = now()
 
     outcome = await second.replay(shelf, counting, source="bulk_replay", rule="DQ-10")
@@ -250,13 +257,16 @@ async def test_thousands_go_in_columns_in_messages_of_a_thousand(
     assert taken < 30
 
 
-class Counting(StreamLog):
+class Counting:
     """The log, with the sizes of its messages."""
 
-    def __init__(self, log: Bus) -> None:
-        super().__init__(log)
+    def __init__(self, log: Log) -> None:
+        self._log = log
         self.sizes: list[int] = []
 
-    async def accept(self, part: Accepted) -> bool:
+    async def accept(self, part: Accepted) -> Entered:
         self.sizes.append(part.records.height)
-        return await super().accept(part)
+        return await self._log.accept(part)
+
+    async def refuse(self, part: SetAside) -> Entered:
+        return await self._log.refuse(part)
