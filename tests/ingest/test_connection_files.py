@@ -129,5 +129,17 @@ def test_two_files_may_not_name_one_connection(tmp_path: Path):
         load_connections(tmp_path, connectors={"till": CONNECTOR}, environ=ENVIRON)
 
 
+def test_a_mounted_config_map_holds_each_file_once(tmp_path: Path):
+    hidden = tmp_path / "..2025_03_14"
+    hidden.mkdir()
+    (hidden / "till.yaml").write_text(WHOLE, encoding="utf-8")
+    (tmp_path / "..data").symlink_to(hidden.name)
+    (tmp_path / "till.yaml").symlink_to("..data/till.yaml")
+
+    found = load_connections(tmp_path, connectors={"till": CONNECTOR}, environ=ENVIRON)
+
+    assert list(found) == ["shop_till"]
+
+
 def test_without_a_folder_there_are_no_connections():
     assert load_connections(None) == {}

@@ -73,5 +73,13 @@ class Document:
 
 
 def yaml_files(folder: Path | None) -> list[Path]:
-    """All `*.yaml` files below a folder, in order of their paths."""
-    return sorted(folder.rglob("*.yaml")) if folder else []
+    """All `*.yaml` files below a folder, in order of their paths, without hidden ones.
+
+    A mounted ConfigMap keeps each file a second time, in a hidden folder.
+    """
+    found = sorted(folder.rglob("*.yaml")) if folder else []
+    return [path for path in found if folder and not _is_hidden(path.relative_to(folder))]
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
