@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Connection, Source } from "../src/api/dataTypes";
-import { factsOf, recordId, stepsOf, stretchesOf, targetOf } from "../src/data/lineage/steps";
+import { factsOf, recordId, stepsOf, stretchesOf, targetOf, titleKey } from "../src/data/lineage/steps";
 import { namesOf } from "../src/data/names";
 import { byNeed, healthOf } from "../src/data/sources/health";
 import { ago, duration, isoDay } from "../src/shared/format";
@@ -108,6 +108,14 @@ describe("the way of a record", () => {
     expect(target("superseded", "01J")).toEqual({ href: "#/data/lineage?id=01J" });
     expect(target("twin", "sku:1", "https://elsewhere/api/v1/x")).toEqual({});
     expect(target("message", "m")).toEqual({});
+  });
+
+  it("names its source once, and what a person did in the quarantine", () => {
+    const steps = stepsOf({ kind: "sku", key: "1", steps: [step("source", null, "erp"), step("source", null, "erp"), step("book", null)] });
+
+    expect(steps.map(({ stage }) => stage)).toEqual(["source", "book"]);
+    expect(titleKey({ stage: "quarantine", detail: { action: "mended" } })).toBe("quarantine.mended");
+    expect(titleKey(step("quarantine", null))).toBe("stage.quarantine");
   });
 
   it("shows the figures of one stage together, those surely of this record first", () => {

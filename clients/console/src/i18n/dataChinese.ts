@@ -92,6 +92,7 @@ export const dataChinese: Record<keyof typeof dataEnglish, string> = {
   "quarantine.mended": "已修正",
   "quarantine.replayed": "已重放",
   "quarantine.dropped": "已放弃",
+  "quarantine.reopened": "已重新打开",
   "quarantine.search": "搜索",
   "quarantine.search.hint": "文本、条目或批次编号",
   "quarantine.record": "记录",

@@ -91,6 +91,7 @@ export const dataEnglish = {
   "quarantine.mended": "Mended",
   "quarantine.replayed": "Replayed",
   "quarantine.dropped": "Dropped",
+  "quarantine.reopened": "Opened again",
   "quarantine.search": "Search",
   "quarantine.search.hint": "Text, item or batch id",
   "quarantine.record": "Record",

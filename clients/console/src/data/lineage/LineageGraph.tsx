@@ -6,7 +6,7 @@ import { duration, moment } from "../../shared/format";
 import { useNames } from "../names";
 import { Facts } from "./Facts";
 import { StageMark } from "./StageMark";
-import { factsOf, stepsOf, stretchesOf, targetOf, type Step, type Stretch } from "./steps";
+import { factsOf, stepsOf, stretchesOf, targetOf, titleKey, type Step, type Stretch } from "./steps";
 import { Thing } from "./Thing";
 
 const firstSteps = 3;
@@ -75,7 +75,7 @@ function StepRow({ step }: { step: Step }) {
       <StageMark stage={step.stage} />
       <div className="step-body">
         <header>
-          <h3>{known(`stage.${step.stage}`, step.stage)}</h3>
+          <h3>{known(titleKey(step), step.stage)}</h3>
           <code className="step-id">{step.id}</code>
           {step.at && (
             <time dateTime={step.at} className="muted">

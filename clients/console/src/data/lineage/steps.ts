@@ -31,11 +31,22 @@ export interface Step extends LineageStep {
 /** The steps in their order, each with the time it took; steps with the same stage stay together as they came. */
 export function stepsOf(lineage: Lineage): Step[] {
   let before: string | null = null;
-  return lineage.steps.map((step) => {
+  return withoutRepetition(lineage.steps).map((step) => {
     const after = before && step.at ? (Date.parse(step.at) - Date.parse(before)) / 1000 : null;
     before = step.at ?? before;
     return { ...step, place: placeOf(step.stage), after_s: after !== null && after >= 0 ? after : null };
   });
+}
+
+/** A record that was sent again comes from its source twice; the first time says it. */
+function withoutRepetition(steps: readonly LineageStep[]): LineageStep[] {
+  return steps.filter((step, i) => step.stage !== "source" || steps.findIndex(({ stage, id }) => stage === step.stage && id === step.id) === i);
+}
+
+/** The words for what happened at a step: what a person did to a record set aside, else its stage. */
+export function titleKey({ stage, detail }: Pick<LineageStep, "stage" | "detail">): string {
+  const action = detail?.["action"];
+  return stage === "quarantine" && typeof action === "string" ? `quarantine.${action}` : `stage.${stage}`;
 }
 
 /** A link inside the console, or a path of the API whose answer can be shown in place. */
