@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from services.ingest.sources import Connection, ConnectionFault, load_connections
 from services.ingest.sources.connection import Connector, Option
 from services.ingest.sources.connection_files import read_connection
+from services.ingest.sources.connectors import CONNECTORS
 
 CONNECTOR = Connector(
     type="till",
@@ -143,3 +145,22 @@ def test_a_mounted_config_map_holds_each_file_once(tmp_path: Path):
 
 def test_without_a_folder_there_are_no_connections():
     assert load_connections(None) == {}
+
+
+def test_every_example_of_the_document_is_a_sound_connection():
+    text = (Path(__file__).parents[2] / "docs" / "connections.md").read_text(encoding="utf-8")
+    examples = [block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if "type: ..." not in block]
+    environ = dict.fromkeys(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", text), "a secret of sixteen letters")
+
+    types = [read_connection(block.encode(), "example.yaml", environ=environ).type for block in examples]
+
+    assert {"file_drop", "rest_pull", "webhook", "postgres"} <= set(types)
+    assert set(CONNECTORS) == set(types)
+
+
+def test_every_option_is_in_the_document():
+    text = (Path(__file__).parents[2] / "docs" / "connections.md").read_text(encoding="utf-8")
+
+    named = set(re.findall(r"`(\w+)`", text)) | set(re.findall(r"\b(\w+): ", text))
+
+    assert {name for each in CONNECTORS.values() for name in each.options} - named == set()
