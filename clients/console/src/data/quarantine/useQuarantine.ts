@@ -54,7 +54,10 @@ export function useQuarantine({ kind, source, rule, state, search }: QuarantineF
     return () => running.current?.abort();
   }, [load]);
 
-  const reload = useCallback(() => load(null), [load]);
+  // What was begun under an earlier filter (a replay, a save) asks for the list again under the present one.
+  const latest = useRef(load);
+  latest.current = load;
+  const reload = useCallback(() => latest.current(null), []);
   return { ...loaded, reload, loadMore: () => load(loaded.cursor) };
 }
 
