@@ -116,7 +116,8 @@ async def _table(url: str, present: int) -> AsyncIterator[Database]:
     async with fresh_database(url) as fresh, database(fresh, SCHEMA) as db:
         await db.migrate(MIGRATIONS)
         for chunk in cleaned(present):
-            other = for_copy(chunk.with_columns("A" + pl.col("record_key"), pl.col("biz_date") - timedelta(days=DAYS)))
+            keys = (pl.lit("A") + pl.col("record_key")).alias("record_key")
+            other = for_copy(chunk.with_columns(keys, pl.col("biz_date") - timedelta(days=DAYS)))
             async with db.transaction() as session:
                 await copy_frame(session, KIND, other, schema=SCHEMA)
         async with db.engine.connect() as connection:
