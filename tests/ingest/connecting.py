@@ -82,6 +82,9 @@ class ScriptedDoor:
         self.checkpoint = checkpoint
         self.records += records
 
+    async def news(self, topic: str) -> int:
+        return 0
+
     def _step(self) -> None:
         if self.dies_after is not None:
             if self.dies_after <= 0:
@@ -90,7 +93,7 @@ class ScriptedDoor:
 
     @property
     def intake(self) -> Intake:
-        return Intake(take_in=self.take_in, recall=self.recall, note=self.note, now=utc_now)
+        return Intake(take_in=self.take_in, recall=self.recall, note=self.note, news=self.news, now=utc_now)
 
     @property
     def distinct(self) -> list[Body]:
