@@ -190,10 +190,19 @@ async def show_node_red(folder: Path, peers: Path, records: int, singles: int) -
     (home / "settings.js").write_text(f"module.exports = {json.dumps(settings)}")
     command = ["node", str(entry), "--userDir", str(home), "--settings", str(home / "settings.js")]
     async with child(command, port, {"SALES_FILE": str(folder / "red.out")}) as pid:
-        await asyncio.sleep(2)
-        await show(
-            "Node-RED", Door(f"127.0.0.1:{port}", "/sales", "none", {"peer": [pid]}), records, singles, worker="peer"
-        )
+        red = Door(f"127.0.0.1:{port}", "/sales", "none", {"peer": [pid]})
+        await _flows_started(red)
+        await show("Node-RED", red, records, singles, worker="peer")
+
+
+async def _flows_started(red: Door) -> None:
+    """It listens before its flows do; until then it knows no such path."""
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(SystemExit):
+                await red.singles(0, 1)
+                return
+            await asyncio.sleep(0.2)
 
 
 if __name__ == "__main__":
