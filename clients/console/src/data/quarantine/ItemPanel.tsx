@@ -119,6 +119,7 @@ function Content({ item, tagged, kind, isMender, onChanged }: ContentProps) {
   const isEditable = isMender && isWaiting(tagged.item);
 
   async function save(): Promise<boolean> {
+    setOutcome(null);
     const isSaved = await item.save(patch);
     if (isSaved) onChanged();
     return isSaved;
@@ -135,7 +136,6 @@ function Content({ item, tagged, kind, isMender, onChanged }: ContentProps) {
   }
   return (
     <>
-      {outcome && <OutcomeNote outcome={outcome} onClose={() => setOutcome(null)} />}
       <Reasons reasons={tagged.item.reasons} />
       <RecordForm
         fields={fields}
@@ -146,17 +146,20 @@ function Content({ item, tagged, kind, isMender, onChanged }: ContentProps) {
         onEntry={item.setEntry}
         onSave={() => void save()}
       />
-      {item.refused && <Refused item={item} />}
       {isMender && (
-        <ItemBar
-          item={tagged.item}
-          isDirty={isDirty}
-          isBusy={item.isBusy}
-          onSave={() => void save()}
-          onDiscard={item.discard}
-          onReplay={() => void replay()}
-          onAsk={setAsked}
-        />
+        <div className="item-bar">
+          {outcome && <OutcomeNote outcome={outcome} onClose={() => setOutcome(null)} />}
+          {item.refused && <Refused item={item} />}
+          <ItemButtons
+            item={tagged.item}
+            isDirty={isDirty}
+            isBusy={item.isBusy}
+            onSave={() => void save()}
+            onDiscard={item.discard}
+            onReplay={() => void replay()}
+            onAsk={setAsked}
+          />
+        </div>
       )}
       {asked && <Confirmation asked={asked} onDone={done} onCancel={() => setAsked(null)} />}
     </>
@@ -187,11 +190,11 @@ interface BarProps {
   onAsk: (asked: Asked) => void;
 }
 
-function ItemBar({ item, isDirty, isBusy, onSave, onDiscard, onReplay, onAsk }: BarProps) {
+function ItemButtons({ item, isDirty, isBusy, onSave, onDiscard, onReplay, onAsk }: BarProps) {
   const { t } = useWords();
   if (item.state === "dropped")
     return (
-      <div className="item-bar buttons">
+      <div className="buttons">
         <button type="button" className="button" onClick={() => onAsk({ action: "reopen", ids: [item.id] })} data-testid="reopen">
           ↶ {t("reopen")}
         </button>
@@ -199,7 +202,7 @@ function ItemBar({ item, isDirty, isBusy, onSave, onDiscard, onReplay, onAsk }: 
     );
   if (!isWaiting(item)) return null;
   return (
-    <div className="item-bar buttons">
+    <div className="buttons">
       <button type="button" className="button primary" disabled={!isDirty || isBusy} onClick={onSave} data-testid="save">
         {t("quarantine.save")}
       </button>

@@ -24,7 +24,10 @@ export function QuarantineTab() {
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
   const [asked, setAsked] = useState<Asked | null>(null);
   const [outcome, setOutcome] = useState<Outcome | null>(null);
-  useEffect(() => setChosen(new Set()), [filter]);
+  useEffect(() => {
+    setChosen(new Set());
+    setOutcome(null);
+  }, [filter]);
   useReady(!list.isLoading);
 
   const isMender = mayMend(session?.user.roles);
