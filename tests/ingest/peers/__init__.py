@@ -95,7 +95,7 @@ async def plant(tags: int, *, keeps_history: bool = False) -> AsyncIterator[Plan
 class Broker(Peer):
     """A mosquitto with a password file that keeps sessions over a restart."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, saves_each: bool) -> None:
         super().__init__([])
         passwords, config = folder / "passwords", folder / "mosquitto.conf"
         passwords.write_text(f"{USER}:{_PASSWORD_HASH}\n", encoding="utf-8")
@@ -106,8 +106,7 @@ class Broker(Peer):
             f"password_file {passwords}",
             "persistence true",
             f"persistence_location {folder}/",
-            "autosave_interval 1",
-            "autosave_on_changes true",
+            *(["autosave_interval 1", "autosave_on_changes true"] if saves_each else []),
             "max_queued_messages 0",
             "max_inflight_messages 1000",
             *(["user root"] if os.geteuid() == 0 else []),
@@ -152,11 +151,12 @@ _PASSWORD_HASH = _hashed()
 
 
 @asynccontextmanager
-async def broker(folder: Path) -> AsyncIterator[Broker]:
+async def broker(folder: Path, *, saves_each: bool = True) -> AsyncIterator[Broker]:
+    """A broker; one that saves each change can be killed without losing a message, and is slow."""
     if find_broker() is None:
         assert not os.environ.get("CI"), "CI needs an MQTT broker: apt install mosquitto"
         pytest.skip("NO MQTT BROKER on this machine: the MQTT connector was not tested")
-    running = Broker(folder)
+    running = Broker(folder, saves_each=saves_each)
     await running.start()
     try:
         yield running

@@ -35,7 +35,8 @@ HISTORY_AT_ONCE = 8
 HISTORY_VALUES = 5000
 MAX_BROWSED = 20_000
 MAX_DEPTH = 12
-REQUEST_TIMEOUT_S = 10.0
+REQUEST_TIMEOUT_S = 30.0
+"""A busy server answers late; one that is gone closes the connection or is found out by this."""
 ALIVE_EVERY_S = 1.0
 _QUALITIES = ("good", "uncertain", "bad", "bad")
 _OBJECTS_AND_VARIABLES: Any = ua.NodeClass.Object | ua.NodeClass.Variable
