@@ -49,5 +49,10 @@ user_id 用户编号|usl 规格上限|valid_from 生效日期|valid_to 失效日
 ventilation_pct 通风率（%）|verdict 判定|version 版本|void 作废|wecom_corpid 企业微信企业号
 wecom_custom_id 企业微信客户编号|wecom_joined 已加入企业微信|wecom_userid 企业微信账号|week 周|wh_code 仓库代码
 wh_kind 仓库类型|wo_no 工单号|wrap_paper_m 卷烟纸（米）|zone 库区
+period_ms 采样周期（毫秒）|low 合理下限|high 合理上限
+rate_per_s 每秒最大变化|may_rest 可长时间不变|shows_running 表示运行
+chain_id 上下游链编号|contact_id 联系单位编号|corp_name 单位名称|custom_id 自定义编号
+group_id 分组编号|group_path 上级分组
+county 所属区县|is_joined 已加入|is_listed 仍在通讯录|synced_at 同步时间
 """
 WORDS: dict[str, str] = dict(entry.split(" ", 1) for entry in _TEXT.replace("\n", "|").split("|") if entry)
