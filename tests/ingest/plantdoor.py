@@ -50,7 +50,8 @@ class Door:
         return Counter(once.select("tag", "value").iter_rows())
 
     async def values_of(self, tag: str) -> list[float | None]:
-        return self.samples.filter(pl.col("tag") == tag).sort("sampled_at")["value"].to_list()
+        """Values by time; what was on disk but not acknowledged at a stop comes twice, with the same time."""
+        return self.samples.filter(pl.col("tag") == tag).unique().sort("sampled_at")["value"].to_list()
 
 
 class Ledger:
