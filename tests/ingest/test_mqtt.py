@@ -139,6 +139,9 @@ async def test_nothing_is_lost_while_the_connection_is_stopped(mosquitto: Broker
     door.is_away = False
     async with connected(connection, door, ledger):
         await holds(door, "m3", range(100))
+    samples = door.samples.filter(door.samples["tag"] == "p1.m3.speed")
+    assert samples["machine"].unique().to_list() == ["p1.m3"]
+    assert samples["unit"].unique().to_list() == ["m"]
 
 
 async def test_nothing_is_lost_when_the_broker_is_killed(mosquitto: Broker, tmp_path: Path) -> None:

@@ -86,8 +86,11 @@ class SampleJournal:
 
     async def put(self, rows: Sequence[Row]) -> None:
         """Keeps samples; they are on disk when it returns. Raises JournalFull."""
-        if not rows:
-            return
+        if rows:
+            # Who is cancelled here must not leave a thread that writes into a file which is closed meanwhile.
+            await asyncio.shield(asyncio.ensure_future(self._put(rows)))
+
+    async def _put(self, rows: Sequence[Row]) -> None:
         line = msgspec.json.encode(rows) + b"\n"
         async with self._writing:
             if self._bytes + len(line) > self._max_bytes:

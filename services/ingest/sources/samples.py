@@ -17,6 +17,7 @@ from services.ingest.domain.fields import UTC_TIME
 from services.ingest.domain.scada.tags import Tag
 from services.ingest.sources.connection import Checkpoint, Connection, Intake, Option, SourceAway
 from services.ingest.sources.sample_journal import JournalFull, Row, SampleJournal, Segment
+from services.ingest.sources.tag_file import TagFile
 from services.ingest.usecases import Body
 
 log = structlog.get_logger()
@@ -69,8 +70,10 @@ class Collector:
         self._intake = intake
         folder = Path(connection.options["journal"]) / connection.name
         self._journal = SampleJournal(folder, max_bytes=connection.options["journal_max_mb"] * 1024 * 1024)
-        self._tags: dict[str, Tag] = {}
-        self._new_tags: list[Tag] = []
+        self._tag_file = TagFile(folder)
+        self._tags = self._tag_file.read()
+        self._new_tags = list(self._tags.values())
+        self._unwritten: list[Tag] = []
         self._rows: list[Row] = []
         self._after: list[Callable[[], None]] = []
         self._heard = asyncio.Event()
@@ -78,9 +81,19 @@ class Collector:
     def know(self, tags: list[Tag]) -> None:
         """Names tags; the door hears of those that are new before their samples."""
         for tag in tags:
-            if self._tags.get(tag.tag) is not tag:
-                self._tags[tag.tag] = tag
+            known = self._tags.get(tag.tag)
+            if known is tag:
+                continue
+            self._tags[tag.tag] = tag
+            if known != tag:
                 self._new_tags.append(tag)
+                self._unwritten.append(tag)
+
+    async def _write_tags(self) -> None:
+        """Samples that wait are of no use without the machine and unit of their tag."""
+        tags, self._unwritten = self._unwritten, []
+        if tags:
+            await self._tag_file.add(tags)
 
     def take(self, rows: Sequence[Row], after: Callable[[], None]) -> None:
         """Takes samples for which their source waits: `after` is called when they are on disk."""
@@ -90,6 +103,7 @@ class Collector:
 
     async def keep(self, rows: Sequence[Row]) -> None:
         """Keeps samples; they are on disk when it returns. A full journal drops them, and says so."""
+        await self._write_tags()
         try:
             await self._journal.put(rows)
         except JournalFull:
@@ -102,6 +116,7 @@ class Collector:
             self._heard.clear()
             rows, after = self._rows, self._after
             self._rows, self._after = [], []
+            await self._write_tags()
             while True:
                 try:
                     await self._journal.put(rows)
