@@ -1,14 +1,11 @@
-"""The history in an object store: the same promises, over the S3 protocol.
-
-Runs where `moto_server` (PyPI: moto[server]) is on the path: it is a server for this one test and would bring twenty
-packages into every installation.
-"""
+"""The history in an object store: the same promises, over the S3 protocol."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -26,14 +23,13 @@ from services.ingest.store.history_upkeep import drop_past, merge
 from tests.ingest.builders import KEY, clean_rows, sale
 from tests.ingest.outage import free_port
 
-MOTO = shutil.which("moto_server")
+MOTO = shutil.which("moto_server") or str(Path(sys.executable).with_name("moto_server"))
 POS = KINDS["pos_sale"]
 PHONE = "13511112222"
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
-    assert MOTO is not None
     port = free_port()
     with (tmp_path / "moto.log").open("wb") as log:
         process = subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log)
@@ -71,7 +67,6 @@ def _sales(count: int) -> pl.DataFrame:
     return clean_rows("pos_sale", *rows).accepted
 
 
-@pytest.mark.skipif(MOTO is None, reason="moto_server is not on the path")
 async def test_an_object_store_holds_every_message_once_and_forgets(bucket: str):
     async with history(bucket, kept_days=7) as past, history(bucket, kept_days=7) as other:
         added = [await past.append(POS, history_rows(POS, _sales(3), number)) for number in (1, 2, 2, 1, *range(3, 10))]
