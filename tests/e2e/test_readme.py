@@ -39,7 +39,7 @@ def test_the_example_of_sending_a_record_works_as_printed(stack: Stack, name: st
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "CONTRIBUTING.md"])
 def test_every_make_command_that_is_shown_exists(name: str):
     listed = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    shown = set(re.findall(r"\bmake (?:-s )?([a-z]+)", (ROOT / name).read_text()))
+    shown = set(re.findall(r"\bmake (?:-s )?([a-z][a-z-]*[a-z])", (ROOT / name).read_text()))
 
     assert {"run", "test"} <= shown or name == "CONTRIBUTING.md"
     assert shown - {"and"} <= listed
