@@ -62,7 +62,7 @@ def _zip_bomb() -> bytes:
                 bomb.writestr(item, whole.read(item))
         with bomb.open("xl/worksheets/sheet1.xml", "w", force_zip64=True) as sheet:
             sheet.write(b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>')
-            for n in range(1, 60_000):
+            for n in range(1, 20_000):
                 sheet.write(row.replace("{n}", str(n)).encode())
             sheet.write(b"</sheetData></worksheet>")
     return sink.getvalue()

@@ -2,6 +2,9 @@
 
 from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
 
+TILL_MOST = 99_999_999
+"""No line of a till is larger. Eleven digits in a number are no sale but a phone number that lost its way."""
+
 KIND = Kind(
     name="pos_sale",
     schema_version=2,
@@ -41,11 +44,18 @@ KIND = Kind(
             type=FieldType.MONEY,
             required=True,
             minimum=0,
+            maximum=TILL_MOST,
             doc="Price of one unit.",
             data_class=DataClass.IMPORTANT,
         ),
         Field(name="unit", type=FieldType.UNIT, required=True, doc="Unit sold: stick, pack, carton..."),
-        Field(name="qty", type=FieldType.MEASURE, doc="Units sold; amount by price where absent."),
+        Field(
+            name="qty",
+            type=FieldType.MEASURE,
+            minimum=-TILL_MOST,
+            maximum=TILL_MOST,
+            doc="Units sold; amount by price where absent.",
+        ),
         Field(
             name="qty_base",
             type=FieldType.QUANTITY,
@@ -57,6 +67,8 @@ KIND = Kind(
             name="amount",
             type=FieldType.MONEY,
             required=True,
+            minimum=-TILL_MOST,
+            maximum=TILL_MOST,
             doc="Amount of the line.",
             data_class=DataClass.IMPORTANT,
         ),
