@@ -60,10 +60,17 @@ async def annual(stub: Stub, sku: str, region: str = "340100", method: str = "")
     return list((await stub.ListAnnualForecasts(asked)).forecasts)
 
 
+QUIET_LOOKS = 5
+
+
 def settled(stub: Stub, log: Bus) -> Callable[[], Awaitable[bool]]:
+    seen: list[bool] = []
+
     async def fact() -> bool:
         waiting = (await stub.CountForecasts(pb.CountForecastsRequest())).waiting
-        return not waiting and not await log.pending("INGEST", "forecast-records")
+        seen.append(not waiting and not await log.pending("INGEST", "forecast-records"))
+        # The log acknowledges a moment before it counts a message as waiting: one look may come too early.
+        return len(seen) > QUIET_LOOKS and all(seen[-QUIET_LOOKS:])
 
     return fact
 
