@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import httpx
 
+from chassis.testing import eventually
 from tests.gateway.market import TAG, Market
 
 
 async def test_minutes_and_gaps_come_as_json_and_as_a_table(api: httpx.AsyncClient, market: Market) -> None:
-    minutes = (await api.get("/api/v1/scada/minutes", params={"tag": TAG})).json()["items"]
+    async def all_samples() -> bool:
+        minutes = (await api.get("/api/v1/scada/minutes", params={"tag": TAG})).json()["items"]
+        return sum(minute["n"] for minute in minutes) == 40
+
+    await eventually(all_samples, within_s=30)
     gaps = (await api.get("/api/v1/scada/gaps", params={"machine": "g.m1"})).json()["items"]
     table = await api.get("/api/v1/scada/gaps", params={"tag": TAG, "format": "csv"})
 
-    assert sum(minute["n"] for minute in minutes) == 40
     assert [(gap["reason"], gap["seconds"], gap["missing"]) for gap in gaps][1:] == [("no_samples", 21.0, 20)]
     assert gaps[0]["to_at"] is None
     assert table.headers["content-type"] == "text/csv; charset=utf-8"
