@@ -16,7 +16,7 @@ import polars as pl
 from alembic import command
 from alembic.config import Config
 from asyncpg import InterfaceError as DriverError
-from asyncpg import PostgresError
+from asyncpg import InternalClientError, PostgresError
 from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -53,7 +53,8 @@ def is_away(error: BaseException) -> bool:
     state = _state(error)
     if state:
         return state[:2] in _AWAY and state != _TOO_SLOW
-    return isinstance(error, OperationalError | InterfaceError | DriverError)
+    # A server that ends the connection while a statement is on its way makes the driver contradict itself.
+    return isinstance(error, OperationalError | InterfaceError | DriverError | InternalClientError)
 
 
 def refusal(error: BaseException) -> Unstorable | None:

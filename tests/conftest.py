@@ -18,6 +18,13 @@ from deploy.servers import Servers, servers
 trace.set_tracer_provider(TracerProvider())
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several processes share the tests by file; those of the gateway share one house, so they stay together."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder == "gateway" else f"{folder}/{item.path.stem}"))
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
     async with servers(tmp_path_factory.mktemp("shared")) as running:

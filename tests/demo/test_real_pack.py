@@ -105,8 +105,11 @@ def test_a_mapping_reads_columns_that_are_there_and_gives_each_required_field(fe
 
     targets = set(mapping["fields"]) | set(mapping["constants"])
 
-    assert (mapping["source"], mapping["kind"]) == (feed.source, feed.kind)
-    assert 1 <= mapping["schema_version"] <= kind.schema_version
+    assert (mapping["source"], mapping["kind"], mapping["schema_version"]) == (
+        feed.source,
+        feed.kind,
+        kind.schema_version,
+    )
     assert {how["from"] for how in mapping["fields"].values()} <= set(_table(feed).columns)
     assert targets <= given
     assert {field.name for field in kind.fields if field.required} <= targets

@@ -28,7 +28,7 @@ FLAGS = [
 ]
 DRAWN_MS = 60_000
 # An answer waits for a ranking of its market that has begun.
-ANSWERED_MS = 60_000
+ANSWERED_MS = 20_000
 BANDS = 5
 
 

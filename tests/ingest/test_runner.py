@@ -277,7 +277,7 @@ async def test_a_lease_that_is_lost_stops_the_run_at_once_and_is_taken_again(boo
     async def begun_again() -> bool:
         return len(started) == 2
 
-    await eventually(begun_again, within_s=30)
+    await eventually(begun_again)
     assert ended == 1
     assert len(stopped) == 1
     await replica.stop()

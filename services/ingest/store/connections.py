@@ -24,7 +24,8 @@ log = structlog.get_logger()
 PING_S = 2.0
 ANSWER_S = 5.0
 MAX_SHOWN_CHARS = 300
-AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+# A server that ends the connection between a question and its sending makes the client contradict itself.
+AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended($1, 0))"
 # A replica whose machine is gone gives its connections up within half a minute.
@@ -166,11 +167,17 @@ class Leases:
                 await self._ask(_UNLOCK, name)
 
     async def watch(self) -> None:
-        """Asks the database again and again whether it is there, for ever; when it is not, all leases are lost."""
-        while True:
-            await asyncio.sleep(self._ping_s)
-            if self._held:
-                await self._ask("SELECT $1", "")
+        """Asks the database again and again whether it is there, for ever; when it is not, all leases are lost.
+
+        They are lost too when nobody asks any more.
+        """
+        try:
+            while True:
+                await asyncio.sleep(self._ping_s)
+                if self._held:
+                    await self._ask("SELECT $1", "")
+        finally:
+            self._lose_all()
 
     async def close(self) -> None:
         if self._connection is not None:

@@ -35,7 +35,8 @@ PREFIX = "ingest:receipt:"
 LAGS = "ingest:lag"
 AWAY = (
     *(OperationalError, InterfaceError, OSError, TimeoutError, RedisError),
-    *(asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError),
+    *(asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError),
+    asyncpg.OperatorInterventionError,
 )
 
 

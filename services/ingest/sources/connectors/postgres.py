@@ -27,6 +27,10 @@ CSV, JSON = "text/csv", "application/json"
 REMEMBERED = 256
 _TABLE = re.compile(r"[^\W\d]\w{0,62}(\.[^\W\d]\w{0,62})?")
 _PREFETCH = 1000
+_AWAY = (
+    *(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError),
+    *(OSError, TimeoutError, ValueError),
+)
 
 
 async def run(connection: Connection, intake: Intake) -> None:
@@ -64,7 +68,7 @@ async def _database(options: dict[str, Any]) -> AsyncIterator[asyncpg.Connection
         raise SourceAway(f"the slot {options['slot']} is used by somebody else") from None
     except asyncpg.InsufficientPrivilegeError:
         raise SourceAway("the login may not read this; grant SELECT, and REPLICATION for a slot") from None
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
+    except _AWAY as error:
         # The text of the error may quote the address or a row.
         raise SourceAway(f"the database cannot be read ({type(error).__name__}); it is tried again") from None
 
