@@ -27,7 +27,6 @@ FLAGS = [
     "--no-first-run",
 ]
 DRAWN_MS = 60_000
-# An answer waits for a ranking of its market that has begun.
 ANSWERED_MS = 20_000
 BANDS = 5
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 
 from chassis.bus import Bus
 from chassis.db import Database, database
 from chassis.errors import Conflict, Invalid, NotFound
+from chassis.settings import CommonSettings
 from chassis.testing import eventually, fresh_database
 from marketwin.recommend.v1 import service_pb2 as pb
 from marketwin.recommend.v1 import types_pb2
@@ -95,6 +98,33 @@ async def test_an_accepted_recommendation_is_done_when_the_product_was_bought(re
     )
 
     await reaches(recommend, wanted.id, "done")
+
+
+async def test_an_answer_does_not_wait_for_the_end_of_a_round_of_the_ranking(
+    recommend: Stub, log: Bus, common: CommonSettings
+) -> None:
+    retailer, manager = new_codes()
+    made = await recommended(recommend, log, retailer, "")
+    wanted = next(each for each in made if each.sku == "S1")
+
+    async def changed() -> bool:
+        now = await recommend.GetRecommendation(pb.GetRecommendationRequest(id=wanted.id))
+        return bool(now.recommendation.revision > wanted.revision)
+
+    blocker = await asyncpg.connect(common.postgres_url)
+    try:
+        async with blocker.transaction():
+            # A round chooses cards after it has kept its lists: here it has to stop.
+            await blocker.execute("LOCK TABLE recommend.card IN ACCESS EXCLUSIVE MODE")
+            more = profile(retailer, purchase("S0"), purchase("S1", cycles=9), revision=2, account_manager="")
+            await tell_profiles(log, more)
+            await eventually(changed)
+            shown = pb.GiveFeedbackRequest(id=wanted.id, event="shown", user_id=manager)
+            answered = await asyncio.wait_for(recommend.GiveFeedback(shown), 10)
+    finally:
+        await blocker.close()
+
+    assert answered.recommendation.state == "shown"
 
 
 async def test_answers_that_are_unknown_or_too_late_are_refused(recommend: Stub, log: Bus) -> None:

@@ -23,6 +23,8 @@ WORN_FROM = 0.1
 """From this share of changed shops on, a model is worn and learnt anew when things are quiet."""
 CARDS_PER_CYCLE = 2
 """Cards a retailer may get for one cycle: one from a bulk change, a second from a live one."""
+SAVED_AT_ONCE = 2_000
+"""Recommendations that are kept in one transaction: an answer to one of them waits for no more than these."""
 KEPT_CYCLES = 12
 """How far back kept recommendations are looked at when a list is made."""
 
@@ -154,7 +156,7 @@ class Ranker:
         )
         targets = target_cycles(given.shops, given.purchases, clock.cycle)
         left = with_causes(ended(lists, kept, targets, given.purchases), stale)
-        await unit.save(changed, left, at)
+        await self._save(changed, left, at)
         if codes is None:
             self.models.ranked_at[market] = clock.cycle
         else:
@@ -163,6 +165,15 @@ class Ranker:
             self.models.waiting.setdefault(market, set()).update(unknown["retailer_code"])
         cards = await self._choose(unit, lists, kept, given.shops, stale)
         return changed.height + left.height, cards
+
+    async def _save(self, changed: pl.DataFrame, left: pl.DataFrame, at: datetime) -> None:
+        """Keeps what changed in transactions of its own, each short.
+
+        The retailers stay stale until the round ends; one that breaks off is done again, and finds most of it kept.
+        """
+        for start in range(0, max(changed.height, left.height), SAVED_AT_ONCE):
+            async with self.store.ranking() as unit:
+                await unit.save(changed.slice(start, SAVED_AT_ONCE), left.slice(start, SAVED_AT_ONCE), at)
 
     async def _choose(
         self, unit: RankingUnit, lists: pl.DataFrame, kept: pl.DataFrame, shops: pl.DataFrame, stale: pl.DataFrame
