@@ -16,11 +16,12 @@ from pydantic import Field
 from chassis.errors import Invalid, NotFound, Problem
 from gateway.auth import ReadsRecords, WritesRecords
 from gateway.clients import Behind, Services
-from gateway.exports import CSV, PAGE_ROWS, XLSX, Note, download, frame_of, printable
+from gateway.exports import CSV, PAGE_ROWS, XLSX, download, frame_of, printable
 from gateway.limits import Intake
 from gateway.pushes import Pushes
 from gateway.schemas import Page, PageWithTotal, Receipt, RecordStatistics
 from gateway.views import receipt_view
+from gateway.workbooks import Note
 from marketwin.ingest.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["records"])

@@ -14,9 +14,10 @@ from pydantic import Field
 
 from gateway.auth import ReadsRecords
 from gateway.clients import Behind
-from gateway.exports import CSV, PAGE_ROWS, XLSX, Note, download, frame_of, printable
+from gateway.exports import CSV, PAGE_ROWS, XLSX, download, frame_of, printable
 from gateway.schemas import Difference, Json, OrderChain, Page
 from gateway.views import fields
+from gateway.workbooks import Note
 from marketwin.ingest.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["reports"])
@@ -88,7 +89,7 @@ async def list_differences(
     if format != "json":
 
         async def as_page(cursor: str) -> SimpleNamespace:
-            found = await fetch(cursor, 1000)
+            found = await fetch(cursor, PAGE_ROWS)
             columns = {name: [getattr(item, name) for item in found.items] for name in (*DIFFERENCE, "detail_json")}
             frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
             return SimpleNamespace(frame=frame, next_cursor=found.next_cursor)

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Query, Response
 
 from gateway.auth import ReadsRecords
 from gateway.clients import Behind
-from gateway.exports import PAGE_ROWS, Note, download, frame_of, printable
+from gateway.exports import PAGE_ROWS, download, frame_of, printable
 from gateway.routes.records import ALSO_FILES, Cursor, Format
 from gateway.schemas import Page
 from gateway.schemas.scada import ScadaGap, ScadaMinute
+from gateway.workbooks import Note
 from marketwin.ingest.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["scada"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import tempfile
 import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -19,7 +18,6 @@ import pytest_asyncio
 
 from chassis.errors import Invalid, NotFound, Unavailable
 from chassis.testing import eventually
-from gateway import exports
 from gateway.exports import csv_text
 from tests.gateway.house import Door, House, door
 from tests.gateway.market import Market
@@ -304,41 +302,6 @@ async def test_a_workbook_holds_all_matching_records_with_what_its_columns_mean(
 def _sheets(content: bytes) -> list[bytes]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return [archive.read(name) for name in archive.namelist() if "worksheets" in name]
-
-
-async def test_a_workbook_is_written_page_by_page_and_leaves_nothing_on_the_disk(
-    script: tuple[ScriptedIngest, Door], tmp_path, monkeypatch: pytest.MonkeyPatch
-):
-    service, opened = script
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    service.pages = [pl.DataFrame({"a": [n, None], "b": ["=1+1", "x" * 40_000]}) for n in range(3)]
-    client = await opened.client("analyst")
-
-    response = await client.get("/api/v1/records/sku", params={"format": "xlsx"})
-    service.pages = [pl.DataFrame({"a": [1]}), Unavailable("gone")]
-    broken = await client.get("/api/v1/records/sku", params={"format": "xlsx"})
-
-    rows = fastexcel.read_excel(response.content).load_sheet("sku").to_polars()
-    assert rows["a"].to_list() == [0, None, 1, None, 2, None]
-    assert rows["b"].to_list()[0] == "=1+1"
-    assert problem_of(broken, 503, "unavailable")
-    assert await eventually(lambda: _is_empty(tmp_path))
-
-
-async def _is_empty(folder) -> bool:
-    return not list(folder.iterdir())
-
-
-async def test_a_full_sheet_is_followed_by_another(tmp_path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(exports, "SHEET_ROWS", 3)
-    book = exports.Workbook(tmp_path / "x.xlsx", "things", [])
-    book.add(pl.DataFrame({"n": [1, 2]}))
-    book.add(pl.DataFrame({"n": [3, 4]}))
-    book.close()
-
-    read = fastexcel.read_excel(str(tmp_path / "x.xlsx"))
-    assert read.sheet_names == ["things", "things 2"]
-    assert [read.load_sheet(name).to_polars()["n"].to_list() for name in read.sheet_names] == [[1, 2], [3, 4]]
 
 
 async def test_records_are_filtered_by_any_code_or_choice_of_their_kind(api: httpx.AsyncClient, market: Market):

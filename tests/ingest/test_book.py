@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from chassis.bus import Bus
 from chassis.db import Database, read_frame
 from chassis.errors import Invalid, NotFound
 from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest.domain.batch import TRADE_ZONE
+from services.ingest.store import queries
 from tests.ingest.builders import PHONE, month_sale, order, sale, shop
 from tests.ingest.running import (
     Stub,
@@ -124,6 +126,71 @@ async def test_records_are_filtered_each_way_and_paged(ingest: Stub, log: Bus):
     assert await keys(order_no="Q2") == ["Q2~1"]
     assert await keys(from_date=str(today - timedelta(days=1))) == ["Q1~1"]
     assert "Q1~1" not in await keys(to_date=str(today - timedelta(days=2)))
+
+
+STRANGE = [
+    "",
+    '"',
+    '""',
+    ",",
+    "a,b",
+    "a\nb",
+    "a\r\nb",
+    "\\N",
+    "\\",
+    "null",
+    " ",
+    "黄山\u3000😀",
+    "1e5",
+    "t",
+    '{"a": "b\\n"}',
+]
+
+
+async def test_a_page_gives_each_value_as_the_book_has_it(ingest: Stub, db: Database, log: Bus):
+    said = [{"feedback_id": f"S{n:02}", "given_at": at(hours=1), "score": 1 + n / 7} for n in range(len(STRANGE))]
+    for each, topic in zip(said, [None, "supply"] * len(said), strict=False):
+        each["topic"] = topic
+    await push(ingest, "feedback", said, source="strange")
+    await caught_up(log)
+    async with db.transaction() as session:
+        for n, text in enumerate(STRANGE):
+            changed = sa.text("UPDATE ingest.feedback SET text = :text WHERE record_key = :key")
+            await session.execute(changed, {"text": text, "key": f"S{n:02}"})
+
+    asked = pb.QueryRecordsRequest(filter=pb.RecordFilter(kind="feedback", source="strange"))
+    rows = frame((await ingest.QueryRecords(asked)).arrow_ipc)
+
+    assert rows["text"].to_list() == STRANGE
+    for row in rows.iter_rows(named=True):
+        told = await booked(ingest, "feedback", row["record_key"])
+        plain = {name: str(value) if isinstance(value, date) else value for name, value in row.items()}
+        times = {name: datetime.fromisoformat(told[name]) for name in ("occurred_at", "ingested_at", "given_at")}
+        assert {name: value for name, value in plain.items() if name not in times} == {
+            name: value for name, value in told.items() if name not in (*times, "kind")
+        }
+        assert {name: row[name] for name in times} == times
+
+
+async def test_a_page_of_long_records_ends_early_and_none_is_left_out(
+    ingest: Stub, log: Bus, monkeypatch: pytest.MonkeyPatch
+):
+    said = [{"feedback_id": f"L{n:02}", "given_at": at(hours=1), "text": "长" * 2000} for n in range(30)]
+    await push(ingest, "feedback", said, source="long")
+    await caught_up(log)
+    monkeypatch.setattr(queries, "PAGE_BYTES", 50_000)
+
+    keys: list[str] = []
+    sizes, cursor = [], ""
+    while cursor or not sizes:
+        asked = pb.QueryRecordsRequest(filter=pb.RecordFilter(kind="feedback", source="long"), cursor=cursor)
+        page = await ingest.QueryRecords(asked)
+        keys += frame(page.arrow_ipc)["record_key"].to_list()
+        sizes.append(len(page.arrow_ipc))
+        cursor = page.next_cursor
+
+    assert keys == [f"L{n:02}" for n in range(30)]
+    assert max(sizes) < 100_000
 
 
 async def test_a_page_counts_all_matches_where_asked(ingest: Stub, log: Bus):

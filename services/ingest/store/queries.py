@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.db import Database
+from chassis.db import Database, pull_frame
 from chassis.errors import Invalid, Problem
 from services.ingest.domain.fields import FieldType, Kind
 from services.ingest.domain.schema import polars_schema
@@ -36,37 +36,41 @@ GROUPED_TYPES = (
 MONEY_SUM = pl.Decimal(38, 2)
 MEASURE_SUM = pl.Decimal(38, 3)
 MAX_GROUPS = 100_000
+PAGE_BYTES = 16 << 20
+"""Of a page in memory: half of what a message may hold."""
 
 
 async def page(db: Database, wanted: Filter, *, limit: int, cursor: str, with_total: bool) -> Page:
-    """Records in order of business date and key, after the cursor."""
+    """Records in order of business date and key, after the cursor; fewer than `limit` where they are long."""
     book = BOOKS[wanted.kind.name]
     conditions = _conditions(book, wanted)
     after = [*conditions, *_after(book, cursor)]
     columns = [_selected(column) for column in book.c]
     statement = sa.select(*columns).where(*after).order_by(book.c.biz_date, book.c.record_key).limit(limit + 1)
+    total = None
     async with db.transaction() as session:
-        rows = (await session.execute(statement)).fetchall()
-        total = None
+        found = await _frame(session, wanted.kind, statement)
         if with_total:
             total = int(await session.scalar(sa.select(sa.func.count()).select_from(book).where(*conditions)) or 0)
-    more = len(rows) > limit
-    frame = _frame(wanted.kind, rows[:limit])
-    return Page(frame, _cursor(rows[limit - 1]) if more else "", total)
+    size = int(found.estimated_size())
+    rows = min(limit, max(found.height * PAGE_BYTES // size, 1)) if size > PAGE_BYTES else limit
+    return Page(found.head(rows), _cursor(found, rows - 1) if found.height > rows else "", total)
 
 
 def _selected(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    if isinstance(column.type, JSONB) and column.name != "quality_rules":
+    if isinstance(column.type, JSONB):
         return sa.cast(column, sa.Text).label(column.name)
     return column
 
 
-def _frame(kind: Kind, rows: Sequence[Any]) -> pl.DataFrame:
+async def _frame(session: AsyncSession, kind: Kind, statement: sa.Select[Any]) -> pl.DataFrame:
     schema = polars_schema(kind)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
-    return pl.DataFrame(
-        [pl.Series(name, list(values), dtype=schema[name]) for name, values in zip(schema, columns, strict=True)]
-    )
+    texts = {name: pl.String() if isinstance(dtype, pl.List) else dtype for name, dtype in schema.items()}
+    compiled = statement.compile(session.get_bind())
+    arguments = [compiled.params[name] for name in compiled.positiontup or ()]
+    frame = await pull_frame(session, compiled.string, texts, *arguments)
+    lists = [pl.col(name).str.json_decode(dtype) for name, dtype in schema.items() if isinstance(dtype, pl.List)]
+    return frame.with_columns(lists)
 
 
 def _conditions(book: sa.Table, wanted: Filter) -> list[sa.ColumnElement[bool]]:
@@ -111,8 +115,9 @@ def _after(book: sa.Table, cursor: str) -> list[sa.ColumnElement[bool]]:
     return [sa.tuple_(book.c.biz_date, book.c.record_key) > place]
 
 
-def _cursor(row: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps([row.biz_date.isoformat(), row.record_key]).encode()).decode()
+def _cursor(frame: pl.DataFrame, row: int) -> str:
+    place = [frame.item(row, "biz_date").isoformat(), frame.item(row, "record_key")]
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
 
 
 async def record(db: Database, kind: Kind, key: str) -> str | None:
