@@ -1,17 +1,17 @@
-"""How fast the door is, beside three peers in the same run: `make bench-ingest`.
+"""How fast the front door is, beside a plain COPY and three peers in the same run: `make bench-ingest`.
 
-    python -m bench.ingest [--records 100000] [--singles 5000] [--peers folder]
+    python -m bench.ingest [--records 100000] [--singles 5000] [--booked 1000000] [--dropped 1000000] [--peers folder]
 
-One table: records a second, CPU µs a record of the process that does the work and of everything, records a second per
-core of that process (records / its CPU seconds), and milliseconds until the answer. A sender of our own holds 16
-connections for batches of 500 NDJSON records and 64 for single objects; its CPU counts nowhere. CPU is what the kernel
-says, so the figures hold on a busy machine, though caches and the second thread of a core make them worse there.
+One table. A sender of our own holds 16 connections for batches of 500 NDJSON records and 64 for single objects; its
+CPU counts nowhere. CPU is what the kernel says, so the figures hold on a busy machine, though caches and the second
+thread of a core make them worse there; seconds want a quiet one. 0 for a number leaves its rows out.
 
 What is not equal
-- marketwin: HTTP through the gateway process; all rules, tokens, lineage; durable is a fsynced ack of JetStream. The
-  ingest process is a door alone (INGEST_PARTS=door), without book and history.
-- by record: FastAPI, a pydantic model and an INSERT for each record; a handful of rules; durable is a commit of
-  PostgreSQL, so its records can be queried when it answers.
+- marketwin: HTTP through the gateway process; all rules, tokens, lineage; durable is a fsynced ack of JetStream. In the
+  first two rows the ingest process is a door alone (INGEST_PARTS=door); then it is door, book and history at once.
+- COPY: rows that are clean already, from a file, in one transaction; nothing is checked, counted or kept twice.
+- FastAPI: a pydantic model and an INSERT for each record; a handful of rules; durable is a commit of PostgreSQL, so its
+  records can be queried when it answers.
 - bytewax: no HTTP, reads a file of NDJSON; no schema, the same handful of rules; durable is a fsync of a file per
   batch. Its figure includes the start of the process.
 - Node-RED: HTTP in, the same handful of rules in a function node; its file node does not sync: nothing is durable.
@@ -21,188 +21,94 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
-import os
-import resource
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.ingest.house import free_port, house
-from bench.ingest.load import Load, request, send
-from bench.ingest.peers.install import CannotInstall, bytewax_python, node_red
-from bench.ingest.tills import PRODUCTS, SHOPS, lines, sales
+from bench.ingest import queryable
+from bench.ingest.door import Door, by_record, show_door
+from bench.ingest.house import house
+from bench.ingest.load import Load
+from bench.ingest.outside import show_bytewax, show_node_red
+from bench.ingest.table import HEAD, NOTES, Row, show, show_ratio
 
-BATCH = 500
-BATCH_CONNECTIONS, SINGLE_CONNECTIONS = 16, 64
-NDJSON, JSON = "application/x-ndjson", "application/json"
-PEERS = Path(__file__).parent / "peers"
+BATCHES = "per core 100,000, aim 150,000"
+SINGLES = "per core 5,000, aim 15,000"
+HELD = "1 M within 40 s, aim 20 s"
+RATIO = "at most 5 ×, aim 3 ×"
+DROPPED = "1 M within 30 s, aim 15 s"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """A line of the table."""
+class Sizes:
+    """How many records each part of the table measures."""
 
-    what: str
-    load: Load
-    worker: str
-
-    def text(self) -> str:
-        load, own = self.load, self.load.cpu_s[self.worker]
-        return (
-            f"{self.what:<52} {load.records:>9,} {load.records / load.wall_s:>9,.0f} {own / load.records * 1e6:>10.1f} "
-            f"{sum(load.cpu_s.values()) / load.records * 1e6:>10.1f} {load.records / own:>10,.0f} "
-            f"{load.quantile(0.5):>7.1f} {load.quantile(0.99):>7.1f}"
-        )
-
-
-HEAD = (
-    f"{'':<52} {'records':>9} {'records/s':>9} {'µs own':>10} {'µs all':>10} {'per core':>10} {'p50':>7} {'p99 ms':>7}"
-)
+    records: int
+    singles: int
+    booked: int
+    dropped: int
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How fast the door is, beside peers in the same run.")
+    parser = argparse.ArgumentParser(description="How fast the front door is, beside COPY and peers in the same run.")
     parser.add_argument("--records", type=int, default=100_000, help="records in batches of 500")
     parser.add_argument("--singles", type=int, default=5_000, help="records one by one")
+    parser.add_argument("--booked", type=int, default=1_000_000, help="records until they can be queried")
+    parser.add_argument("--dropped", type=int, default=1_000_000, help="orders in a file that is dropped")
     parser.add_argument("--peers", type=Path, default=Path(".marketwin/bench-peers"), help="where peers are installed")
     given = parser.parse_args()
-    asyncio.run(compare(given.records, given.singles, given.peers.absolute()))
+    sizes = Sizes(given.records, given.singles, given.booked, given.dropped)
+    asyncio.run(compare(sizes, given.peers.absolute()))
 
 
-async def compare(records: int, singles: int, peers: Path) -> None:
+async def compare(sizes: Sizes, peers: Path) -> None:
     print(HEAD, flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        async with house(Path(folder)) as built:
+    if sizes.records:
+        await _door(sizes, peers)
+    if sizes.booked:
+        await _queryable(sizes.booked)
+    if sizes.dropped:
+        await _dropped(sizes.dropped)
+    print(NOTES, flush=True)
+
+
+async def _door(sizes: Sizes, peers: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        async with house(folder) as built:
             path = "/api/v1/records/pos_sale?source=till"
             door = Door(built.address, path, built.token, built.pids)
-            await show("marketwin", door, records, singles, worker="ingest")
+            await show_door("marketwin", door, sizes.records, sizes.singles, worker="ingest", asked=(BATCHES, SINGLES))
             async with by_record(built.servers.postgres_url, built.servers.pids) as peer:
-                await show("FastAPI, pydantic, asyncpg", peer, records // 5, singles, worker="peer")
-        await show_bytewax(Path(folder), peers, records)
-        await show_node_red(Path(folder), peers, records // 5, singles)
+                await show_door("FastAPI, pydantic, asyncpg", peer, sizes.records // 5, sizes.singles, worker="peer")
+        await show_bytewax(folder, peers, sizes.records)
+        await show_node_red(folder, peers, sizes.records // 5, sizes.singles)
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """Something that takes sales over HTTP."""
-
-    address: str
-    path: str
-    token: str
-    pids: dict[str, list[int]]
-
-    async def batches(self, start: int, count: int) -> Load:
-        bodies = [lines(sales(place, BATCH)) for place in range(start, start + count, BATCH)]
-        return await self._send(bodies, NDJSON, BATCH_CONNECTIONS)
-
-    async def singles(self, start: int, count: int) -> Load:
-        bodies = [json.dumps(sale, ensure_ascii=False).encode() for sale in sales(start, count)]
-        return await self._send(bodies, JSON, SINGLE_CONNECTIONS)
-
-    async def _send(self, bodies: Sequence[bytes], media: str, connections: int) -> Load:
-        requests = [request(self.address, self.path, self.token, body, media) for body in bodies]
-        return await send(self.address, requests, connections=connections, pids=self.pids)
+async def _queryable(records: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        async with house(Path(name), parts=queryable.PARTS) as built:
+            found = await queryable.measure(built, Path(name), records)
+    show(Row("accepted, book and history at work", found.taken, "ingest"))
+    show(Row("accepted → in PostgreSQL and in the history", found.held, "ingest", HELD))
+    show(Row("plain COPY of the same cleaned rows", found.copied, "database"))
+    show_ratio("accepted → queryable, beside COPY", found.ratio, RATIO)
 
 
-async def show(name: str, door: Door, records: int, singles: int, *, worker: str) -> None:
-    """Both ways of sending, each after a short warming up."""
-    await door.batches(0, 10 * BATCH)
-    found = await door.batches(10_000_000, max(records // BATCH, 1) * BATCH)
-    print(Row(f"{name}, batches of {BATCH}", found, worker).text(), flush=True)
-    await door.singles(20_000_000, 500)
-    found = await door.singles(30_000_000, singles)
-    print(Row(f"{name}, single", found, worker).text(), flush=True)
-
-
-@contextlib.asynccontextmanager
-async def by_record(postgres_url: str, servers: dict[str, int]) -> AsyncIterator[Door]:
-    port = free_port()
-    command = [sys.executable, "-m", "bench.ingest.peers.by_record", str(port), postgres_url]
-    async with child(command, port) as pid:
-        pids = {"peer": [pid], "servers": [number for name, number in servers.items() if name == "postgres"]}
-        yield Door(f"127.0.0.1:{port}", "/sales", "none", pids)
-
-
-@contextlib.asynccontextmanager
-async def child(command: list[str], port: int, environ: dict[str, str] | None = None) -> AsyncIterator[int]:
-    """A process that listens, for as long as the block runs; its id."""
-    process = await asyncio.create_subprocess_exec(
-        *command, env=os.environ | (environ or {}), stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        async with asyncio.timeout(60):
-            await _listens(port)
-        yield process.pid
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def _listens(port: int) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.1)
-            continue
-        writer.close()
-        return
-
-
-async def show_bytewax(folder: Path, peers: Path, records: int) -> None:
-    try:
-        python = await asyncio.to_thread(bytewax_python, peers)
-    except CannotInstall as error:
-        print(f"{'bytewax':<52} SKIPPED, it cannot be installed: {error}", flush=True)
-        return
-    given = folder / "sales.ndjson"
-    given.write_bytes(lines(sales(0, records)) + b"\n")
-    command = [str(python), str(PEERS / "stream.py"), str(given), str(folder / "out"), str(SHOPS), str(PRODUCTS)]
-    before, start = _children_cpu_s(), time.perf_counter()
-    await asyncio.to_thread(subprocess.run, command, check=True)
-    wall = time.perf_counter() - start
-    count = (folder / "out").read_bytes().count(b"\n")
-    found = Load(count, wall, {"peer": _children_cpu_s() - before}, [float("nan")])
-    print(Row("bytewax, file to file, start included", found, "peer").text(), flush=True)
-
-
-def _children_cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-async def show_node_red(folder: Path, peers: Path, records: int, singles: int) -> None:
-    try:
-        entry = await asyncio.to_thread(node_red, peers)
-    except CannotInstall as error:
-        print(f"{'Node-RED':<52} SKIPPED, it cannot be installed: {error}", flush=True)
-        return
-    home, port = folder / "red", free_port()
-    home.mkdir()
-    settings = {"uiHost": "127.0.0.1", "uiPort": port, "httpAdminRoot": False, "telemetry": {"enabled": False}}
-    settings |= {"flowFile": str(PEERS / "flows.json"), "functionExternalModules": True, "apiMaxLength": "16mb"}
-    (home / "settings.js").write_text(f"module.exports = {json.dumps(settings)}")
-    command = ["node", str(entry), "--userDir", str(home), "--settings", str(home / "settings.js")]
-    async with child(command, port, {"SALES_FILE": str(folder / "red.out")}) as pid:
-        red = Door(f"127.0.0.1:{port}", "/sales", "none", {"peer": [pid]})
-        await _flows_started(red)
-        await show("Node-RED", red, records, singles, worker="peer")
-
-
-async def _flows_started(red: Door) -> None:
-    """It listens before its flows do; until then it knows no such path."""
-    async with asyncio.timeout(60):
-        while True:
-            with contextlib.suppress(SystemExit):
-                await red.singles(0, 1)
-                return
-            await asyncio.sleep(0.2)
+async def _dropped(records: int) -> None:
+    """In a process of its own: the file drop is measured with the whole ingest service inside it."""
+    command = [sys.executable, "-m", "bench.ingest.file_drop", str(records), "--json"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    if process.returncode:
+        raise SystemExit("the file drop failed")
+    found = json.loads(out.splitlines()[-1])
+    taken = Load(found["records"], found["taken_s"], {"ingest": found["taken_cpu_s"]}, [])
+    booked = Load(found["records"], found["booked_s"], {"ingest": found["cpu_s"]}, [])
+    show(Row("CSV file of orders dropped → receipts", taken, "ingest", DROPPED))
+    show(Row("CSV file of orders dropped → in the book", booked, "ingest"))
 
 
 if __name__ == "__main__":

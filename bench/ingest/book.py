@@ -25,7 +25,7 @@ import polars as pl
 import sqlalchemy as sa
 import uvloop
 
-from bench.ingest_clean import directory, till_rows
+from bench.ingest.clean import directory, till_rows
 from chassis.app import give_back_memory
 from chassis.bus import Bus, bus, subject_of
 from chassis.db import Database, copy_frame, database

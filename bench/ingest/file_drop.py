@@ -1,18 +1,19 @@
 """A CSV of orders through file drop: seconds from the file in the folder to the last receipt, and to the book.
 
-    python bench/ingest/file_drop.py [RECORDS]
+    python -m bench.ingest.file_drop [RECORDS] [--json]
 
 Starts its own PostgreSQL, NATS and Valkey. The whole ingest service runs in this process, book and history included.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 import resource
-import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -150,8 +151,14 @@ async def _measured(records: int) -> Taken:
 
 
 def main() -> None:
-    records = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
-    taken = uvloop.run(_measured(records))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("records", type=int, nargs="?", default=1_000_000)
+    parser.add_argument("--json", action="store_true", help="print the figures as a JSON object")
+    given = parser.parse_args()
+    taken = uvloop.run(_measured(given.records))
+    if given.json:
+        print(json.dumps(asdict(taken)))
+        return
     print(
         f"{taken.records:,} orders, {taken.bytes / 1e6:.0f} MB: taken in {taken.taken_s:.1f} s "
         f"({taken.records / taken.taken_s:,.0f}/s, {taken.taken_cpu_s:.1f} s CPU), "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psutil
@@ -32,7 +32,7 @@ def request(address: str, path: str, token: str, body: bytes, content_type: str)
     return head.encode() + body
 
 
-async def send(address: str, requests: Sequence[bytes], *, connections: int, pids: dict[str, list[int]]) -> Load:
+async def send(address: str, requests: Iterable[bytes], *, connections: int, pids: dict[str, list[int]]) -> Load:
     """Sends every request once, over so many connections; stops at an answer that is no receipt for all records."""
     left = iter(requests)
     latencies: list[float] = []
@@ -50,11 +50,11 @@ async def send(address: str, requests: Sequence[bytes], *, connections: int, pid
             accepted += answer["accepted"]
         writer.close()
 
-    before = {name: _cpu_s(numbers) for name, numbers in pids.items()}
+    before = {name: cpu_s(numbers) for name, numbers in pids.items()}
     start = time.perf_counter()
     await asyncio.gather(*(one() for _ in range(connections)))
     wall = time.perf_counter() - start
-    cpu = {name: _cpu_s(numbers) - before[name] for name, numbers in pids.items()}
+    cpu = {name: cpu_s(numbers) - before[name] for name, numbers in pids.items()}
     return Load(accepted, wall, cpu, latencies)
 
 
@@ -70,7 +70,7 @@ async def _answer(reader: asyncio.StreamReader) -> dict[str, int]:
     return receipt
 
 
-def _cpu_s(pids: list[int]) -> float:
+def cpu_s(pids: list[int]) -> float:
     """CPU seconds of processes and all below them, those that have ended and were waited for included."""
     total = 0.0
     for pid in pids:
@@ -79,5 +79,5 @@ def _cpu_s(pids: list[int]) -> float:
                 times = process.cpu_times()
             except psutil.NoSuchProcess:
                 continue
-            total += times.user + times.system
+            total += sum(times[:4])  # its own, and that of children that have ended
     return total

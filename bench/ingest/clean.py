@@ -1,6 +1,6 @@
 """How many POS records a core cleans: all rules over columns, against pydantic over single records, in the same run.
 
-    python bench/ingest_clean.py
+    python -m bench.ingest.clean
 
 Prints rows per second of CPU time of the whole process, threads included, best of several rounds.
 """
