@@ -230,18 +230,22 @@ def span(
     """
     parent = propagate.extract(dict(headers)) if headers is not None else None
     contexts = [trace.get_current_span(propagate.extract(dict(each))).get_span_context() for each in links]
-    with _tracer.start_as_current_span(
+    current = _tracer.start_span(
         name,
         context=parent,
         kind=kind,
-        links=[trace.Link(context) for context in contexts if context.is_valid],
+        links=[trace.Link(each) for each in contexts if each.is_valid],
         attributes=attributes,
         record_exception=False,
         set_status_on_exception=False,
-    ) as current:
-        try:
-            yield current
-        except Exception as error:
-            # The text of an exception may quote a record; its type cannot.
-            current.set_status(Status(StatusCode.ERROR, type(error).__name__))
-            raise
+    )
+    token = context.attach(trace.set_span_in_context(current))
+    try:
+        yield current
+    except Exception as error:
+        # The text of an exception may quote a record; its type cannot.
+        current.set_status(Status(StatusCode.ERROR, type(error).__name__))
+        raise
+    finally:
+        context.detach(token)
+        current.end()

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import redis.asyncio
 import uvicorn
 from fastapi import FastAPI
-from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from chassis.app import Background, background
 from chassis.bus import bus
@@ -20,7 +19,7 @@ from chassis.errors import Unavailable
 from gateway.auth import Tokens
 from gateway.clients import services
 from gateway.console import Console
-from gateway.exports import XLSX
+from gateway.door import RecordDoor
 from gateway.limits import Intake, RateLimit
 from gateway.live import Hub
 from gateway.map import RegionMap
@@ -31,9 +30,6 @@ from gateway.settings import GatewaySettings
 from gateway.web import routes
 from gateway.wecom import CallbackKeys
 
-GZIP_MIN_BYTES = 2048
-# The highest levels cost three times the CPU of this one for a few per cent.
-GZIP_LEVEL = 5
 REDIS_TIMEOUT_S = 2.0
 # A subscription names 1,000 ids at most.
 MAX_LIVE_MESSAGE_BYTES = 256 * 1024
@@ -112,7 +108,7 @@ async def _listening(web: FastAPI, settings: GatewaySettings, tasks: Background)
     # Or each answer waits 40 ms for an acknowledgement: asyncio does not see that this is TCP.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
-        Traced(_compressed(web)),
+        Traced(RecordDoor(web)),
         loop="none",
         lifespan="off",
         access_log=False,
@@ -134,12 +130,6 @@ async def _listening(web: FastAPI, settings: GatewaySettings, tasks: Background)
         server.should_exit = True
         await serving
         listener.close()
-
-
-def _compressed(web: FastAPI) -> GZipMiddleware:
-    # A workbook is packed already.
-    packed = (*DEFAULT_EXCLUDED_CONTENT_TYPES, XLSX)
-    return GZipMiddleware(web, minimum_size=GZIP_MIN_BYTES, compresslevel=GZIP_LEVEL, exclude_content_types=packed)
 
 
 async def _served(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:

@@ -62,7 +62,8 @@ async def services(settings: GatewaySettings) -> AsyncIterator[Services]:
         )
 
 
-def _of_request(request: Request) -> Services:
+# Not a plain function: the framework would send each request through a thread for it.
+async def _of_request(request: Request) -> Services:
     found: Services = request.app.state.services
     return found
 

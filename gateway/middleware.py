@@ -6,12 +6,13 @@ from typing import Any
 
 import structlog
 from opentelemetry.trace import Span, SpanKind, StatusCode
-from starlette.datastructures import MutableHeaders
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.errors import Invalid, Problem
 from chassis.telemetry import carry, span, where
+from gateway.exports import XLSX
 from gateway.problems import chassis_response
 
 log = structlog.get_logger()
@@ -31,6 +32,19 @@ SECURITY_HEADERS = {
 }
 # Answers belong to the caller; they may be asked for again with their ETag.
 CACHE = "private, no-cache"
+_HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+_OURS = {*(name for name, _ in _HEADERS), b"traceparent", b"tracestate"}
+
+GZIP_MIN_BYTES = 2048
+# The highest levels cost three times the CPU of this one for a few per cent.
+GZIP_LEVEL = 5
+
+
+def compressed(app: ASGIApp) -> ASGIApp:
+    """The app, its longer answers compressed for callers who take that."""
+    # A workbook is packed already.
+    packed = (*DEFAULT_EXCLUDED_CONTENT_TYPES, XLSX)
+    return GZipMiddleware(app, minimum_size=GZIP_MIN_BYTES, compresslevel=GZIP_LEVEL, exclude_content_types=packed)
 
 
 class Traced:
@@ -82,10 +96,11 @@ class _Answering:
             route: Any = self._scope.get("route")
             self._span.update_name(f"{self._method} {getattr(route, 'path', '(none)')}")
             self._span.set_attribute("http.response.status_code", message["status"])
-            headers = MutableHeaders(scope=message)
-            for name, value in (*SECURITY_HEADERS.items(), *carry().items()):
-                headers[name] = value
-            headers.setdefault("cache-control", CACHE)
+            headers = [each for each in message.get("headers", ()) if each[0] not in _OURS]
+            headers += [*_HEADERS, *((name.encode(), value.encode("latin-1")) for name, value in carry().items())]
+            if not any(name == b"cache-control" for name, _ in headers):
+                headers.append((b"cache-control", CACHE.encode()))
+            message["headers"] = headers
         await self._send(message)
 
 

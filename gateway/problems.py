@@ -119,6 +119,11 @@ def chassis_response(error: ChassisError) -> JSONResponse:
     return problem_response(status, error.code, error.message, error.errors, headers)
 
 
+def failed() -> JSONResponse:
+    """The response to a fault of our own."""
+    return problem_response(500, "internal", "the server failed; the trace id tells the operator where")
+
+
 def install(app: FastAPI) -> None:
     """Makes every error of the app a problem."""
 
@@ -141,7 +146,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def of_the_server(_: Request, __: Exception) -> JSONResponse:
-        return problem_response(500, "internal", "the server failed; the trace id tells the operator where")
+        return failed()
 
 
 def _of_query(problem: Problem, request: Request) -> Problem:

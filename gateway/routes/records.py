@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import Field
 
 from chassis.errors import Invalid, NotFound, Problem
-from gateway.auth import ReadsRecords, WritesRecords
+from gateway.auth import Caller, ReadsRecords, WritesRecords
 from gateway.clients import Behind, Services
 from gateway.exports import CSV, PAGE_ROWS, XLSX, download, frame_of, printable
 from gateway.limits import Intake
@@ -23,10 +23,12 @@ from gateway.schemas import Page, PageWithTotal, Receipt, RecordStatistics
 from gateway.views import receipt_view
 from gateway.workbooks import Note
 from marketwin.ingest.v1 import service_pb2 as pb
+from marketwin.ingest.v1 import types_pb2
 
 router = APIRouter(tags=["records"])
 
 MAX_FURTHER = 10
+MAX_KEY = 200
 BODY_TYPES = (
     "application/json",
     "application/x-ndjson",
@@ -94,13 +96,18 @@ async def push_records(
     behind: Behind,
     caller: WritesRecords,
     source: Annotated[str, Query(max_length=64, description="Selects the source mapping")] = "",
-    idempotency_key: Annotated[str, Header(max_length=200)] = "",
+    idempotency_key: Annotated[str, Header(max_length=MAX_KEY)] = "",
 ) -> dict[str, Any]:
     """Takes in records; the receipt is given when they are durable."""
+    return receipt_view(await take_in(request, kind, source, idempotency_key, caller))
+
+
+async def take_in(request: Request, kind: str, source: str, idempotency_key: str, caller: Caller) -> types_pb2.Receipt:
+    """Reads the body within the bounds and passes it on."""
     intake: Intake = request.app.state.intake
     pushes: Pushes = request.app.state.pushes
     async with intake.body(request, request.app.state.settings.max_body_bytes) as body:
-        receipt = await pushes.take_in(
+        return await pushes.take_in(
             pb.TakeInRequest(
                 kind=kind,
                 source=source,
@@ -110,7 +117,6 @@ async def push_records(
                 sent_by=caller.subject,
             )
         )
-    return receipt_view(receipt)
 
 
 @router.get("/records/{kind}", response_model=PageWithTotal[dict[str, Any]], responses=ALSO_FILES)
