@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -27,6 +28,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 TRIM_EVERY_S = 30.0
+GARBAGE_FROM = 10_000
+"""New objects, above those that are gone again, until garbage is looked for; Python's 700 are a single pass here."""
 
 # One thread: heavy maths queues up here instead of taking every core from the calls.
 _heavy = ThreadPoolExecutor(max_workers=1, thread_name_prefix="heavy")
@@ -54,6 +57,7 @@ async def _live(app: Callable[[SettingsT], AbstractAsyncContextManager[object]],
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     async with app(settings) as running:
+        _spare_what_stays()
         log.info("process.started", address=getattr(running, "address", ""))
         failures: Background | None = getattr(running, "background", None)
         await first(stopped.wait(), _stay_small(), *([failures.failed()] if failures else []))
@@ -61,6 +65,13 @@ async def _live(app: Callable[[SettingsT], AbstractAsyncContextManager[object]],
     if failures:
         failures.raise_failure()
     log.info("process.stopped")
+
+
+def _spare_what_stays() -> None:
+    """What a process has loaded stays until its end: garbage is not looked for among it, again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_FROM, *gc.get_threshold()[1:])
 
 
 def give_back_memory() -> None:
