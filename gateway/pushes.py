@@ -18,6 +18,8 @@ from marketwin.ingest.v1 import types_pb2
 
 SMALL_BYTES = 32 * 1024
 TOGETHER = 128
+PAUSE_S = 0.001
+GATHERING_S = 0.02
 
 Waiting = tuple[pb.TakeInRequest, asyncio.Future[types_pb2.Receipt]]
 
@@ -50,10 +52,20 @@ class Pushes:
             task.add_done_callback(self._lanes.discard)
 
     async def _run(self, lane: tuple[str, str]) -> None:
-        while waiting := self._waiting[lane]:
+        while await self._gathered(lane):
+            waiting = self._waiting[lane]
             self._waiting[lane] = waiting[TOGETHER:]
             await self._send(waiting[:TOGETHER])
         del self._waiting[lane]
+
+    async def _gathered(self, lane: tuple[str, str]) -> int:
+        """Waits while bodies come, though not for long: who was answered just now mostly has more. How many wait."""
+        loop = asyncio.get_running_loop()
+        until, before = loop.time() + GATHERING_S, -1
+        while before < (count := len(self._waiting[lane])) < TOGETHER and loop.time() < until:
+            before = count
+            await asyncio.sleep(PAUSE_S)
+        return count
 
     async def _send(self, group: Sequence[Waiting]) -> None:
         bodies = [request for request, answer in group if not answer.done()]
