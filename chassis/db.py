@@ -17,6 +17,7 @@ from alembic import command
 from alembic.config import Config
 from asyncpg import InterfaceError as DriverError
 from asyncpg import InternalClientError, PostgresError
+from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -26,6 +27,8 @@ from chassis.app import in_thread
 from chassis.errors import Invalid, Unavailable
 
 CONNECT_TIMEOUT_S = 10
+DRIVERS = 2
+"""Connections of the driver itself at most."""
 STATEMENT_TIMEOUT_MS = 60_000
 INLINE_ROWS = 2000
 PIECE_ROWS = 8000
@@ -76,9 +79,10 @@ def _state(error: BaseException) -> str:
 class Database:
     """Sessions on the schema of one service."""
 
-    def __init__(self, engine: AsyncEngine, schema: str) -> None:
+    def __init__(self, engine: AsyncEngine, schema: str, drivers: asyncpg.Pool[asyncpg.Record]) -> None:
         self.engine = engine
         self.schema = schema
+        self._drivers = drivers
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -88,11 +92,13 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def driver(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-        """A connection of the driver itself, for statements so many and so small that the layers above cost more."""
-        async with self.engine.connect() as connection:
-            raw = await connection.get_raw_connection()
-            yield raw.driver_connection  # type: ignore[misc]  # the driver is asyncpg
+    async def driver(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+        """A connection of the driver itself, for statements so many and so small that the layers above cost more.
+
+        Nothing asks beforehand whether it still works: whoever uses it tries again.
+        """
+        async with self._drivers.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+            yield connection
 
     async def migrate(self, folder: Path) -> None:
         """Brings the schema to the newest revision of the migrations in the folder."""
@@ -141,26 +147,33 @@ def run_migrations(metadata: MetaData) -> None:
 @asynccontextmanager
 async def database(url: str, schema: str, *, pool_size: int = 5) -> AsyncIterator[Database]:
     """An engine for one schema; leaving closes its connections."""
+    named = {
+        "application_name": f"marketwin-{schema}",
+        "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+        "timezone": "UTC",
+        "jit": "off",
+    }
     engine = create_async_engine(
         url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=30,
         pool_pre_ping=True,
-        connect_args={
-            "timeout": CONNECT_TIMEOUT_S,
-            "server_settings": {
-                "application_name": f"marketwin-{schema}",
-                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-                "timezone": "UTC",
-                "jit": "off",
-            },
-        },
+        connect_args={"timeout": CONNECT_TIMEOUT_S, "server_settings": named},
+    )
+    # Opens its first connection when somebody asks for one.
+    drivers = await asyncpg.create_pool(
+        url, min_size=0, max_size=DRIVERS, reset=_as_it_is, timeout=CONNECT_TIMEOUT_S, server_settings=named
     )
     try:
-        yield Database(engine, schema)
+        yield Database(engine, schema, drivers)
     finally:
+        drivers.terminate()
         await engine.dispose()
+
+
+async def _as_it_is(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """Single statements leave nothing behind that had to be reset."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Small bodies that come at the same time travel to ingest in one call.
 
 A call costs both sides more than a small body does. While one call for a kind and source is on its way, what comes for
-the same waits and shares the next one; a body that meets nobody goes at once, and a large one always goes alone.
+the same waits and shares the next one, which waits a moment for those who were just answered: senders mostly have more.
+A body that meets nobody goes at once, and a large one always goes alone.
 """
 
 from __future__ import annotations

@@ -96,6 +96,20 @@ async def test_a_call_holds_a_bounded_number_of_bodies():
     assert service.calls == [1, TOGETHER, 2]
 
 
+async def test_senders_who_have_more_meet_again_in_one_call():
+    async def sender(door: Pushes, name: int) -> None:
+        for place in range(5):
+            await door.take_in(body(f"{name}.{place}"))
+
+    async with pushes() as (door, service):
+        service.let.set()
+
+        await asyncio.gather(*(sender(door, name) for name in range(8)))
+
+    assert sum(service.calls) == 40
+    assert service.calls.count(8) >= 3
+
+
 async def test_a_large_body_goes_alone_at_once():
     async with pushes() as (door, service):
         service.let.set()

@@ -29,14 +29,16 @@ log = structlog.get_logger()
 
 PAUSE_S = 0.05
 MAX_NOTES = 10_000
-BATCH_NOTES = 200
+BATCH_NOTES = 500
 LOOK_UP_S = 1.0
 PREFIX = "ingest:receipt:"
 LAGS = "ingest:lag"
+_SET_ALL = "for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1]) end"
 AWAY = (
     *(OperationalError, InterfaceError, OSError, TimeoutError, RedisError),
     *(asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError),
     asyncpg.OperatorInterventionError,
+    *(asyncpg.InsufficientResourcesError, asyncpg.TransactionRollbackError),
 )
 
 
@@ -54,11 +56,12 @@ class WriteBehind:
         self._idle.set()
 
     async def recall(self, batches: Sequence[str]) -> dict[str, Taken]:
-        """The answers to batches, from what waits to be written, Valkey or the book; none when they are away."""
+        """The answers to batches, from what waits to be written, the book, or Valkey while the book is away.
+
+        Valkey hears of an answer after the book and knows nothing that the book does not.
+        """
         known = {batch: self._latest[batch] for batch in batches if batch in self._latest}
         missing = [batch for batch in batches if batch not in known]
-        known |= await self._recall_copies(missing)
-        missing = [batch for batch in missing if batch not in known]
         if not missing:
             return known
         try:
@@ -66,11 +69,9 @@ class WriteBehind:
                 return known | await receipts.find_receipts(self._db, missing)
         except AWAY as error:
             log.warning("memory.book_away", error=type(error).__name__)
-            return known
+            return known | await self._recall_copies(missing)
 
     async def _recall_copies(self, batches: Sequence[str]) -> dict[str, Taken]:
-        if not batches:
-            return {}
         try:
             async with asyncio.timeout(LOOK_UP_S):
                 copies = await self._redis.mget([PREFIX + batch for batch in batches])
@@ -128,13 +129,13 @@ class WriteBehind:
                 del self._latest[taken.receipt.batch_id]
 
     async def _copy(self, notes: Sequence[tuple[Taken, Sequence[Entry]]]) -> None:
-        pipe = self._redis.pipeline(transaction=False)
-        for taken, _ in notes:
-            pipe.set(PREFIX + taken.receipt.batch_id, json.dumps(_plain(taken)), ex=self._kept_s)
+        keys = [PREFIX + taken.receipt.batch_id for taken, _ in notes]
+        copies = [json.dumps(_plain(taken)) for taken, _ in notes]
+        # One command: each costs the client more than the server.
+        await self._redis.eval(_SET_ALL, len(keys), *keys, str(self._kept_s), *copies)
         lags = _lags(entry for _, entries in notes for entry in entries)
         if lags:
-            pipe.hset(LAGS, mapping={source: str(lag) for source, lag in lags.items()})
-        await pipe.execute()
+            await self._redis.hset(LAGS, mapping={source: str(lag) for source, lag in lags.items()})
 
     async def lags(self) -> dict[str, float]:
         """Seconds from the newest fact of each source's last batch to its arrival; none while Valkey is away."""

@@ -22,8 +22,8 @@ _ENTRY_COLUMNS = ("id", "batch_id", "source", "kind", *_ENTRY_TYPES)
 _RECEIPT_COLUMNS = ("batch_id", "source", "kind", "digest", "receipt", "at", "sent_by")
 
 
-def _insert(table: sa.Table, columns: Sequence[str], types: dict[str, str]) -> str:
-    arrays = ", ".join(f"${place}::{types.get(name, 'text')}[]" for place, name in enumerate(columns, start=1))
+def _insert(table: sa.Table, columns: Sequence[str], types: dict[str, str], *, first: int = 1) -> str:
+    arrays = ", ".join(f"${place}::{types.get(name, 'text')}[]" for place, name in enumerate(columns, start=first))
     return (
         f"INSERT INTO {table.fullname} ({', '.join(columns)}) "
         f"SELECT {', '.join(f'{name}::jsonb' if name == 'receipt' else name for name in columns)} "
@@ -31,8 +31,10 @@ def _insert(table: sa.Table, columns: Sequence[str], types: dict[str, str]) -> s
     )
 
 
-_INSERT_ENTRIES = _insert(ENTRY, _ENTRY_COLUMNS, _ENTRY_TYPES)
-_INSERT_RECEIPTS = _insert(RECEIPT, _RECEIPT_COLUMNS, {"at": "timestamptz"})
+# One statement is one transaction and one round trip.
+_INSERT = f"WITH lines AS ({_insert(ENTRY, _ENTRY_COLUMNS, _ENTRY_TYPES)}) " + _insert(
+    RECEIPT, _RECEIPT_COLUMNS, {"at": "timestamptz"}, first=len(_ENTRY_COLUMNS) + 1
+)
 _FIND = f"SELECT {', '.join(_RECEIPT_COLUMNS)} FROM {RECEIPT.fullname} WHERE batch_id = ANY($1::text[])"
 
 
@@ -43,10 +45,9 @@ async def write_notes(db: Database, notes: Sequence[tuple[Taken, Sequence[Entry]
     # In one order, so that two replicas never wait for each other.
     lines = [entries[id] for id in sorted(entries)]
     rows = [_receipt_row(receipts[id]) for id in sorted(receipts)]
-    async with db.driver() as driver, driver.transaction():
-        if lines:
-            await driver.execute(_INSERT_ENTRIES, *([getattr(line, name) for line in lines] for name in _ENTRY_COLUMNS))
-        await driver.execute(_INSERT_RECEIPTS, *map(list, zip(*rows, strict=True)))
+    async with db.driver() as driver:
+        columns = [[getattr(line, name) for line in lines] for name in _ENTRY_COLUMNS]
+        await driver.execute(_INSERT, *columns, *map(list, zip(*rows, strict=True)))
 
 
 def _receipt_row(taken: Taken) -> tuple[Any, ...]:
