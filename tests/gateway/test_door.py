@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import secrets
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -29,8 +30,8 @@ async def small(whole: House) -> AsyncIterator[Door]:
         yield opened
 
 
-async def _both(client: httpx.AsyncClient, path: str, **request: object) -> list[httpx.Response]:
-    return [await client.post(path, params=params, **request) for params in ({}, UNUSUAL)]  # type: ignore[arg-type]
+async def _both(client: httpx.AsyncClient, path: str, **request: Any) -> list[httpx.Response]:
+    return [await client.post(path, params=params, **request) for params in ({}, UNUSUAL)]
 
 
 def _told(response: httpx.Response) -> tuple[object, ...]:
