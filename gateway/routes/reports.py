@@ -34,7 +34,10 @@ Equal = Annotated[
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Cursor = Annotated[str, Query(max_length=1000)]
 Format = Annotated[str, Query(pattern="^(json|csv|xlsx)$", description="csv, xlsx: all rows as a download")]
-TYPES = "transfer_receipt, transfer_invoice, invoice_payment, stock_count or stock_balance"
+TYPES = (
+    "transfer_receipt, transfer_invoice, invoice_payment, stock_count, stock_balance, output_plan, state_overlap or "
+    "slot_balance"
+)
 DIFFERENCE = ("type", "kind", "key", "expected", "found", "difference", "unit", "biz_date")
 
 

@@ -191,6 +191,66 @@ async def test_stock_that_does_not_roll_forward_is_listed(ingest: Stub, log: Bus
     ]
 
 
+async def test_a_work_order_that_yields_more_than_planned_is_listed(ingest: Stub, log: Bus):
+    plan = {"plant": "P9", "sku_code": SKU, "plan_qty_base": 1000, "plan_start_at": at(days=4), "status": "running"}
+    made = {"plant": "P9", "batch_no": "B1", "machine": "M1", "started_at": at(days=3), "ended_at": at(days=2)}
+    orders = {"WO-OVER": (600, 451), "WO-BOUND": (600, 450), "WO-UNDER": (900, 0)}
+    await load(ingest, log, "mes_work_order", *({**plan, "wo_no": no} for no in orders), source="mes")
+    rows = [
+        {**made, "wo_no": no, "shift": shift, "good_base": good}
+        for no, goods in orders.items()
+        for shift, good in zip("AB", goods, strict=True)
+    ]
+    for row in rows:  # a body each: no rule of the door sees them together
+        await load(ingest, log, "mes_output", row, source="mes")
+
+    found = await differences(ingest, type="output_plan")
+
+    assert [(item.key, item.expected, item.found, item.unit) for item in found] == [
+        ("P9~WO-OVER", "1000", "1051", "stick")
+    ]
+    assert json.loads(found[0].detail_json) == {"plant": "P9", "work_order": "WO-OVER", "product": SKU}
+    assert not await differences(ingest, type="output_plan", to_date=ago(30))
+
+
+async def test_states_of_a_machine_that_overlap_across_bodies_are_listed(ingest: Stub, log: Bus):
+    def state(machine: str, first: int, last: int | None) -> dict[str, Any]:
+        ended = {} if last is None else {"to_at": at(minutes=last)}
+        return {"machine": machine, "from_at": at(minutes=first), "state": "run", **ended}
+
+    for row in (state("M-A", 600, 300), state("M-A", 500, 400), state("M-A", 290, 200), state("M-B", 250, None)):
+        await load(ingest, log, "equipment_state", row, source="mes")
+
+    found = await differences(ingest, type="state_overlap")
+
+    assert [round(float(item.found), -1) for item in found] == [6000]
+    assert (found[0].unit, found[0].expected) == ("s", "0")
+    detail = json.loads(found[0].detail_json)
+    assert (detail["machine"], detail["state"]) == ("M-A", "run")
+
+
+async def test_a_slot_from_which_more_was_taken_than_is_in_it_is_listed(ingest: Stub, log: Bus):
+    def move(no: str, what: str, qty: int, minutes: int, **slots: str) -> dict[str, Any]:
+        plain = {"wh_code": "W9", "line_no": 1, "sku_code": SKU, "batch_no": "B1"}
+        return {**plain, "move_no": no, "move": what, "qty_base": qty, "started_at": at(minutes=minutes), **slots}
+
+    for row in (
+        move("N0", "out", 900, 600, from_slot="S1"),  # before the first count nobody knows
+        move("N1", "count", 1000, 500, to_slot="S1"),
+        move("N2", "out", 700, 400, from_slot="S1"),
+        move("N3", "shift", 200, 300, from_slot="S1", to_slot="S2"),
+        move("N4", "out", 300, 200, from_slot="S1"),
+        move("N5", "count", 50, 100, to_slot="S1"),
+        move("N6", "out", 50, 50, from_slot="S1"),
+    ):
+        await load(ingest, log, "wms_move", row, source="wms")
+
+    found = await differences(ingest, type="slot_balance")
+
+    assert [(item.key, item.expected, item.found) for item in found] == [("W9~N4~1", "0", "-200")]
+    assert json.loads(found[0].detail_json) == {"place": "W9", "slot": "S1", "product": SKU, "batch": "B1"}
+
+
 async def test_late_orders_are_listed_as_of_a_day(ingest: Stub, log: Bus):
     await load(ingest, log, "transfer", transfer("T9", planned_on=ago(3), status="planned"))
     promise = {"oms_no": "M1", "line_no": 1, "buyer_org": "C340100", "sku_code": SKU, "qty_base": 400}

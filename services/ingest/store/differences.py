@@ -1,4 +1,7 @@
-"""Two accounts of one thing that do not agree: sent and received, invoiced, paid, counted, rolled forward."""
+"""Two accounts of one thing that do not agree: sent and received, invoiced, paid, counted, rolled forward.
+
+And what contradicts itself across bodies: more made than planned, a machine in two states, a slot below nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from services.ingest.usecases.reporting import ReportPage, ReportWanted
 
 STOCK_TOLERANCE = "0.005"
 """Share of the stock by which a roll-forward may be off (domain: 0.5 %)."""
+OUTPUT_BOUND = "1.05"
+"""Share of its plan that a work order may yield (domain: sum(good) <= 1.05 x plan)."""
 
 _RECEIPT = f"""
 SELECT 'transfer_receipt' AS type, 'transfer' AS kind, t.record_key AS key, qty_base::numeric AS expected,
@@ -62,12 +67,59 @@ WHERE s.biz_date BETWEEN :first AND :last AND s.biz_date = s.before + 1
   AND (received_base IS NOT NULL OR sold_base IS NOT NULL)
   AND abs(expected - stock_base) > {STOCK_TOLERANCE} * greatest(abs(expected), abs(stock_base))
 """
+_OUTPUT = f"""
+SELECT 'output_plan', 'mes_work_order', w.record_key, w.plan_qty_base::numeric, made.good, coalesce(sku.base_unit, ''),
+       made.last_on, jsonb_build_object('plant', plant, 'work_order', wo_no, 'product', w.sku_code)
+FROM {SCHEMA}.mes_work_order w
+JOIN (
+  SELECT plant, wo_no, sum(good_base) AS good, max(biz_date) AS last_on FROM {SCHEMA}.mes_output GROUP BY plant, wo_no
+) made USING (plant, wo_no)
+LEFT JOIN {SCHEMA}.sku ON sku.sku_code = w.sku_code
+WHERE made.good > {OUTPUT_BOUND} * w.plan_qty_base AND made.last_on BETWEEN :first AND :last
+"""
+# K-02 holds the states of one body against each other, this those of all.
+_STATES = f"""
+SELECT 'state_overlap', 'equipment_state', record_key, 0::numeric,
+       extract(epoch FROM least(to_at, reached) - from_at), 's', biz_date,
+       jsonb_build_object('machine', machine, 'state', state, 'from_at', from_at, 'still_until', reached)
+FROM (
+  SELECT record_key, machine, state, from_at, to_at, biz_date, max(to_at) OVER (
+    PARTITION BY machine ORDER BY from_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+  ) AS reached
+  FROM {SCHEMA}.equipment_state
+) s WHERE from_at < reached AND biz_date BETWEEN :first AND :last
+"""
+# As K-05 counts within one body: from the last count of a slot on, what went in and out.
+_SLOTS = f"""
+SELECT 'slot_balance', 'wms_move', s.record_key, 0::numeric, balance::numeric, coalesce(sku.base_unit, ''), s.biz_date,
+       jsonb_build_object('place', wh_code, 'slot', slot, 'product', s.sku_code, 'batch', batch_no)
+FROM (
+  SELECT leg.*, sum(qty) OVER (
+    PARTITION BY wh_code, slot, sku_code, batch_no, counts ORDER BY started_at, record_key
+  ) AS balance
+  FROM (
+    SELECT m.record_key, wh_code, leg.slot, sku_code, coalesce(batch_no, '') AS batch_no, started_at, biz_date, leg.qty,
+           count(*) FILTER (WHERE move = 'count') OVER (
+             PARTITION BY wh_code, leg.slot, sku_code, coalesce(batch_no, '') ORDER BY started_at, record_key
+           ) AS counts
+    FROM {SCHEMA}.wms_move m CROSS JOIN LATERAL (
+      SELECT coalesce(to_slot, from_slot), qty_base WHERE move = 'count'
+      UNION ALL SELECT to_slot, qty_base WHERE move <> 'count'
+      UNION ALL SELECT from_slot, -qty_base WHERE move <> 'count'
+    ) leg (slot, qty) WHERE leg.slot IS NOT NULL
+  ) leg WHERE counts > 0
+) s LEFT JOIN {SCHEMA}.sku USING (sku_code)
+WHERE balance < 0 AND qty < 0 AND s.biz_date BETWEEN :first AND :last
+"""
 _TYPES = {
     "transfer_receipt": _RECEIPT,
     "transfer_invoice": _INVOICE,
     "invoice_payment": _PAYMENT,
     "stock_count": _COUNT,
     "stock_balance": _BALANCE,
+    "output_plan": _OUTPUT,
+    "state_overlap": _STATES,
+    "slot_balance": _SLOTS,
 }
 _NAMES = "(type, kind, key, expected, found, unit, biz_date, detail)"
 _COLUMNS = {

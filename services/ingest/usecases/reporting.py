@@ -13,7 +13,16 @@ from chassis.errors import Invalid, NotFound, Problem
 from services.ingest.domain.batch import TRADE_ZONE
 
 REPORTS = ("suppliers", "stock", "late_orders")
-DIFFERENCES = ("transfer_receipt", "transfer_invoice", "invoice_payment", "stock_count", "stock_balance")
+DIFFERENCES = (
+    "transfer_receipt",
+    "transfer_invoice",
+    "invoice_payment",
+    "stock_count",
+    "stock_balance",
+    "output_plan",
+    "state_overlap",
+    "slot_balance",
+)
 CHAINS = ("commercial_order", "oms_order", "transfer")
 DEFAULT_ROWS = 100
 MAX_ROWS = 10_000

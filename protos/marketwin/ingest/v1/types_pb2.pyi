@@ -637,7 +637,7 @@ class Difference(_message.Message):
     BIZ_DATE_FIELD_NUMBER: _builtins.int
     DETAIL_JSON_FIELD_NUMBER: _builtins.int
     type: _builtins.str
-    """transfer_receipt, transfer_invoice, invoice_payment, stock_count, stock_balance or order_delivery."""
+    """transfer_receipt, transfer_invoice, invoice_payment, stock_count, stock_balance, output_plan, state_overlap, slot_balance."""
     kind: _builtins.str
     """Kind and business key of the record it was found on."""
     key: _builtins.str

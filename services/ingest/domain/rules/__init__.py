@@ -28,6 +28,7 @@ ELSEWHERE = (
         "What several sources say of one fact is fused on demand, by mean or weights, with inputs and spread; in the "
         "book both sides of a contradiction are set aside (DQ-05).",
     ),
+    Described("K-08", Severity.WARN, "A work order yields at most 105 % of its plan; `output_plan` has those above."),
     Described("DQ-40", Severity.WARN, "A day with less than 90 % of the usual records of a source is partial."),
 )
 """domain/decode/charset.py, domain/fusion.py, domain/completeness.py."""

@@ -34,7 +34,8 @@ RULE = Rule(
     id="K-02",
     severity=Severity.QUARANTINE,
     order=73,
-    doc="The states of a machine do not overlap, and none ends before it begins.",
+    doc="The states of a machine do not overlap within a body, and none ends before it begins; `state_overlap` has the "
+    "book's.",
     check=check,
     concerns=kinds("equipment_state"),
 )

@@ -51,7 +51,7 @@ RULE = Rule(
     id="K-05",
     severity=Severity.QUARANTINE,
     order=76,
-    doc="After a count of a slot, no move takes out more than is in it.",
+    doc="After a count of a slot, no move of a body takes out more than is in it; `slot_balance` has the book's.",
     check=check,
     concerns=kinds("wms_move"),
 )
