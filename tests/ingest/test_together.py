@@ -15,7 +15,7 @@ from services.ingest.domain.clean import CleanedTogether, Stamp, clean, clean_to
 from services.ingest.domain.decode import Decoded, Limits, form, join, read
 from services.ingest.domain.decode.charset import read_text
 from services.ingest.domain.decode.choose import decode
-from services.ingest.domain.decode.json_body import exact_ndjson
+from services.ingest.domain.decode.json_body import exact_lines
 from services.ingest.domain.identity import batch_id
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.mapping import to_canonical
@@ -158,7 +158,7 @@ def test_the_compiled_decoder_reads_what_the_exact_one_reads(lines: list[str], e
     body = read_text(end.join(lines).encode(), "", by_lines=True)
 
     assert as_read(lambda: read(end.join(lines).encode() or b"\n", NDJSON, LIMITS)) == as_read(
-        lambda: exact_ndjson(body, LIMITS)
+        lambda: exact_lines(body, LIMITS)
     )
 
 

@@ -9,10 +9,12 @@ from functools import lru_cache
 import polars as pl
 
 from services.ingest.domain.decode.arrow_body import decode_arrow
-from services.ingest.domain.decode.body import Decoded, Limits, Malformed, Rows, from_rows
-from services.ingest.domain.decode.charset import Text, read_text
+from services.ingest.domain.decode.body import Decoded, Limits, Malformed, Rows
+from services.ingest.domain.decode.charset import read_text
 from services.ingest.domain.decode.csv_body import decode_csv
-from services.ingest.domain.decode.json_body import exact_ndjson, read_json, read_ndjson, read_plain_ndjson
+from services.ingest.domain.decode.json_body import exact_document, exact_lines
+from services.ingest.domain.decode.json_columns import from_rows
+from services.ingest.domain.decode.json_compiled import compiled_document, compiled_lines
 from services.ingest.domain.decode.notes import without_notes
 from services.ingest.domain.decode.parquet_body import decode_parquet
 from services.ingest.domain.decode.xlsx_body import decode_xlsx
@@ -70,23 +72,29 @@ def read(body: bytes, content_type: str, limits: Limits) -> Decoded | Rows:
     if kind in _BINARY:
         return _BINARY[kind](body, limits)
     if kind in _JSON:
-        return read_json(read_text(body, charset, by_lines=False), limits)
+        return _read_json(body, charset, limits, by_lines=False)
     if kind in _NDJSON:
-        return _read_ndjson(body, charset, limits)
+        return _read_json(body, charset, limits, by_lines=True)
     if kind in _CSV:
         return without_notes(decode_csv(read_text(body, charset, by_lines=True), limits))
     message = "send JSON, NDJSON, CSV, XLSX, Parquet or an Arrow stream under its content type"
     raise Malformed("", message, code="unsupported_type")
 
 
-def _read_ndjson(body: bytes, charset: str, limits: Limits) -> Rows:
-    def text() -> Text:
-        return read_text(body, charset, by_lines=True)
+def _read_json(body: bytes, charset: str, limits: Limits, *, by_lines: bool) -> Rows:
+    """The compiled decoder on the bytes as they came, if they may be UTF-8; then on their text; then the exact one."""
+    compiled, exact = (compiled_lines, exact_lines) if by_lines else (compiled_document, exact_document)
 
-    plain = None
+    def exactly() -> Rows:
+        return exact(read_text(body, charset, by_lines=by_lines), limits)
+
     if charset.lower() in _UTF_8:
-        plain = read_plain_ndjson(body, limits, lambda: exact_ndjson(text(), limits))
-    return read_ndjson(text(), limits) if plain is None else plain
+        found = compiled(body, "", limits, exactly)
+        if found is not None:
+            return found
+    text = read_text(body, charset, by_lines=by_lines)
+    found = None if text.raw is body else compiled(text.raw, text.repaired, limits, exactly)
+    return exact(text, limits) if found is None else found
 
 
 @lru_cache(maxsize=256)
