@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 from collections import Counter
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingest.domain.decode import Malformed
+from services.ingest.domain.digests import MANY
 from services.ingest.domain.identity import batch_id, batch_of, part_id
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.schema import polars_schema
@@ -146,7 +148,21 @@ def test_other_content_has_another_digest(name: str, value: str):
 
 
 def test_digests_do_not_change_between_versions_of_the_code():
-    assert clean_rows("pos_sale", sale()).accepted["payload_hash"][0] == "c110bf431b20cbda1055e9f9b3f5e2f6"
+    own = "R340100000001 P0001 1 34010021 黄山(硬) 26.00 pack 2.000 40 52.00 false CNY 1742036551000000     false"
+    payload = own.replace(" ", "\x1f")
+    digest = f"s:{hashlib.sha256(payload.encode()).hexdigest()[:32]}"
+
+    assert clean_rows("pos_sale", sale()).accepted["payload_hash"][0] == digest
+    assert digest == "s:977041dc3ad37a848c25a57d7273a884"
+
+
+def test_many_records_get_the_digests_that_each_would_get_alone():
+    rows = [sale(order_no=f"P{place}", pay_kind="现金" if place % 3 else None) for place in range(3 * MANY)]
+
+    at_once = clean_rows("pos_sale", *rows).accepted["payload_hash"].to_list()
+
+    assert len(set(at_once)) == len(rows)
+    assert at_once[::50] == [clean_rows("pos_sale", row).accepted["payload_hash"][0] for row in rows[::50]]
 
 
 def test_a_digest_ignores_what_the_door_added():

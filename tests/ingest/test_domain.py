@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import datetime, timedelta
+import pickle
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import jsonschema
 import numpy as np
@@ -13,13 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ingest.domain.digests import MANY, keyed, sha256
 from services.ingest.domain.directory import RETAILER_COLUMNS, Register
-from services.ingest.domain.fields import Field, FieldType, Kind
+from services.ingest.domain.fields import UTC_TIME, Field, FieldType, Kind
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.receipt import Receipt
 from services.ingest.domain.regions import Regions
 from services.ingest.domain.schema import ENVELOPE, json_schema, polars_schema
 from services.ingest.domain.text import mask_codes, mask_text, needs_scrub, scrub, shape, tidy
+from services.ingest.domain.times import business_days, parse_times
 from services.ingest.domain.tokens import TOKEN, TokenKey
 from services.ingest.domain.units import Packs
 from tests.ingest.builders import KEY, NOW, PHONE, REGIONS, directory, month_sale, order, price, sale, shop
@@ -67,6 +71,10 @@ def test_a_kind_cannot_name_a_field_twice():
         Kind(name="x", schema_version=1, doc="x", fields=(field, field))
 
 
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
 @given(st.text(min_size=1, max_size=40).filter(lambda text: not TOKEN.fullmatch(text)))
 def test_a_token_is_the_hmac_of_the_value_under_its_key(value: str):
     try:
@@ -93,6 +101,49 @@ def test_tokens_differ_by_key_and_agree_by_value():
     assert column[0] != column[2]
     assert other.token("a") != KEY.token("a")
     assert "0123" not in repr(KEY)
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.text(max_size=80), st.just(KEY.token("a"))), min_size=1, max_size=6),
+    st.one_of(st.text(min_size=32, max_size=100).map(_encoded), st.binary(min_size=32, max_size=100)),
+)
+def test_a_column_gets_the_tokens_that_its_values_get_one_by_one(values: list[str | None], secret: bytes):
+    key = TokenKey("k7", secret)
+    texts = [value and _encoded(value).decode() for value in values] * MANY
+
+    tokens = key.tokens(pl.Series("a", texts, dtype=pl.String))
+
+    expected = [text if text is None or TOKEN.fullmatch(text) else key.token(text) for text in texts]
+    assert tokens.to_list() == expected
+    assert tokens.name == "a"
+
+
+@pytest.mark.parametrize(
+    "secret", ["a secret that nobody may ever see printed", "geheim, das niemand gedruckt sehen darf: ä"]
+)
+def test_a_key_shows_itself_nowhere(secret: str):
+    key = TokenKey("k1", secret.encode())
+    digest = keyed(secret)
+    plan = pl.LazyFrame({"value": ["a"]}).select(digest)
+    wrong = pl.DataFrame({"value": [1]})
+
+    with pytest.raises(pl.exceptions.ComputeError) as error:
+        wrong.select(digest)
+    with pytest.raises(TypeError):
+        pickle.dumps(key)
+    told = [repr(key), str(key), repr(digest), str(digest), digest.meta.tree_format(return_as_string=True)]
+    told += [plan.explain(), plan.explain(optimized=False), repr(plan), str(error.value)]
+
+    assert [text for text in told if secret[:12] in text] == []
+
+
+@given(st.lists(st.text(max_size=60), min_size=MANY, max_size=MANY + 5), st.sampled_from(["", "s:"]))
+def test_a_column_gets_the_digests_of_its_values(values: list[str], prefix: str):
+    texts = [_encoded(value).decode() for value in values]
+
+    digests = sha256(pl.Series(texts, dtype=pl.String), prefix=prefix, digits=32).to_list()
+
+    assert digests == [prefix + hashlib.sha256(text.encode()).hexdigest()[:32] for text in texts]
 
 
 @pytest.mark.parametrize(("version", "secret"), [("1", SECRET), ("k1", b"short"), ("", SECRET)])
@@ -202,6 +253,30 @@ def test_the_shape_of_a_column_sees_persons(value: str):
     assert shape(column).may_name_persons
     assert needs_scrub(column)
     assert value not in scrub(column).to_list()
+
+
+@given(st.lists(st.from_regex(r"[012][0-9]{3}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]Z", fullmatch=True)))
+def test_times_of_the_common_form_are_read_as_any_other(values: list[str]):
+    texts = pl.Series("a", values, dtype=pl.String)
+
+    found = parse_times(texts, ZoneInfo("Asia/Shanghai"))
+
+    slowly = texts.str.to_datetime("%Y-%m-%dT%H:%M:%SZ", strict=False, time_unit="us", time_zone="UTC")
+    assert found.utc.to_list() == slowly.to_list()
+    assert not found.assumed.any()
+
+
+@given(
+    st.lists(st.integers(0, 10 * 24 * 60), min_size=1, max_size=5),
+    st.integers(480_000_000, 1_900_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),
+    st.sampled_from(["Asia/Shanghai", "America/New_York", "Africa/Casablanca", "Australia/Lord_Howe", "UTC"]),
+)
+def test_the_business_day_is_that_of_the_clocks_of_the_zone(minutes: list[int], first: datetime, zone: str):
+    times = [first + timedelta(minutes=some) for some in minutes]
+
+    days = business_days(pl.Series("at", times, dtype=UTC_TIME), ZoneInfo(zone))
+
+    assert days.to_list() == [time.astimezone(ZoneInfo(zone)).date() for time in times]
 
 
 def test_codes_are_masked_only_where_a_number_stands_alone():

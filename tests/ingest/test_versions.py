@@ -9,6 +9,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.ingest.domain.digests import DIGEST_FORM
 from services.ingest.domain.versions import CURRENT_SCHEMA, judge
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -74,6 +75,18 @@ def test_among_facts_of_one_time_the_last_of_the_same_source_wins():
 
     assert _contents(later.stored) == ["second"]
     assert _contents(earlier.outdated) == ["first"]
+
+
+def test_digests_of_two_forms_are_no_contradiction():
+    book = _book(_row("k", "0a" * 16, source="a"))
+
+    of_old_form = judge(_new(_row("k", "0b" * 16, source="b", came=1)), book, _known())
+    of_new_form = judge(_new(_row("k", f"{DIGEST_FORM}0a", source="b", came=1)), book, _known())
+
+    assert _contents(of_old_form.conflicting) == ["0b" * 16]
+    assert of_new_form.conflicting.is_empty()
+    assert _contents(of_new_form.stored) == [f"{DIGEST_FORM}0a"]
+    assert _contents(of_new_form.replaced) == ["0a" * 16]
 
 
 def test_what_a_person_decided_for_stands_until_a_person_decides_again():

@@ -5,20 +5,20 @@ Masks are numpy arrays of bool, one place per record: they cost a microsecond wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from itertools import accumulate, chain, repeat
-from typing import TypeVar
+from functools import cached_property
+from itertools import accumulate
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.columns import Floats, Mask, as_floats, filled
+from services.ingest.domain.columns import Floats, Mask, Places, as_floats, constant, filled
 from services.ingest.domain.directory import Directory
-from services.ingest.domain.fields import Kind
+from services.ingest.domain.fields import UTC_TIME, Kind
 from services.ingest.domain.regions import Regions
 from services.ingest.domain.text import Shape, shape
 from services.ingest.domain.tokens import TokenKey
@@ -29,7 +29,8 @@ EARLIEST = date(2000, 1, 1)
 LATE_DAYS = 35
 _OF_KEYS = ("DQ-01", "DQ-02", "DQ-05")
 _OF_TIMES = ("DQ-02", "DQ-07")
-T = TypeVar("T")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Severity(StrEnum):
@@ -107,25 +108,39 @@ class Bodies:
     def __len__(self) -> int:
         return len(self.sizes)
 
+    @cached_property
+    def numbers(self) -> Places:
+        """The number of each row's body."""
+        return np.repeat(np.arange(len(self.sizes), dtype=np.uint32), self.sizes)
+
+    @cached_property
+    def column(self) -> pl.Series:
+        """The number of each row's body, as a column."""
+        return pl.Series("", self.numbers)
+
     def sums(self, mask: Mask) -> list[int]:
         """Rows of each body on which a mask is true."""
+        hits = int(np.count_nonzero(mask))
         if len(self.sizes) == 1:
-            return [int(mask.sum())]
-        if not mask.any():
+            return [hits]
+        if not hits:
             return [0] * len(self.sizes)
+        if hits == mask.size:
+            return list(self.sizes)
         counts = np.concatenate(([0], np.cumsum(mask)))[self.starts]
         sums: list[int] = np.diff(counts).tolist()
         return sums
 
-    def spread(self, values: Sequence[object], dtype: pl.DataType) -> pl.Series:
-        """A column with the value of each body on all of its rows."""
-        if len(values) == 1:
-            return pl.Series("", values, dtype=dtype).new_from_index(0, self.sizes[0])
-        return pl.Series("", list(self.of_rows(values)), dtype=dtype)
+    def spread(self, values: Sequence[str | None]) -> pl.Series:
+        """A column with the text of each body on all of its rows."""
+        if len(set(values)) == 1:
+            return constant(values[0], pl.String, self.starts[-1])
+        return pl.Series("", values, dtype=pl.String)[self.column]
 
-    def of_rows(self, values: Iterable[T]) -> Iterator[T]:
-        """The value of each row's body, row by row."""
-        return chain.from_iterable(map(repeat, values, self.sizes))
+    def spread_times(self, times: Sequence[datetime]) -> pl.Series:
+        """A column with the time of each body on all of its rows."""
+        micros = np.array([(time - _EPOCH) // _MICROSECOND for time in times], dtype=np.int64)
+        return pl.Series("", micros[self.numbers] if len(times) > 1 else micros.repeat(self.sizes[0])).cast(UTC_TIME)
 
     def slices(self) -> Iterator[slice]:
         """The rows of each body."""
@@ -155,6 +170,7 @@ class Batch:
         self.findings: list[Finding] = []
         self.repairs: list[Repair] = []
         self._shapes: dict[str, tuple[pl.Series, Shape]] = {}
+        self._numbers: dict[str, tuple[pl.Series, Floats]] = {}
         self.repeated = np.zeros(self.size, dtype=np.bool_)
         """Exact repetitions of an earlier record of the batch."""
         self.deleting: Mask | None = None
@@ -187,14 +203,24 @@ class Batch:
     def numbers(self, name: str) -> Floats | None:
         """A numeric column as floats, NaN where empty; None where the field is absent."""
         values = self.columns.get(name)
-        return None if values is None else as_floats(values)
+        if values is None:
+            return None
+        known = self._numbers.get(name)
+        if known is None or known[0] is not values:
+            known = self._numbers[name] = (values, as_floats(values))
+        return known[1]
 
     def nowhere(self) -> Mask:
         return np.zeros(self.size, dtype=np.bool_)
 
+    @cached_property
+    def has_one_record_a_key(self) -> bool:
+        """Whether no two records share a business key; to be asked when all have theirs."""
+        return self.size < 2 or self.columns["record_key"].n_unique() == self.size
+
     def body_numbers(self) -> pl.Series:
         """The number of each row's body: what repeats or contradicts itself does so within one."""
-        return self.bodies.spread(range(len(self.bodies)), pl.UInt32())
+        return self.bodies.column
 
     def find(self, rule: str, severity: Severity, name: str, mask: Mask, message: str) -> None:
         """Notes that a rule fired; a mask without a hit leaves no trace."""

@@ -11,11 +11,11 @@ import polars as pl
 
 from services.ingest.domain import identity
 from services.ingest.domain.batch import Batch, Bodies, Door, Severity, Unit
-from services.ingest.domain.columns import Mask, choose, constant, empty
+from services.ingest.domain.columns import Mask, choose, constant, empty, filled, word
 from services.ingest.domain.decode import Share
 from services.ingest.domain.deletions import mark_deletions, ops
 from services.ingest.domain.derive import derive
-from services.ingest.domain.fields import UTC_TIME, Kind
+from services.ingest.domain.fields import Kind
 from services.ingest.domain.outcome import Fates, Outcome, Unused, told
 from services.ingest.domain.receipt import Receipt, Refused
 from services.ingest.domain.refused import masked, without_personal
@@ -126,8 +126,8 @@ def clean_together(raw: Raw, kind: Kind, door: Door, stamps: Sequence[Stamp]) ->
 def _charset_repaired(batch: Batch, shares: Sequence[Share]) -> Mask:
     if not any(share.charset_repaired for share in shares):
         return batch.nowhere()
-    flags = batch.bodies.of_rows([bool(share.charset_repaired) for share in shares])
-    return np.fromiter(flags, dtype=np.bool_, count=batch.size)
+    mended = np.array([bool(share.charset_repaired) for share in shares], dtype=np.bool_)
+    return np.repeat(mended, batch.bodies.sizes)
 
 
 def _accepted(batch: Batch, shares: Sequence[Share], stamps: Sequence[Stamp], fates: Fates) -> pl.DataFrame:
@@ -141,44 +141,41 @@ def _accepted(batch: Batch, shares: Sequence[Share], stamps: Sequence[Stamp], fa
 
 def _framed(columns: dict[str, pl.Series], schema: dict[str, pl.DataType], size: int) -> pl.DataFrame:
     """The columns of a schema, in its order and types; those that are absent are null."""
-    nothing: dict[pl.DataType, pl.Series] = {}
     framed = []
     for name, dtype in schema.items():
         values = columns.get(name)
         if values is None:
-            values = nothing.get(dtype)
-            if values is None:
-                values = nothing[dtype] = empty(dtype, size)
+            values = empty(dtype, size)
         elif values.dtype != dtype:
             values = values.cast(dtype)
-        framed.append(values.alias(name))
+        framed.append(values if values.name == name else values.alias(name))
     return pl.DataFrame(framed)
 
 
 def _status(mended: Mask) -> pl.Series:
-    ok, repaired = (constant(word, pl.String(), len(mended)) for word in ("ok", "repaired"))
-    return choose(mended, repaired, ok) if mended.any() else ok
+    ok = word("ok", len(mended))
+    return choose(mended, word("repaired", len(mended)), ok) if mended.any() else ok
 
 
 def _envelope(batch: Batch, stamps: Sequence[Stamp]) -> dict[str, pl.Series]:
-    bodies, text = batch.bodies, pl.String()
+    bodies = batch.bodies
     source_ids = batch.get("source_id")
     keys = batch.columns["record_key"]
     if source_ids is None:
         source_ids = keys
     elif source_ids.null_count():
-        source_ids = source_ids.zip_with(source_ids.is_not_null(), keys)
+        source_ids = choose(filled(source_ids), source_ids, keys)
     batches = [stamp.batch_id for stamp in stamps]
     times = [stamp.at or batch.door.now for stamp in stamps]
     return {
         "record_id": identity.record_ids(batches, times, batch.lines, bodies),
-        "source": constant(stamps[0].source, text, batch.size),
+        "source": constant(stamps[0].source, pl.String, batch.size),
         "source_id": source_ids,
-        "ingested_at": bodies.spread(times, UTC_TIME),
-        "batch_id": bodies.spread(batches, text),
+        "ingested_at": bodies.spread_times(times),
+        "batch_id": bodies.spread(batches),
         "line": batch.lines,
         "op": ops(batch),
-        "trace_id": bodies.spread([stamp.trace_id or None for stamp in stamps], text),
+        "trace_id": bodies.spread([stamp.trace_id or None for stamp in stamps]),
     }
 
 

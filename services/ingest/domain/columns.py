@@ -1,28 +1,46 @@
-"""Columns and masks: what the rules are written in."""
+"""Columns and masks: what the rules are written in.
+
+An expression costs fifty to three hundred microseconds however few the rows, a call on a column or an array a few: a
+pass over a handful of records is made of the latter.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+Places = npt.NDArray[np.uint32]
+Characters = npt.NDArray[np.uint8]
+_NOTHING = np.zeros(0, dtype=np.uint8)
 
 
 def filled(values: pl.Series) -> Mask:
     """Where a column is not null."""
-    if values.null_count() == 0:
+    nulls = values.null_count()
+    if nulls == 0:
         return np.ones(len(values), dtype=np.bool_)
-    return values.is_not_null().to_numpy()
+    if nulls == len(values):
+        return np.zeros(len(values), dtype=np.bool_)
+    mask: Mask = values.to_arrow().is_valid().to_numpy(zero_copy_only=False)
+    return mask
 
 
 def hits(values: pl.Series) -> Mask:
     """Where a boolean column is true; null is no hit."""
-    if values.null_count():
-        values = values.fill_null(value=False)
-    mask: Mask = values.to_numpy()
-    return mask
+    if not values.null_count():
+        mask: Mask = values.to_numpy()
+        return mask
+    if values.null_count() == len(values):
+        return np.zeros(len(values), dtype=np.bool_)
+    told: Mask = values.to_arrow().fill_null(False).to_numpy(zero_copy_only=False)
+    return told
 
 
 def as_floats(values: pl.Series) -> npt.NDArray[np.float64]:
@@ -33,7 +51,7 @@ def as_floats(values: pl.Series) -> npt.NDArray[np.float64]:
 
 def empty(dtype: pl.DataType, size: int) -> pl.Series:
     """A column of nulls."""
-    return pl.Series("", [None], dtype=dtype).new_from_index(0, size)
+    return _one(None, dtype).new_from_index(0, size)
 
 
 def constant(value: object, dtype: pl.DataType | type[pl.DataType], size: int) -> pl.Series:
@@ -41,9 +59,25 @@ def constant(value: object, dtype: pl.DataType | type[pl.DataType], size: int) -
     return pl.Series("", [value], dtype=dtype).new_from_index(0, size)
 
 
+def word(value: str, size: int) -> pl.Series:
+    """A column with one of our own words on all rows."""
+    return _one(value, pl.String()).new_from_index(0, size)
+
+
+@lru_cache(maxsize=256)
+def _one(value: str | None, dtype: pl.DataType) -> pl.Series:
+    return pl.Series("", [value], dtype=dtype)
+
+
 def choose(mask: Mask, yes: pl.Series, no: pl.Series) -> pl.Series:
     """`yes` where the mask is true, else `no`."""
     return yes.zip_with(pl.Series(mask), no)
+
+
+def spread_out(some: pl.Series, mask: Mask) -> pl.Series:
+    """The values of a shorter column, one after the other, on the rows where the mask is true; null elsewhere."""
+    places = pl.Series((np.cumsum(mask, dtype=np.int64) - 1).clip(0).astype(np.uint32))
+    return some[choose(mask, places, empty(pl.UInt32(), len(mask)))]
 
 
 def as_decimals(floats: Floats, dtype: pl.Decimal) -> pl.Series:
@@ -52,3 +86,48 @@ def as_decimals(floats: Floats, dtype: pl.Decimal) -> pl.Series:
         fits = np.abs(floats) < 10.0 ** ((dtype.precision or 38) - dtype.scale) - 1
     decimals = pl.Series("", np.round(np.where(fits, floats, 0.0), dtype.scale)).cast(dtype)
     return decimals if fits.all() else choose(fits, decimals, empty(dtype, len(floats)))
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """The UTF-8 bytes of a text column, one value behind the other."""
+
+    array: pa.LargeStringArray
+    data: Characters
+    starts: npt.NDArray[np.int64]
+    """Where each value begins in `data`, and the end of the last."""
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Bytes of each value, 0 for null."""
+        lengths: npt.NDArray[np.int64] = self.starts[1:] - self.starts[:-1]
+        return lengths
+
+
+def letters(values: pl.Series) -> Letters:
+    """The bytes of a text column."""
+    array = values.to_arrow()
+    _, offsets_buffer, data_buffer = array.buffers()
+    offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
+    data = _NOTHING if data_buffer is None else np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]]
+    return Letters(array, data, offsets - offsets[0])
+
+
+def texts(characters: Characters) -> pl.Series:
+    """A text column from a table of ASCII characters, a row for each value."""
+    size, width = characters.shape
+    ends = pa.py_buffer(np.arange(0, (size + 1) * width, width, dtype=np.int64))
+    data = pa.py_buffer(np.ascontiguousarray(characters))
+    return pl.Series("", pa.LargeStringArray.from_buffers(size, ends, data))
+
+
+def said_by_all(values: pl.Series) -> str | None:
+    """The text that stands on every row; None where they differ, are empty, or one is missing."""
+    if values.null_count() or not len(values):
+        return None
+    found = letters(values)
+    width = int(found.starts[1])
+    if not width or found.data.size != width * len(values) or (found.lengths != width).any():
+        return None
+    rows = found.data.reshape(-1, width)
+    return str(values[0]) if (rows == rows[0]).all() else None

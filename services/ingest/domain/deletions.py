@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Mask, choose, empty, hits
+from services.ingest.domain.columns import Mask, choose, empty, hits, word
 from services.ingest.domain.schema import OP
-from services.ingest.domain.versions import DELETE
+from services.ingest.domain.versions import DELETE, UPSERT
 
 _ALWAYS_READ = ("license_no", "org_code", "grant_id", "source_id")
 
@@ -22,7 +23,7 @@ def mark_deletions(batch: Batch, of_bodies: Sequence[str]) -> None:
     """
     mask = _said(batch)
     if DELETE in of_bodies:
-        mask = mask | (batch.bodies.spread(of_bodies, pl.String()) == DELETE).to_numpy()
+        mask = mask | np.repeat(np.array(of_bodies) == DELETE, batch.bodies.sizes)
     if not mask.any():
         return
     batch.deleting = mask
@@ -37,14 +38,12 @@ def _said(batch: Batch) -> Mask:
     if given is None:
         return batch.nowhere()
     said = given.cast(pl.String).str.strip_chars().str.to_lowercase()
-    strange = hits(~said.is_in(["", "upsert", DELETE]))
+    strange = hits(~said.is_in(["", UPSERT, DELETE]))
     batch.find("DQ-02", Severity.REJECT, OP, strange, "op must be upsert or delete")
     return hits(said == DELETE)
 
 
 def ops(batch: Batch) -> pl.Series:
     """What each record does to the book."""
-    upserts = pl.Series(["upsert"]).new_from_index(0, batch.size)
-    if batch.deleting is None:
-        return upserts
-    return choose(batch.deleting, pl.Series([DELETE]).new_from_index(0, batch.size), upserts)
+    upserts = word(UPSERT, batch.size)
+    return upserts if batch.deleting is None else choose(batch.deleting, word(DELETE, batch.size), upserts)

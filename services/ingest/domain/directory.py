@@ -173,7 +173,7 @@ class Register:
                 places = [first if first is not None else other for first, other in zip(places, second, strict=True)]
             frame = self._frame
         rows = pl.Series(places, dtype=pl.UInt32)
-        return frame.select(pl.col(*(columns or self.columns)).gather(rows))
+        return pl.DataFrame([frame.get_column(name)[rows] for name in columns or self.columns])
 
 
 class Products(Register):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.columns import Floats
+from services.ingest.domain.columns import Floats, word
 
 MEASURES = {
     "pos_sale": "qty_base",
@@ -33,6 +33,7 @@ FOLD_FROM = 2_000
 FOLD_SHARE = 0.25
 """Limits are counted anew when as many records wait as this share of those known: each is looked at a few times."""
 _NORMAL_MEDIAN, _NORMAL_MEAN = 1.4826, 1.2533
+_GIVEN = ("sku_code", "adcode", "biz_date")
 _CELL = ["kind", "sku_code", "adcode", "weekday"]
 _SCHEMA: dict[str, pl.DataType] = {
     "kind": pl.String(),
@@ -65,14 +66,10 @@ class Habits:
         measure = MEASURES.get(kind)
         if measure is None or accepted.is_empty():
             return
-        some = accepted.gather_every(-(-accepted.height // TAKEN)) if accepted.height > TAKEN else accepted
-        rows = some.select(
-            pl.lit(kind).alias("kind"),
-            "sku_code",
-            "adcode",
-            pl.col("biz_date").dt.weekday().alias("weekday"),
-            pl.col(measure).cast(pl.Float64).alias("value"),
-        )
+        taken = pl.Series(np.arange(0, accepted.height, -(-accepted.height // TAKEN), dtype=np.uint32))
+        value = accepted.get_column(measure)[taken].cast(pl.Float64).alias("value")
+        given = (accepted.get_column(name)[taken] for name in _GIVEN)
+        rows = pl.DataFrame([word(kind, len(taken)).alias("kind"), *given, value])
         with self._lock:
             self._waiting.append(rows)
             self._count += rows.height
@@ -86,7 +83,11 @@ class Habits:
                 self._fold()
 
     def _fold(self) -> None:
-        new = pl.concat(self._waiting).drop_nulls(["sku_code", "value"])
+        new = (
+            pl.concat(self._waiting)
+            .select("kind", "sku_code", "adcode", pl.col("biz_date").dt.weekday().alias("weekday"), "value")
+            .drop_nulls(["sku_code", "value"])
+        )
         self._waiting, self._count = [], 0
         cells = (
             pl.concat([self._known, new])

@@ -5,23 +5,29 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from services.ingest.domain.batch import Batch, Bodies
-from services.ingest.domain.columns import choose
+from services.ingest.domain.columns import choose, texts, word
+from services.ingest.domain.digests import DIGEST_FORM, sha256
 from services.ingest.domain.fields import ENRICHED
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 KEY_SEPARATOR = "~"
 PART_BITS = 15
 LINE_CHARS = 4
-MAX_LINES = len(CROCKFORD) ** LINE_CHARS
+_LINE_SHIFTS = np.arange(5 * (LINE_CHARS - 1), -1, -5, dtype=np.uint32)
+_ALPHABET = np.frombuffer(CROCKFORD.encode(), dtype=np.uint8)
 _KEY_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 _SEPARATOR = "\x1f"
+_NOWHERE = pa.scalar("", pa.large_string())
+DIGEST_DIGITS = 32
 
 
 def batch_id(source: str, kind: str, told: str) -> str:
@@ -47,27 +53,25 @@ def batch_of(part: str) -> str:
 
 def record_ids(batches: Sequence[str], times: Sequence[datetime], lines: pl.Series, bodies: Bodies) -> pl.Series:
     """ULIDs that carry the time of arrival, the batch and the line: the same record of the same batch has one id."""
-    prefixes = bodies.of_rows(map(_record_prefix, batches, times))
+    prefixes = "".join(map(_record_prefix, batches, times)).encode()
+    table = np.frombuffer(prefixes, dtype=np.uint8).reshape(len(batches), -1)[bodies.numbers]
     # The lines of one body follow each other, but those of a part of a file begin anywhere.
-    lines = lines % MAX_LINES
-    size = 1 << max(10, int(lines.to_numpy().max(initial=0)).bit_length())
-    suffixes = map(_line_suffixes(size).__getitem__, lines.to_list())
-    return pl.Series("record_id", list(map(str.__add__, prefixes, suffixes)), dtype=pl.String)
+    places = lines.to_numpy()[:, None] >> _LINE_SHIFTS & 31
+    return texts(np.hstack([table, _ALPHABET[places]]))
 
 
 def _record_prefix(batch: str, at: datetime) -> str:
-    milliseconds = int(at.timestamp() * 1000)
-    return _characters(milliseconds, 10) + hashlib.sha256(batch.encode()).hexdigest()[:12].upper()
+    return _time(int(at.timestamp() * 1000)) + hashlib.sha256(batch.encode()).hexdigest()[:12].upper()
+
+
+@lru_cache(maxsize=256)
+def _time(milliseconds: int) -> str:
+    return _characters(milliseconds, 10)
 
 
 def record_id(name: str, at_ms: int) -> str:
     """The ULID of a record that is known by a name of its own: the same name and time give the same id."""
     return _characters(at_ms, 10) + hashlib.sha256(name.encode()).hexdigest()[:16].upper()
-
-
-@cache
-def _line_suffixes(size: int) -> tuple[str, ...]:
-    return tuple(_characters(line, LINE_CHARS) for line in range(min(size, MAX_LINES)))
 
 
 def _characters(value: int, width: int) -> str:
@@ -78,59 +82,55 @@ def identify(batch: Batch) -> None:
     """Puts `record_key`, the business key as text, its parts joined by `~`, and `payload_hash` beside the records.
 
     The digest covers each record's own fields, without what the door added from master data. It is compared with
-    digests made by other versions of the code, so it is a standard one over plain text: the hash of the column library
-    is not stable between its versions. Empty fields at the end leave no trace, so that a field added to a kind does
-    not change the digests of older records.
+    digests made by other versions of the code, so it is a standard one over plain text, and begins with the mark of
+    its form: the hash of the column library is not stable between its versions. Empty fields at the end leave no
+    trace, so that a field added to a kind does not change the digests of older records.
     """
-    keys = [_key_part(batch, name).alias(f"key{place}") for place, name in enumerate(batch.kind.keys)]
+    batch.put("record_key", pl.Series(_joined([_key_part(batch, name) for name in batch.kind.keys], KEY_SEPARATOR)))
     own = [field.name for field in batch.kind.stored if field.given or field.name not in ENRICHED]
-    parts = [_text(batch.columns[name]) if name in batch.columns else None for name in own]
-    payload = [None if part is None else part.alias(f"own{place}") for place, part in enumerate(parts)]
-    texts = pl.DataFrame([*keys, *(part for part in payload if part is not None)])
-    found = texts.select(
-        pl.concat_str([pl.col(key.name) for key in keys], separator=KEY_SEPARATOR).alias("record_key"),
-        pl.concat_str([_or_nothing(part) for part in payload], separator=_SEPARATOR)
-        .str.strip_chars_end(_SEPARATOR)
-        .alias("payload"),
-    )
-    batch.put("record_key", found.get_column("record_key"))
-    payloads = found.get_column("payload")
+    parts = [_own_part(batch, name) for name in own]
+    while parts and parts[-1] is None:
+        parts.pop()
+    given = [_NOWHERE if part is None else part for part in parts]
+    payload = _joined(given or [_nothing(batch).to_arrow()], _SEPARATOR)
+    payloads = pl.Series(pc.utf8_rtrim(payload, _SEPARATOR))
     if batch.deleting is not None:
         payloads = choose(batch.deleting, payloads + f"{_SEPARATOR}delete", payloads)
-    batch.put("payload_hash", _digests(payloads.to_list()))
+    batch.put("payload_hash", sha256(payloads, prefix=DIGEST_FORM, digits=DIGEST_DIGITS))
 
 
-def _digests(texts: list[str]) -> pl.Series:
-    digest = hashlib.blake2b
-    digests = [digest(text.encode(), digest_size=16).hexdigest() for text in texts]
-    return pl.Series("payload_hash", digests, dtype=pl.String)
+def _joined(parts: list[pa.Array | pa.Scalar], separator: str) -> pa.Array:
+    """Texts of all parts, record by record; a part that is missing is empty."""
+    between = pa.scalar(separator, pa.large_string())
+    return pc.binary_join_element_wise(*parts, between, null_handling="replace", null_replacement="")
 
 
-def _or_nothing(part: pl.Series | None) -> pl.Expr:
-    if part is None or part.null_count() == len(part):
-        return pl.lit("")
-    return pl.col(part.name).fill_null("") if part.null_count() else pl.col(part.name)
+def _own_part(batch: Batch, name: str) -> pa.Array | None:
+    values = batch.columns.get(name)
+    if values is None or values.null_count() == batch.size:
+        return None
+    return batch.shape(name).array if values.dtype == pl.String else _text(values).to_arrow()
 
 
 def _text(values: pl.Series) -> pl.Series:
     if isinstance(values.dtype, pl.Datetime):
-        return values.to_physical().cast(pl.String)
+        return values.cast(pl.Int64).cast(pl.String)
     return values if values.dtype == pl.String else values.cast(pl.String)
 
 
-def _key_part(batch: Batch, name: str) -> pl.Series:
+def _key_part(batch: Batch, name: str) -> pa.Array:
     values = batch.get(name)
     if values is None:
-        return _nothing(batch)
-    texts = values.dt.strftime(_KEY_TIME) if isinstance(values.dtype, pl.Datetime) else _text(values)
+        return _nothing(batch).to_arrow()
+    parts = values.dt.strftime(_KEY_TIME) if isinstance(values.dtype, pl.Datetime) else _text(values)
     if name in batch.kind.one_of[1:]:
         # The region of a price counts only where no shop is named: a shop that moves keeps its prices.
-        texts = choose(batch.present(batch.kind.one_of[0]), _nothing(batch), texts)
-    return texts.fill_null("") if texts.null_count() else texts
+        parts = choose(batch.present(batch.kind.one_of[0]), _nothing(batch), parts)
+    return batch.shape(name).array if parts is values else parts.to_arrow()
 
 
 def _nothing(batch: Batch) -> pl.Series:
-    return pl.Series("nothing", [""]).new_from_index(0, batch.size)
+    return word("", batch.size)
 
 
 def same_as_before(*columns: pl.Series) -> npt.NDArray[np.bool_]:

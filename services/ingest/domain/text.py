@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+from services.ingest.domain.columns import letters
 
 # Digits half and full width; up to one separator between any two, as people write numbers.
 _GAP = r"[\s\-\.·－]?"
@@ -38,68 +40,96 @@ MASK = "***"
 CONTROL = r"[\x00\x02-\x1f\x7f\x{feff}\x{200b}]+"
 _FIRST_PLAIN, _LAST_PLAIN, _BLANK = 0x21, 0x7E, 0x20
 _PHONE_DIGITS = 11
-# 138..., 86138... and 0086138...
-_UNBROKEN_LENGTHS = (11, 13, 15)
 _TITLES = ("先生".encode(), "女士".encode())
 # First bytes of ０ to ９, and of the blanks and marks beyond ASCII that `tidy` removes.
 _WIDE_DIGIT = b"\xef\xbc"
 _WIDE_BLANKS = (b"\xe2\x80", *(blank.encode() for blank in "\x85\xa0\u1680\u205f\u3000\ufeff"))
-_DIGITS = np.array([48 <= byte <= 57 for byte in range(256)], dtype=np.int64)
-_NO_BYTES = np.zeros(0, dtype=np.uint8)
-_ALPHANUMERIC = np.array([chr(byte).isascii() and chr(byte).isalnum() for byte in range(256)])
+_ZERO = 48
 
 
-@dataclass(frozen=True, slots=True)
 class Shape:
-    """What a text column looks like, learnt from its bytes without reading the values."""
+    """What a text column looks like, learnt from its bytes without reading the values; looked at when asked for."""
 
-    is_plain: bool
-    """Printable ASCII without blanks, and no empty text: nothing to tidy."""
-    is_alphanumeric: bool
-    """Nothing but ASCII letters and digits."""
-    may_need_tidying: bool
-    """Whether control characters, outer blanks or empty texts are possible."""
-    may_name_persons: bool
-    """Whether a phone number, an ID number, 先生 or 女士 is possible."""
-    may_be_phones: bool
-    """Whether a value is possible that is a phone number, or holds one that stands alone."""
-    lengths: npt.NDArray[np.int64]
-    """Bytes of each value, 0 for null."""
+    def __init__(self, values: pl.Series) -> None:
+        self._nulls = values.null_count()
+        self._letters = letters(values)
+        self.array = self._letters.array
+        self.lengths = self._letters.lengths
+        """Bytes of each value, 0 for null."""
+        self.longest = int(self.lengths.max(initial=0))
 
-    @property
-    def longest(self) -> int:
-        return int(self.lengths.max()) if self.lengths.size else 0
+    @cached_property
+    def is_plain(self) -> bool:
+        """Printable ASCII without blanks, and no empty text: nothing to tidy."""
+        data = self._letters.data
+        return not self._has_empty and bool(not data.size or (data.min() >= _FIRST_PLAIN and data.max() <= _LAST_PLAIN))
+
+    @cached_property
+    def is_alphanumeric(self) -> bool:
+        """Nothing but ASCII letters and digits."""
+        return self.is_plain and (not self._whole or self._whole.isalnum())
+
+    @cached_property
+    def may_need_tidying(self) -> bool:
+        """Whether control characters, outer blanks or empty texts are possible."""
+        data = self._letters.data
+        if self.is_plain or not data.size:
+            return self._has_empty
+        has_control = bool(data.min() < _BLANK) or b"\x7f" in self._whole
+        return self._has_empty or has_control or self._has_outer_blanks()
+
+    @cached_property
+    def may_name_persons(self) -> bool:
+        """Whether a phone number, an ID number, 先生 or 女士 is possible."""
+        return self._has_long_number or any(title in self._whole for title in _TITLES)
+
+    @cached_property
+    def may_be_phones(self) -> bool:
+        """Whether a value is possible that is a phone number, or holds one that stands alone."""
+        if self.longest < _PHONE_DIGITS:
+            return False
+        starts = self._letters.starts[:-1]
+        unbroken = starts[(self.lengths == 11) | (self.lengths == 13) | (self.lengths == 15)]
+        if not (self._letters.data[unbroken] - _ZERO < 10).any() and self.is_alphanumeric:
+            return False
+        return self._has_long_number
+
+    @cached_property
+    def _whole(self) -> bytes:
+        return self._letters.data.tobytes()
+
+    @cached_property
+    def _has_empty(self) -> bool:
+        return int(np.count_nonzero(self.lengths == 0)) > self._nulls
+
+    @cached_property
+    def _is_digit(self) -> npt.NDArray[np.bool_]:
+        digits: npt.NDArray[np.bool_] = (self._letters.data - _ZERO) < 10
+        return digits
+
+    @cached_property
+    def _has_long_number(self) -> bool:
+        """Whether a value has as many digits as a phone number, or full-width ones."""
+        if self.longest < _PHONE_DIGITS:
+            return False
+        if not self.is_plain and _WIDE_DIGIT in self._whole:
+            return True
+        counts = np.zeros(self._letters.data.size + 1, dtype=np.int32)
+        np.cumsum(self._is_digit, out=counts[1:])
+        ends = counts[self._letters.starts]
+        return bool((ends[1:] - ends[:-1]).max() >= _PHONE_DIGITS)
+
+    def _has_outer_blanks(self) -> bool:
+        if any(blank in self._whole for blank in _WIDE_BLANKS):
+            return True
+        data, starts, ends = self._letters.data, self._letters.starts[:-1], self._letters.starts[1:] - 1
+        present = starts <= ends
+        return bool((data[starts[present]] == _BLANK).any() or (data[ends[present]] == _BLANK).any())
 
 
 def shape(values: pl.Series) -> Shape:
     """The shape of a text column, in microseconds per thousand values."""
-    size = len(values)
-    if values.null_count() == size:
-        return Shape(True, True, False, False, False, np.zeros(size, dtype=np.int64))
-    array = values.to_arrow()
-    _, offsets_buffer, data_buffer = array.buffers()
-    offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[array.offset : array.offset + size + 1]
-    lengths = np.diff(offsets)
-    has_empty = int((lengths == 0).sum()) > values.null_count()
-    data = np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]] if data_buffer else _NO_BYTES
-    if not data.size:
-        return Shape(not has_empty, True, has_empty, False, False, lengths)
-    lowest, highest = data.min(), data.max()
-    is_plain = bool(lowest >= _FIRST_PLAIN and highest <= _LAST_PLAIN and not has_empty)
-    is_alphanumeric = is_plain and bool(_ALPHANUMERIC[data].all())
-    whole = b"" if is_plain else data.tobytes()
-    digits = _digits(data, lengths, offsets - offsets[0])
-    has_long = _WIDE_DIGIT in whole or bool((digits >= _PHONE_DIGITS).any())
-    unbroken = (digits == lengths) & np.isin(lengths, _UNBROKEN_LENGTHS)
-    outer = not is_plain and _has_outer_blanks(data, whole, offsets - offsets[0])
-    return Shape(
-        is_plain,
-        is_alphanumeric,
-        has_empty or outer or bool(lowest < _BLANK) or b"\x7f" in whole,
-        has_long or any(title in whole for title in _TITLES),
-        bool(unbroken.any()) if is_alphanumeric else has_long,
-        lengths,
-    )
+    return Shape(values)
 
 
 def are_mobile_numbers(values: pl.Series) -> bool:
@@ -107,33 +137,11 @@ def are_mobile_numbers(values: pl.Series) -> bool:
     size = len(values)
     if values.null_count() or not size:
         return False
-    array = values.to_arrow()
-    _, offsets_buffer, data_buffer = array.buffers()
-    offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[array.offset : array.offset + size + 1]
-    if data_buffer is None or (np.diff(offsets) != _PHONE_DIGITS).any():
+    found = letters(values)
+    if (found.lengths != _PHONE_DIGITS).any():
         return False
-    digits = np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]].reshape(size, _PHONE_DIGITS) - 48
+    digits = found.data.reshape(size, _PHONE_DIGITS) - _ZERO
     return bool((digits <= 9).all() and (digits[:, 0] == 1).all() and (digits[:, 1] >= 3).all())
-
-
-def _has_outer_blanks(data: npt.NDArray[np.uint8], whole: bytes, offsets: npt.NDArray[np.int64]) -> bool:
-    if any(blank in whole for blank in _WIDE_BLANKS):
-        return True
-    starts, ends = offsets[:-1], offsets[1:] - 1
-    present = starts <= ends
-    outer = np.concatenate([data[starts[present]], data[ends[present]]])
-    return bool((outer == _BLANK).any())
-
-
-def _digits(
-    data: npt.NDArray[np.uint8], lengths: npt.NDArray[np.int64], offsets: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """ASCII digits in each value, counted only where a value is long enough for a phone number."""
-    if lengths.max() < _PHONE_DIGITS:
-        return np.zeros(lengths.size, dtype=np.int64)
-    counts = np.zeros(data.size + 1, dtype=np.int64)
-    np.cumsum(_DIGITS[data], out=counts[1:])
-    return np.diff(counts[offsets])
 
 
 def tidy(values: pl.Series, *, widths: bool) -> pl.Series:

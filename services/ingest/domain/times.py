@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.columns import Mask, filled
+from services.ingest.domain.columns import Mask, choose, filled, letters
 from services.ingest.domain.fields import UTC_TIME
 
 _COMMON = "%Y-%m-%dT%H:%M:%SZ"
+_COMMON_MARKS = np.frombuffer(b"0000-00-00T00:00:00Z", dtype=np.uint8)
+_COMMON_DIGITS = np.equal(_COMMON_MARKS, ord("0"))
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_DAY_US = 86_400_000_000
+_STEADY_US = 7 * _DAY_US
+"""No zone changes its clock twice in so short a time."""
 _ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y-%m-%d %H:%M:%S%.f %#z")
 _LOCAL = (
     "%Y-%m-%dT%H:%M:%S%.f",
@@ -40,6 +48,9 @@ def parse_times(values: pl.Series, zone: ZoneInfo, format: str = "") -> Times:
         return Times(values.cast(UTC_TIME), np.zeros(len(values), dtype=np.bool_))
     if format:
         return _formatted(values, zone, format)
+    utc = _common(values)
+    if utc is not None:
+        return Times(utc, np.zeros(len(values), dtype=np.bool_))
     utc = _strptime_zoned(values, _COMMON)
     assumed = np.zeros(len(values), dtype=np.bool_)
     wanted = values.null_count()
@@ -52,6 +63,28 @@ def parse_times(values: pl.Series, zone: ZoneInfo, format: str = "") -> Times:
             assumed |= filled(found)
             utc = _first_of(utc, found)
     return Times(utc, assumed)
+
+
+def _common(values: pl.Series) -> pl.Series | None:
+    """Times of which every one is written like 2025-03-15T11:02:31Z; None where one is not."""
+    found = letters(values)
+    if values.null_count() or (found.lengths != len(_COMMON_MARKS)).any():
+        return None
+    table = found.data.reshape(len(values), len(_COMMON_MARKS))
+    digits = table[:, _COMMON_DIGITS] - ord("0")
+    if (digits > 9).any() or (table[:, ~_COMMON_DIGITS] != _COMMON_MARKS[~_COMMON_DIGITS]).any():
+        return None
+    pairs = (digits[:, 0::2] * 10 + digits[:, 1::2]).astype(np.int64)
+    century, year, month, day, hour, minute, second = pairs.T
+    if not (month.min() and month.max() <= 12 and hour.max() < 24 and minute.max() < 60 and second.max() < 60):
+        return None
+    months = (century * 100 + year - 1970) * 12 + month - 1
+    firsts = months.astype("M8[M]").astype("M8[D]").astype(np.int64)
+    nexts = (months + 1).astype("M8[M]").astype("M8[D]").astype(np.int64)
+    if not day.min() or (day > nexts - firsts).any():
+        return None
+    days = firsts + day - 1
+    return pl.Series(values.name, (((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000).cast(UTC_TIME)
 
 
 def parse_days(values: pl.Series, format: str = "") -> pl.Series:
@@ -69,8 +102,20 @@ def parse_days(values: pl.Series, format: str = "") -> pl.Series:
 
 def business_days(utc: pl.Series, zone: ZoneInfo) -> pl.Series:
     """The calendar day of each time in a zone."""
+    if len(utc) and not utc.null_count():
+        micros = utc.to_numpy().view(np.int64)
+        first, last = int(micros.min()), int(micros.max())
+        offset = _offset_us(first, zone)
+        if last - first <= _STEADY_US and offset == _offset_us(last, zone):
+            return pl.Series(utc.name, ((micros + offset) // _DAY_US).astype(np.int32)).cast(pl.Date)
     day = pl.col(utc.name).dt.convert_time_zone(str(zone)).dt.date()
     return utc.to_frame().select(day).to_series()
+
+
+def _offset_us(micros: int, zone: ZoneInfo) -> int:
+    """How far the clocks of a zone are ahead of UTC."""
+    offset = (_EPOCH + timedelta(microseconds=micros)).astimezone(zone).utcoffset()
+    return 0 if offset is None else offset // _MICROSECOND
 
 
 def monday(weeks: pl.Series) -> pl.Series:
@@ -99,7 +144,7 @@ def _left(values: pl.Series, found: pl.Series) -> pl.Series:
 
 
 def _first_of(found: pl.Series, more: pl.Series) -> pl.Series:
-    return found.zip_with(found.is_not_null(), more)
+    return choose(filled(found), found, more)
 
 
 def _strptime(values: pl.Series, pattern: str) -> pl.Series:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.columns import Floats, Mask, as_floats, filled, hits
+from services.ingest.domain.columns import Floats, Mask, as_floats, filled, hits, said_by_all
 
 CARTON = "carton"
 # 件 is left out: a warehouse may mean "piece" by it, so the mapping must say which.
@@ -37,13 +39,14 @@ class Packs:
         self.known: Mask = filled(sku.get_column("sku_code"))
         self.currency: pl.Series = sku.get_column("currency")
         self._factors: dict[str, Floats] = {}
+        self._of_column: tuple[pl.Series, Floats] | None = None
 
-    @property
+    @cached_property
     def guides(self) -> Floats:
         """Guide price per carton, NaN where there is none."""
         return as_floats(self._sku.get_column("price_guide"))
 
-    @property
+    @cached_property
     def allocations(self) -> Floats:
         """Allocation price per carton ex VAT, NaN where there is none."""
         return as_floats(self._sku.get_column("price_allocation_ex_vat"))
@@ -60,10 +63,14 @@ class Packs:
 
     def factors(self, units: pl.Series) -> Floats:
         """Base units in one of each record's own unit."""
+        if self._of_column is None or self._of_column[0] is not units:
+            said = said_by_all(units)
+            self._of_column = units, self._one_by_one(units) if said is None else self.factor(said)
+        return self._of_column[1]
+
+    def _one_by_one(self, units: pl.Series) -> Floats:
         codes = units.to_list()
         distinct = set(codes)
-        if len(distinct) == 1 and None not in distinct:
-            return self.factor(codes[0])
         factors = np.full(len(codes), np.nan)
         names = np.array(codes, dtype=object)
         for unit in distinct - {None}:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from services.ingest.domain.digests import DIGEST_FORM
+
 UPSERT, DELETE = "upsert", "delete"
 DECIDED = "DQ-05"
 """Among the rules of a record in the book: it contradicted another source, and a person decided for it."""
@@ -48,7 +50,7 @@ def judge(new: pl.DataFrame, current: pl.DataFrame, known: pl.DataFrame) -> Verd
     of older ones. The newest fact wins, among facts of one time the one that came last from the same source. Two
     sources that say different things of the same time contradict each other, and a person decides; what the person
     decided for stands against the same sources at that time. A deletion is a version as any other, but contradicts
-    nobody.
+    nobody. Digests of two forms say nothing about each other: they are no contradiction, the newest record stands.
     """
     nobody = current.clear()
     is_fresh = current.is_empty() and known.is_empty()
@@ -60,6 +62,7 @@ def judge(new: pl.DataFrame, current: pl.DataFrame, known: pl.DataFrame) -> Verd
     contradicting = met.filter(
         (pl.col("occurred_at") == pl.col("occurred_at_now"))
         & (pl.col("source") != pl.col("source_now"))
+        & (_has_form("payload_hash") == _has_form("payload_hash_now"))
         & ~(_is_deletion("op") | _is_deletion("op_now"))
         & ~(pl.col("is_decided") | pl.col("is_decided_now").fill_null(value=False))
     ).select("record_key")
@@ -92,6 +95,10 @@ def _is_decided(frame: pl.DataFrame) -> pl.Expr:
 
 def _deletes(frame: pl.DataFrame) -> bool:
     return bool(frame.select(_is_deletion("op").any()).item())
+
+
+def _has_form(digest: str) -> pl.Expr:
+    return pl.col(digest).str.starts_with(DIGEST_FORM)
 
 
 def _is_deletion(op: str) -> pl.Expr:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
 
 from services.ingest.domain import text
 from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Mask, choose, filled, hits
+from services.ingest.domain.columns import Floats, Mask, choose, empty, filled, hits, said_by_all
 from services.ingest.domain.fields import MEASURE, MONEY, Field, FieldType
 from services.ingest.domain.lists import list_text
 from services.ingest.domain.rule import Rule
@@ -44,11 +45,19 @@ def _default(batch: Batch, field: Field) -> None:
     if field.default is None:
         return
     values = batch.get(field.name)
-    default = pl.Series(field.name, [field.default]).cast(field.polars_type)
     if values is None:
-        batch.put(field.name, default.new_from_index(0, batch.size))
+        batch.put(field.name, _defaults(field, batch.size))
     elif values.null_count():
-        batch.put(field.name, choose(filled(values), values, default.new_from_index(0, batch.size)))
+        batch.put(field.name, choose(filled(values), values, _defaults(field, batch.size)))
+
+
+def _defaults(field: Field, size: int) -> pl.Series:
+    return _one_default(field.name, field.default, field.polars_type).new_from_index(0, size)
+
+
+@lru_cache(maxsize=256)
+def _one_default(name: str, default: str | int | bool | None, dtype: pl.DataType) -> pl.Series:
+    return pl.Series(name, [default]).cast(dtype)
 
 
 def _read_code(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
@@ -101,7 +110,7 @@ def _whole(values: pl.Series) -> pl.Series:
 
 
 def _first_of(found: pl.Series, more: pl.Series) -> pl.Series:
-    return found.zip_with(found.is_not_null(), more)
+    return choose(filled(found), found, more)
 
 
 def _read_integer(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
@@ -117,18 +126,18 @@ def _read_float(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
 def _read_quantity(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
     parsed = _read_float(batch, field, values)
     with np.errstate(invalid="ignore"):
-        _refuse(batch, field, np.abs(parsed.to_numpy()) >= MAX_WHOLE, f"{field.name} is too large")
+        _refuse(batch, field, np.abs(_numbers(batch, field, parsed)) >= MAX_WHOLE, f"{field.name} is too large")
     return parsed
 
 
 def _read_decimal(dtype: pl.Decimal) -> Callable[[Batch, Field, pl.Series], pl.Series]:
     def read(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
         parsed = _read_number(batch, field, values, dtype)
-        exact = values.cast(pl.Float64, strict=False).to_numpy()
-        kept = parsed.cast(pl.Float64).to_numpy()
-        with np.errstate(invalid="ignore"):
-            rounded = np.abs(exact - kept) > 1e-9 * np.maximum(1.0, np.abs(kept))
-        batch.mend("DQ-02", field.name, rounded, values, f"rounded to {dtype.scale} decimals")
+        exact, kept = values.cast(pl.Float64, strict=False).to_numpy(), _numbers(batch, field, parsed)
+        if exact.tobytes() != kept.tobytes():
+            with np.errstate(invalid="ignore"):
+                rounded = np.abs(exact - kept) > 1e-9 * np.maximum(1.0, np.abs(kept))
+            batch.mend("DQ-02", field.name, rounded, values, f"rounded to {dtype.scale} decimals")
         return _bounded(batch, field, parsed)
 
     return read
@@ -137,13 +146,21 @@ def _read_decimal(dtype: pl.Decimal) -> Callable[[Batch, Field, pl.Series], pl.S
 def _bounded(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
     if field.minimum is None and field.maximum is None:
         return values
-    numbers = values.cast(pl.Float64).to_numpy()
+    numbers = _numbers(batch, field, values)
     low = -np.inf if field.minimum is None else field.minimum
     high = np.inf if field.maximum is None else field.maximum
     with np.errstate(invalid="ignore"):
         outside = (numbers < low) | (numbers > high)
     _refuse(batch, field, outside, f"{field.name} must lie between {low:g} and {high:g}")
     return values
+
+
+def _numbers(batch: Batch, field: Field, values: pl.Series) -> Floats:
+    """The values as floats, which later rules need, too."""
+    batch.put(field.name, values)
+    numbers = batch.numbers(field.name)
+    assert numbers is not None  # noqa: S101  # it was put there
+    return numbers
 
 
 def _read_flag(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
@@ -187,13 +204,16 @@ def _read_week(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
     tidied = text.tidy(values, widths=True)
     parts = [pl.col(tidied.name).str.extract(WEEK, group) for group in (1, 2)]
     written = tidied.to_frame().select(pl.format("{}-W{}", parts[0], parts[1].str.zfill(2))).to_series()
-    weeks = written.zip_with(monday(written).is_not_null(), written.clear(len(written)))
+    weeks = choose(filled(monday(written)), written, empty(pl.String(), len(written)))
     batch.mend("DQ-02", field.name, _true(weeks != values), values, "the week was written as 2025-W03")
     _refuse(batch, field, filled(tidied) & ~filled(weeks), f"{field.name} must be an ISO week such as 2025-W03")
     return weeks.alias(field.name)
 
 
 def _read_unit(_batch: Batch, field: Field, values: pl.Series) -> pl.Series:
+    said = said_by_all(values)
+    if said is not None and unit_code(said.strip()) == said:
+        return values
     words = {word: unit_code(word.strip()) or None for word in set(values.to_list()) if word is not None}
     return pl.Series(field.name, [words.get(word) for word in values.to_list()], dtype=pl.String)
 

@@ -10,7 +10,7 @@ from services.ingest.domain.rule import Rule
 
 def check(batch: Batch) -> None:
     keys = batch.columns["record_key"]
-    if keys.n_unique() == batch.size:
+    if batch.has_one_record_a_key:
         return
     version = batch.get(batch.kind.occurred)
     frame = pl.DataFrame(

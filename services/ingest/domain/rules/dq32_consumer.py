@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import choose, empty, filled, hits
+from services.ingest.domain.columns import Mask, choose, empty, filled, hits
 from services.ingest.domain.fields import FieldType
 from services.ingest.domain.rule import Rule
 from services.ingest.domain.text import shape
@@ -29,7 +29,7 @@ def check(batch: Batch) -> None:
 
 def _drop_without_consent(batch: Batch) -> None:
     consent = batch.get("consent_ref")
-    given = batch.nowhere() if consent is None else filled(consent) & _not_blank(consent)
+    given = batch.nowhere() if consent is None else filled(consent) & _not_blank(batch, consent)
     if given.all():
         return
     dropped = batch.nowhere()
@@ -41,9 +41,8 @@ def _drop_without_consent(batch: Batch) -> None:
     batch.mend("DQ-32", "consent_ref", dropped, None, "no consent was given; the link to the consumer was dropped")
 
 
-def _not_blank(values: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    texts = values.to_list()
-    if "" not in texts and not any(text.isspace() for text in set(texts) if text):
+def _not_blank(batch: Batch, values: pl.Series) -> Mask:
+    if batch.shape("consent_ref").is_plain:
         return np.ones(len(values), dtype=np.bool_)
     return hits(values.str.strip_chars() != "")
 

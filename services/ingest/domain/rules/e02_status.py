@@ -12,7 +12,7 @@ from services.ingest.domain.rule import Rule, kinds
 def check(batch: Batch) -> None:
     chain = CHAINS[batch.kind.name]
     keys, states = batch.columns["record_key"], batch.get(chain.field)
-    if states is None or keys.n_unique() == batch.size:
+    if states is None or batch.has_one_record_a_key:
         return
     usable = pl.Series(~batch.refused())
     states = states.zip_with(usable, states.clear(batch.size))
