@@ -20,6 +20,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _DAY_US = 86_400_000_000
 _STEADY_US = 7 * _DAY_US
 """No zone changes its clock twice in so short a time."""
+_EARLIEST_US, _LATEST_US = 0, 4_102_444_800_000_000
+"""1970 to 2100: what sources mean to say, and well within what the standard library can say."""
 _ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y-%m-%d %H:%M:%S%.f %#z")
 _LOCAL = (
     "%Y-%m-%dT%H:%M:%S%.f",
@@ -105,17 +107,20 @@ def business_days(utc: pl.Series, zone: ZoneInfo) -> pl.Series:
     if len(utc) and not utc.null_count():
         micros = utc.to_numpy().view(np.int64)
         first, last = int(micros.min()), int(micros.max())
-        offset = _offset_us(first, zone)
-        if last - first <= _STEADY_US and offset == _offset_us(last, zone):
+        offset = _steady_offset_us(first, last, zone)
+        if offset is not None:
             return pl.Series(utc.name, ((micros + offset) // _DAY_US).astype(np.int32)).cast(pl.Date)
     day = pl.col(utc.name).dt.convert_time_zone(str(zone)).dt.date()
     return utc.to_frame().select(day).to_series()
 
 
-def _offset_us(micros: int, zone: ZoneInfo) -> int:
-    """How far the clocks of a zone are ahead of UTC."""
-    offset = (_EPOCH + timedelta(microseconds=micros)).astimezone(zone).utcoffset()
-    return 0 if offset is None else offset // _MICROSECOND
+def _steady_offset_us(first: int, last: int, zone: ZoneInfo) -> int | None:
+    """How far the clocks of a zone are ahead of UTC from the first to the last time; None where that takes a look."""
+    if last - first > _STEADY_US or not (first >= _EARLIEST_US and last <= _LATEST_US):
+        return None
+    offsets = {(_EPOCH + timedelta(microseconds=micros)).astimezone(zone).utcoffset() for micros in (first, last)}
+    offset = offsets.pop()
+    return None if offsets or offset is None else offset // _MICROSECOND
 
 
 def monday(weeks: pl.Series) -> pl.Series:
