@@ -43,7 +43,7 @@ DIFFERENCE = ("type", "kind", "key", "expected", "found", "difference", "unit", 
 
 @router.get("/reports/{name}", response_model=Page[Json], responses=FILES)
 async def get_report(
-    name: Literal["suppliers", "stock", "late-orders"],
+    name: Literal["suppliers", "stock", "late-orders", "contradictions"],
     behind: Behind,
     caller: ReadsRecords,
     *,
@@ -54,7 +54,7 @@ async def get_report(
     cursor: Cursor = "",
     format: Format = "json",
 ) -> Response:
-    """Suppliers with lead time and punctuality; stock by place and batch beside its last count; late orders."""
+    """Suppliers with lead time and punctuality; stock beside its last count; late orders; stocks told differently."""
     asked = pb.GetReportRequest(
         name=name.replace("-", "_"),
         from_date=from_.isoformat() if from_ else "",

@@ -139,7 +139,7 @@ async def _open(  # noqa: PLR0917  # wiring
         door,
         store,
         shelf=PostgresShelf(db),
-        reports=PostgresReports(db),
+        reports=PostgresReports(db, settings.fusion),
         trail=PostgresTrail(db),
         connections=connections,
         webhooks=webhooks,

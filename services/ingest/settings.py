@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from chassis.settings import ServiceSettings
 from services.ingest.domain.decode import Limits
+from services.ingest.domain.fusion import MAX_SPREAD, FusionRule
 from services.ingest.domain.retention import Kept
 from services.ingest.domain.tokens import TokenKey, TokenKeys
 
@@ -75,6 +76,11 @@ class IngestSettings(ServiceSettings):
     contact_kept_days: Annotated[int, Field(ge=1)] = 183
     """How long a shop's contact is kept after its licence has ended (C-10)."""
 
+    fusion_reliability: Annotated[dict[str, Annotated[float, Field(gt=0, le=1)]], Field(default_factory=dict)]
+    """How much a source counts when several tell a stock, as JSON: {"erp": 0.6}; 1 where it is not named."""
+    fusion_max_spread: Annotated[float, Field(gt=0)] = MAX_SPREAD
+    """How far a source may be off the fused stock, as a share of it, before only a person can decide."""
+
     @field_validator("parts", mode="before")
     @classmethod
     def _names_parts(cls, value: object) -> object:
@@ -91,6 +97,11 @@ class IngestSettings(ServiceSettings):
             consumer_days=self.consumer_kept_days,
             contact_days=self.contact_kept_days,
         )
+
+    @property
+    def fusion(self) -> FusionRule:
+        """How what several sources say becomes one value."""
+        return FusionRule(reliability=tuple(self.fusion_reliability.items()), max_spread=self.fusion_max_spread)
 
     @property
     def history_address(self) -> str:

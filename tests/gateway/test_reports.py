@@ -14,7 +14,9 @@ from tests.gateway.market import TODAY, Market
 from tests.gateway.problem import pointers_of, problem_of
 
 
-@pytest.mark.parametrize("path", ["reports/suppliers", "reports/stock", "reports/late-orders", "differences"])
+@pytest.mark.parametrize(
+    "path", ["reports/suppliers", "reports/stock", "reports/late-orders", "reports/contradictions", "differences"]
+)
 async def test_a_report_comes_as_json_csv_and_workbook(api: httpx.AsyncClient, market: Market, path: str):
     answer = await api.get(f"/api/v1/{path}", params={"limit": 5})
     table = await api.get(f"/api/v1/{path}", params={"format": "csv"})

@@ -251,6 +251,42 @@ async def test_a_slot_from_which_more_was_taken_than_is_in_it_is_listed(ingest: 
     assert json.loads(found[0].detail_json) == {"place": "W9", "slot": "S1", "product": SKU, "batch": "B1"}
 
 
+async def test_stocks_told_differently_are_fused_until_a_person_has_decided(ingest: Stub, log: Bus):
+    def stock(batch: str, base: int) -> dict[str, Any]:
+        return {"wh_code": "W7", "sku_code": SKU, "batch_no": batch, "biz_date": ago(3), "on_hand_base": base}
+
+    def company(base: int) -> dict[str, Any]:
+        return {"org_code": "C340100", "sku_code": SKU, "biz_date": ago(20), "stock_base": base}
+
+    await push(ingest, "finished_stock", [stock("NEAR", 1000), stock("FAR", 1000), stock("ONE", 5)], source="erp")
+    await push(ingest, "finished_stock", [stock("NEAR", 1100), stock("FAR", 4000)], source="wms")
+    await push(ingest, "commercial_stock", company(100), source="erp")
+    await push(ingest, "commercial_stock", company(102), source="oms")
+    await caught_up(log)
+
+    found = {row["record_key"]: row for row in await report(ingest, "contradictions")}
+    near, far = found[f"W7~{SKU}~NEAR~{ago(3)}"], found[f"W7~{SKU}~FAR~{ago(3)}"]
+
+    assert len(found) == 3
+    assert (near["fused_base"], near["is_disputed"], far["is_disputed"]) == (1050, False, True)
+    assert near["spread"] == pytest.approx(50 / 1050)
+    assert {(each["source"], each["value"], each["weight"]) for each in json.loads(near["inputs"])} == {
+        ("erp", 1000, 0.5),
+        ("wms", 1100, 0.5),
+    }
+    assert found[f"C340100~{SKU}~{ago(20)}"]["fused_base"] == 101
+    assert [row["batch_no"] for row in await report(ingest, "contradictions", equal={"batch_no": "FAR"})] == ["FAR"]
+    assert [row["kind"] for row in await report(ingest, "contradictions", to_date=ago(15))] == ["commercial_stock"]
+    with pytest.raises(Invalid):
+        await report(ingest, "contradictions", equal={"spread": "1"})
+
+    [one, other] = near["items"].split()
+    item = (await ingest.ListQuarantine(pb.ListQuarantineRequest(source="wms"))).items
+    assert {one, other} & {each.id for each in item}
+    await ingest.DropQuarantine(pb.DropQuarantineRequest(ids=[one], reason="fused", dropped_by="ann"))
+    assert f"W7~{SKU}~NEAR~{ago(3)}" not in {row["record_key"] for row in await report(ingest, "contradictions")}
+
+
 async def test_late_orders_are_listed_as_of_a_day(ingest: Stub, log: Bus):
     await load(ingest, log, "transfer", transfer("T9", planned_on=ago(3), status="planned"))
     promise = {"oms_no": "M1", "line_no": 1, "buyer_org": "C340100", "sku_code": SKU, "qty_base": 400}

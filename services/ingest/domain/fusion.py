@@ -9,8 +9,11 @@ import polars as pl
 
 MAX_SPREAD = 0.2
 HALF_LIFE_H = 24.0
-FUSED = ("finished_stock", "commercial_stock")
-"""Kinds whose records of one key may come from several sources that are all right in part."""
+FUSED = {
+    "finished_stock": ("on_hand_base", ("wh_code", "sku_code", "batch_no", "biz_date")),
+    "commercial_stock": ("stock_base", ("org_code", "sku_code", "biz_date")),
+}
+"""Kinds of which several sources may be right in part: what they measure, and their business key, the place first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

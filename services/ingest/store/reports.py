@@ -198,10 +198,10 @@ async def page_of(db: Database, report: Report, wanted: ReportWanted) -> ReportP
         conditions.append(f"{name}::text = :equal{place}")
         values[f"equal{place}"] = value
     if wanted.cursor:
-        after = _after(wanted.cursor, report)
+        place_after = after(wanted.cursor, report)
         names = ", ".join(report.order)
-        conditions.append(f"({names}) > ({', '.join(f':after{place}' for place in range(len(after)))})")
-        values |= {f"after{place}": value for place, value in enumerate(after)}
+        conditions.append(f"({names}) > ({', '.join(f':after{place}' for place in range(len(place_after)))})")
+        values |= {f"after{place}": value for place, value in enumerate(place_after)}
     sql = re.sub(r"(?<!:):(first|last|today)\b", r"CAST(:\1 AS date)", report.sql)
     statement = sa.text(
         f"SELECT {', '.join(report.columns)} FROM ({sql}) report WHERE {' AND '.join(conditions)} "
@@ -209,7 +209,7 @@ async def page_of(db: Database, report: Report, wanted: ReportWanted) -> ReportP
     )
     async with db.transaction() as session:
         rows = (await session.execute(statement, {**values, "limit": wanted.limit + 1})).all()
-    return ReportPage(_frame(report, rows[: wanted.limit]), _cursor(report, rows, wanted.limit))
+    return ReportPage(_frame(report, rows[: wanted.limit]), cursor_of(report, rows, wanted.limit))
 
 
 def _frame(report: Report, rows: Sequence[Any]) -> pl.DataFrame:
@@ -218,7 +218,8 @@ def _frame(report: Report, rows: Sequence[Any]) -> pl.DataFrame:
     return pl.DataFrame([pl.Series(name, list(values), dtype=dtype) for (name, dtype), values in series])
 
 
-def _cursor(report: Report, rows: Sequence[Any], limit: int) -> str:
+def cursor_of(report: Report, rows: Sequence[Any], limit: int) -> str:
+    """Where the next page begins; empty where these rows, one more than the limit at most, are the last."""
     if len(rows) <= limit:
         return ""
     last = rows[limit - 1]
@@ -227,7 +228,8 @@ def _cursor(report: Report, rows: Sequence[Any], limit: int) -> str:
     ).decode()
 
 
-def _after(cursor: str, report: Report) -> list[Any]:
+def after(cursor: str, report: Report) -> list[Any]:
+    """The place that a cursor names; raises Invalid where it names none."""
     try:
         given = json.loads(base64.urlsafe_b64decode(cursor))
         return [

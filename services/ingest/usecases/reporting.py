@@ -12,7 +12,7 @@ import polars as pl
 from chassis.errors import Invalid, NotFound, Problem
 from services.ingest.domain.batch import TRADE_ZONE
 
-REPORTS = ("suppliers", "stock", "late_orders")
+REPORTS = ("suppliers", "stock", "late_orders", "contradictions")
 DIFFERENCES = (
     "transfer_receipt",
     "transfer_invoice",

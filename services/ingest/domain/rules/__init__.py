@@ -25,8 +25,8 @@ ELSEWHERE = (
     Described(
         "DQ-26",
         Severity.WARN,
-        "What several sources say of one fact is fused on demand, by mean or weights, with inputs and spread; in the "
-        "book both sides of a contradiction are set aside (DQ-05).",
+        "What several sources say of one stock is fused by reliability and recency in the report `contradictions`, "
+        "with inputs and spread; in the book both sides are set aside (DQ-05) until a person has decided.",
     ),
     Described("K-08", Severity.WARN, "A work order yields at most 105 % of its plan; `output_plan` has those above."),
     Described("DQ-40", Severity.WARN, "A day with less than 90 % of the usual records of a source is partial."),
