@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
@@ -23,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 LIMIT_S = 600
 REST_S = 30
 MIB = 1024 * 1024
+T = TypeVar("T")
 
 
 def main() -> int:
@@ -82,10 +84,19 @@ def _print_use(process: subprocess.Popen[bytes]) -> None:
     def tree() -> list[psutil.Process]:
         return psutil.Process(process.pid).children(recursive=True)
 
-    started = sum(sum(each.cpu_times()[:2]) for each in tree())
+    def of_each(look: Callable[[psutil.Process], T]) -> Iterator[T]:
+        for each in tree():
+            # A server ends processes of its own all the time.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                yield look(each)
+
+    def cpu_s(each: psutil.Process) -> float:
+        return float(sum(each.cpu_times()[:2]))
+
+    started = sum(of_each(cpu_s))
     time.sleep(REST_S)
-    rested = sum(sum(each.cpu_times()[:2]) for each in tree())
-    rows = sorted(((each.memory_full_info().pss / MIB, _name(each)) for each in tree()), reverse=True)
+    rested = sum(of_each(cpu_s))
+    rows = sorted(of_each(lambda each: (each.memory_full_info().pss / MIB, _name(each))), reverse=True)
     print(f"  CPU so far {started:.0f} s; while replaying {(rested - started) / REST_S:.2f} cores")
     print(f"  memory of everything {sum(row[0] for row in rows):.0f} MiB (PSS, {len(rows)} processes)")
     for size, name in rows[:10]:

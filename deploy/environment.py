@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo.packs import Pack
+from deploy.drop import drop_folders
 from deploy.embedded import free_port, is_port_free
 from deploy.keys import secret, secret_file
 from deploy.stack import Part, has_announced, python_part, serves_grpc, serves_http
@@ -32,6 +33,9 @@ class Layout:
     """Ports and secrets of one run."""
 
     data: Path
+    connections: Path
+    drop: Path | None
+    """Where a person may drop files; None where an operator brings connections of their own."""
     pack: Pack
     ports: Mapping[str, int]
     gateway_port: int
@@ -55,10 +59,13 @@ class Layout:
         return f"127.0.0.1:{self.ports[service]}"
 
 
-def lay_out(data: Path, pack: Pack, environ: Mapping[str, str]) -> Layout:
-    """Pick free ports (8080 or the next free one for the gateway) and find or make the secrets."""
+def lay_out(home: Path, pack: Pack, environ: Mapping[str, str]) -> Layout:
+    """Pick free ports (8080 or the next free one for the gateway), find or make the secrets and the folders."""
+    data, own = home / "data", environ.get("INGEST_CONNECTIONS")
     return Layout(
         data=data,
+        connections=Path(own) if own else drop_folders(home),
+        drop=None if own else home / "drop",
         pack=pack,
         ports={name: free_port() for name in SERVICES},
         gateway_port=_gateway_port(int(environ.get("GATEWAY_PORT") or CONSOLE_PORT)),
@@ -72,6 +79,7 @@ def service_parts(layout: Layout, common: Mapping[str, str], wecom: Mapping[str,
     """The five services, upstream first."""
     extra = {
         "ingest": {
+            "INGEST_CONNECTIONS": str(layout.connections),
             "INGEST_MAPPINGS": str(layout.pack.mappings),
             "INGEST_REGIONS": str(layout.pack.regions),
             "INGEST_HISTORY": str(layout.data / "history"),

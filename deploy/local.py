@@ -109,7 +109,7 @@ async def _story(options: argparse.Namespace, home: Path, where: Workplace, cons
     began = time.monotonic()
     data = home / "data"
     async with servers(data, logs=where.logs) as infrastructure, stack() as running:
-        layout = lay_out(data, open_pack(options.pack.absolute()), os.environ)
+        layout = lay_out(home, open_pack(options.pack.absolute()), os.environ)
         async with watched(running.watch(*infrastructure.children)):
             wecom_page = await _start_all(layout, infrastructure, running, where, console)
             pids = infrastructure.pids | running.pids
@@ -146,7 +146,7 @@ async def _fill_and_sum_up(
     async with clients(layout.address) as calls:
         await fill(layout, nats_url, os.environ, calls, console)
         summary = await look(calls)
-    doors = Doors(layout.gateway_url, layout.sign_in_link, wecom_page)
+    doors = Doors(layout.gateway_url, layout.sign_in_link, wecom_page, layout.drop)
     show(console, summary, doors, seconds=time.monotonic() - began)
 
 

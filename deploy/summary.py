@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
@@ -59,6 +61,7 @@ class Doors:
     console: str
     sign_in: str
     wecom: str | None
+    drop: Path | None
 
 
 async def look(clients: Clients) -> Summary:
@@ -99,6 +102,8 @@ def show(console: Console, summary: Summary, doors: Doors, *, seconds: float) ->
     lines = [f"console      {doors.console}", f"sign in      {doors.sign_in}  (works once)"]
     if doors.wecom:
         lines.append(f"WeCom cards  {doors.wecom}  (stand-in: no corp is configured)")
+    if doors.drop:
+        lines.append(f"drop files   {doors.drop}{os.sep}  (CSV, XLSX, Parquet; templates under Data, Sources)")
     # Not wrapped: a link that is broken into lines cannot be clicked.
     console.print("\n".join(lines), soft_wrap=True)
 

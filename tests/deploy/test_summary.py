@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 from rich.console import Console
 
 from deploy.summary import Balance, Doors, Summary, show
 
 EVEN = Balance(received=10, stored=6, duplicate=2, quarantined=1, rejected=1, pending=0)
-DOORS = Doors("http://127.0.0.1:8080", "http://127.0.0.1:8080/#/signin?code=" + "c" * 90, None)
+DOORS = Doors("http://127.0.0.1:8080", "http://127.0.0.1:8080/#/signin?code=" + "c" * 90, None, None)
 
 
 def _shown(summary: Summary, doors: Doors = DOORS) -> str:
@@ -41,11 +42,13 @@ def test_a_link_is_never_broken_into_lines() -> None:
     assert DOORS.sign_in in _shown(Summary({}, {}))
 
 
-def test_the_page_of_the_stand_in_is_shown_only_where_there_is_one() -> None:
-    with_page = Doors(DOORS.console, DOORS.sign_in, "http://127.0.0.1:9")
+def test_the_page_of_the_stand_in_and_the_folder_are_shown_only_where_there_are_any() -> None:
+    with_page = Doors(DOORS.console, DOORS.sign_in, "http://127.0.0.1:9", Path("/home/me/drop"))
 
     assert "http://127.0.0.1:9" in _shown(Summary({}, {}), with_page)
+    assert "/home/me/drop/" in _shown(Summary({}, {}), with_page)
     assert "WeCom cards" not in _shown(Summary({}, {}))
+    assert "drop files" not in _shown(Summary({}, {}))
 
 
 def test_counts_are_summed_and_told_apart_and_zeros_are_left_out() -> None:

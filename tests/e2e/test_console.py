@@ -123,6 +123,31 @@ async def test_the_sources_are_listed_with_what_they_sent(page: Page, pictures: 
     assert max(received) > 0
 
 
+async def test_a_dropped_file_is_read_and_seen_on_the_screen(
+    page: Page, api: httpx.AsyncClient, stack: Stack, pictures: Path
+):
+    market = Market(api)
+    await market.open()
+    folder = stack.home / "drop" / "commercial_order"
+    orders = [line(market.shops[0], market.skus[0], TODAY, f"DROP-{RUN}", number) for number in (1, 2, 3)]
+    written = folder / f".{RUN}.csv"
+    written.write_text("\n".join([",".join(orders[0]), *(",".join(map(str, each.values())) for each in orders)]))
+    written.rename(folder / f"{RUN}.csv")
+
+    async def is_stored():
+        found = (await api.get("/records/commercial_order", params={"order_no": f"DROP-{RUN}"})).json()["items"]
+        return len(found) == 3 or None
+
+    await eventually(is_stored, within_s=WITHIN_S)
+    await page.get_by_test_id("nav-data").click()
+    await page.get_by_test_id("tab-sources").click()
+    connection = page.locator("[data-testid=connection-row][data-name=dropped_commercial_order]")
+    await expect(connection).to_contain_text("3")
+    await page.screenshot(path=pictures / "dropped.png")
+
+    assert (folder / "done" / f"{RUN}.csv").exists()
+
+
 async def test_a_record_set_aside_is_mended_and_replayed_on_the_screen(
     page: Page, api: httpx.AsyncClient, pictures: Path
 ):

@@ -21,7 +21,7 @@ export function Connections({ connections, now }: { connections: Connection[]; n
       </thead>
       <tbody>
         {connections.map((each) => (
-          <tr key={each.name} data-testid="connection-row" data-state={each.state}>
+          <tr key={each.name} data-testid="connection-row" data-name={each.name} data-state={each.state}>
             <th scope="row">
               <span className="strong">{each.name}</span>
               <span className="fine muted">{known(`connection.${each.type}`, each.type)}</span>
