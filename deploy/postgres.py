@@ -23,8 +23,7 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "100",
-    # The indexes of a million records do not fit in less: a quarter of the work of writing them was eviction.
-    "shared_buffers": "256MB",
+    "shared_buffers": "128MB",
     "fsync": "on",
     "synchronous_commit": "on",
     "max_wal_size": "2GB",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis.db import Database, Upserted, database, pull_frame, read_frame, upsert_frame
 from chassis.settings import CommonSettings
+from chassis.testing import eventually
 
 METADATA = sa.MetaData(schema="goods")
 THING = sa.Table(
@@ -123,3 +125,31 @@ async def test_a_small_select_comes_as_a_frame(empty: Database):
         found = await read_frame(session, "SELECT 1 AS one, :text AS text", {"text": "二"})
 
     assert found.to_dicts() == [{"one": 1, "text": "二"}]
+
+
+async def test_connections_that_a_busy_hour_needed_are_ended_and_nobody_notices(db: Database, common: CommonSettings):
+    together = asyncio.Barrier(4)
+
+    async with database(common.postgres_url, "idle", pool_size=4, idle_ms=300) as busy:
+
+        async def one() -> None:
+            async with busy.transaction() as session:
+                await session.execute(sa.text("SELECT 1"))
+                await together.wait()
+
+        async def connections() -> int:
+            named = sa.text("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'marketwin-idle'")
+            async with db.transaction() as session:
+                return int(await session.scalar(named) or 0)
+
+        async def none() -> bool:
+            return await connections() == 0
+
+        await asyncio.gather(*(one() for _ in range(4)))
+        most = await connections()
+        await eventually(none)
+        async with busy.transaction() as session:
+            again = await session.scalar(sa.text("SELECT 2"))
+
+    assert most == 4
+    assert again == 2
