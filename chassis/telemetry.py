@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import threading
 import traceback
@@ -28,6 +29,7 @@ SLOW_NS = 1_000_000_000
 MAX_FILE_BYTES = 32 * 1024 * 1024
 
 _tracer = trace.get_tracer("marketwin")
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
 
 class _KeepSome(Sampler):
@@ -205,10 +207,20 @@ def carry() -> dict[str, str]:
     return headers
 
 
+def _told(headers: Mapping[str, str]) -> Context:
+    """The trace that headers carry. The propagators read whatever there is; nearly always it is a plain traceparent."""
+    found = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    if found is None or "tracestate" in headers or "baggage" in headers:
+        return propagate.extract(dict(headers))
+    flags = trace.TraceFlags(int(found[3], 16))
+    parent = trace.SpanContext(int(found[1], 16), int(found[2], 16), is_remote=True, trace_flags=flags)
+    return trace.set_span_in_context(trace.NonRecordingSpan(parent), Context()) if parent.is_valid else Context()
+
+
 @contextmanager
 def following(headers: Mapping[str, str]) -> Iterator[None]:
     """Within the block all goes on in the trace of these headers, without a span of its own."""
-    token = context.attach(propagate.extract(dict(headers)))
+    token = context.attach(_told(headers))
     try:
         yield
     finally:
@@ -228,8 +240,8 @@ def span(
 
     `links` are the headers of other traces that it belongs to. An exception marks it failed by its type.
     """
-    parent = propagate.extract(dict(headers)) if headers is not None else None
-    contexts = [trace.get_current_span(propagate.extract(dict(each))).get_span_context() for each in links]
+    parent = _told(headers) if headers is not None else None
+    contexts = [trace.get_current_span(_told(each)).get_span_context() for each in links]
     current = _tracer.start_span(
         name,
         context=parent,

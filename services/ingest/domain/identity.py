@@ -19,6 +19,7 @@ from services.ingest.domain.digests import DIGEST_FORM, sha256
 from services.ingest.domain.fields import ENRICHED
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = tuple(first + second for first in CROCKFORD for second in CROCKFORD)
 KEY_SEPARATOR = "~"
 PART_BITS = 15
 LINE_CHARS = 4
@@ -75,7 +76,9 @@ def record_id(name: str, at_ms: int) -> str:
 
 
 def _characters(value: int, width: int) -> str:
-    return "".join(CROCKFORD[value >> shift & 31] for shift in range(5 * (width - 1), -1, -5))
+    if width % 2:
+        return CROCKFORD[value >> 5 * (width - 1) & 31] + _characters(value, width - 1)
+    return "".join([_PAIRS[value >> shift & 1023] for shift in range(5 * (width - 2), -1, -10)])
 
 
 def identify(batch: Batch) -> None:

@@ -35,13 +35,18 @@ class Records:
         return pb.TakeInResponse(receipt=receipt_message(receipt))
 
     async def TakeInTogether(self, request: pb.TakeInTogetherRequest, context: Any) -> pb.TakeInTogetherResponse:
-        taken = [asyncio.create_task(self._take_in(body)) for body in request.bodies]
-        await asyncio.wait(taken)
-        return pb.TakeInTogetherResponse(answers=map(_answer, taken))
+        entered = [self._enter(body) for body in request.bodies]
+        on_their_way = [each for each in entered if isinstance(each, asyncio.Future)]
+        if on_their_way:
+            await asyncio.wait(on_their_way)
+        return pb.TakeInTogetherResponse(answers=map(_answer, entered))
 
-    async def _take_in(self, request: pb.TakeInRequest) -> Receipt:
-        with following({"traceparent": request.traceparent}):
-            return await usecases.take_in(self._door, _body(request))
+    def _enter(self, request: pb.TakeInRequest) -> asyncio.Future[Receipt] | Exception:
+        try:
+            with following({"traceparent": request.traceparent}):
+                return usecases.enter(self._door, _body(request))
+        except Exception as error:  # who sent the others must not hear it
+            return error
 
     async def QueryRecords(self, request: pb.QueryRecordsRequest, context: Any) -> pb.QueryRecordsResponse:
         page = await usecases.find_records(
@@ -92,11 +97,11 @@ def _body(request: pb.TakeInRequest) -> Body:
     )
 
 
-def _answer(taken: asyncio.Task[Receipt]) -> pb.TakeInAnswer:
-    error = taken.exception()
-    if error is None:
-        return pb.TakeInAnswer(receipt=receipt_message(taken.result()))
+def _answer(entered: asyncio.Future[Receipt] | Exception) -> pb.TakeInAnswer:
+    error = entered if isinstance(entered, Exception) else entered.exception()
+    if error is None and isinstance(entered, asyncio.Future):
+        return pb.TakeInAnswer(receipt=receipt_message(entered.result()))
     if not isinstance(error, ChassisError):
-        log.error("rpc.failed", method="TakeInTogether", error=type(error).__name__, where=where(error))
+        log.error("rpc.failed", method="TakeInTogether", error=type(error).__name__, where=where(error or ValueError()))
         error = Unavailable("the service failed", code="internal")
     return pb.TakeInAnswer(error_json=error_text(error))

@@ -9,12 +9,12 @@ every message, and a body sent again is recognised by the message ids of the log
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import asyncpg
+import msgspec
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -79,7 +79,7 @@ class WriteBehind:
             log.warning("memory.valkey_away", error=type(error).__name__)
             return {}
         found = zip(batches, copies, strict=True)
-        return {batch: _taken(json.loads(copy)) for batch, copy in found if copy is not None}
+        return {batch: _taken(msgspec.json.decode(copy)) for batch, copy in found if copy is not None}
 
     def note(self, taken: Taken, entries: Sequence[Entry]) -> None:
         """Remembers an answer; the oldest waiting ones give way when nothing can be written for long."""
@@ -130,7 +130,7 @@ class WriteBehind:
 
     async def _copy(self, notes: Sequence[tuple[Taken, Sequence[Entry]]]) -> None:
         keys = [PREFIX + taken.receipt.batch_id for taken, _ in notes]
-        copies = [json.dumps(_plain(taken)) for taken, _ in notes]
+        copies = [msgspec.json.encode(_plain(taken)) for taken, _ in notes]
         # One command: each costs the client more than the server.
         await self._redis.eval(_SET_ALL, len(keys), *keys, str(self._kept_s), *copies)
         lags = _lags(entry for _, entries in notes for entry in entries)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
+import msgspec
 import sqlalchemy as sa
 
 from chassis.db import Database
@@ -51,7 +51,7 @@ async def write_notes(db: Database, notes: Sequence[tuple[Taken, Sequence[Entry]
 
 
 def _receipt_row(taken: Taken) -> tuple[Any, ...]:
-    counts = json.dumps(receipt_counts(taken.receipt))
+    counts = msgspec.json.encode(receipt_counts(taken.receipt)).decode()
     return taken.receipt.batch_id, taken.source, taken.kind, taken.digest, counts, taken.at, taken.sent_by
 
 
@@ -69,5 +69,5 @@ async def find_receipts(db: Database, batches: Sequence[str]) -> dict[str, Taken
 
 def _taken(row: asyncpg.Record) -> Taken:
     counts = row["receipt"]
-    receipt = Receipt(row["batch_id"], **(json.loads(counts) if isinstance(counts, str) else counts))
+    receipt = Receipt(row["batch_id"], **(msgspec.json.decode(counts) if isinstance(counts, str) else counts))
     return Taken(row["source"], row["kind"], row["digest"], receipt, row["at"], row["sent_by"])

@@ -54,7 +54,7 @@ from services.ingest.usecases.reading import (
 )
 from services.ingest.usecases.replaying import replay_quarantine
 from services.ingest.usecases.scada import MinuteStore, keep_samples
-from services.ingest.usecases.taking_in import known_kind, take_in
+from services.ingest.usecases.taking_in import enter, known_kind, take_in
 from services.ingest.usecases.templates import make_template
 
 __all__ = [
@@ -91,6 +91,7 @@ __all__ = [
     "Totals",
     "ask_erasure",
     "drop",
+    "enter",
     "erase_waiting",
     "find_quarantine",
     "find_records",

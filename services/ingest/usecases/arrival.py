@@ -15,11 +15,11 @@ from services.ingest.usecases.ports import Body
 
 def _future() -> asyncio.Future[Receipt]:
     future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-    future.add_done_callback(_looked_at)
+    future.add_done_callback(looked_at)
     return future
 
 
-def _looked_at(future: asyncio.Future[Receipt]) -> None:
+def looked_at(future: asyncio.Future[Receipt]) -> None:
     """Who asked may be gone; then nobody misses the error either."""
     if not future.cancelled():
         future.exception()

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Coroutine, Sequence
-from contextlib import suppress
 from functools import partial
 
 from chassis.errors import Conflict
@@ -42,14 +41,12 @@ class Lanes:
         self._on_the_way: dict[str, Arrival] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def on_the_way(self, batch: str) -> asyncio.Future[None] | None:
-        """Ends, without an error, when the body of that batch that is on its way has its answer."""
+    def on_the_way(self, batch: str) -> asyncio.Future[Receipt] | None:
+        """The answer of the body of that batch that is on its way, to be waited for and not to be cancelled."""
         arrival = self._on_the_way.get(batch)
-        if arrival is None:
-            return None
-        return asyncio.ensure_future(_ended(arrival))
+        return None if arrival is None else arrival.answer
 
-    async def answer(self, door: FrontDoor, arrival: Arrival) -> Receipt:
+    def answer(self, door: FrontDoor, arrival: Arrival) -> asyncio.Future[Receipt]:
         """The receipt of a body; it goes on its way even when nobody waits for it any more."""
         batch = arrival.stamp.batch_id
         self._on_the_way[batch] = arrival
@@ -58,7 +55,7 @@ class Lanes:
             self._spawn(self._alone(door, arrival), arrival.context)
         else:
             self._join(door, arrival)
-        return await asyncio.shield(arrival.answer)
+        return arrival.answer
 
     async def settled(self) -> None:
         """Waits until nothing is on its way."""
@@ -108,11 +105,6 @@ class Lanes:
     async def _alone(self, door: FrontDoor, arrival: Arrival) -> None:
         passed = await _through(door, [arrival])
         await _publish_all(door, passed)
-
-
-async def _ended(arrival: Arrival) -> None:
-    with suppress(Exception):
-        await asyncio.shield(arrival.answer)
 
 
 async def _through(door: FrontDoor, arrivals: Sequence[Arrival]) -> list[Passed]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 
 from services.ingest.domain.identity import batch_id, part_id
 from services.ingest.domain.outcome import Outcome
@@ -17,6 +18,8 @@ from services.ingest.usecases.ports import Accepted, Entered, Entry, FrontDoor, 
 
 MESSAGE_RECORDS = 1000
 MAX_NAME = 200
+SENDERS = 1000
+"""Whose names are remembered as they may be kept."""
 
 
 async def publish(door: FrontDoor, passed: Passed) -> list[Receipt]:
@@ -38,7 +41,7 @@ async def publish(door: FrontDoor, passed: Passed) -> list[Receipt]:
     entries = [_refusal_entry(part) for part, before in zip(refusals, refused_before, strict=True) if not before]
     entries += [_entry(part) for part, before in zip(parts, accepted_before, strict=True) if not before]
     is_spooled = Entered.SPOOLED in (*refused, *accepted)
-    receipts = [replace(outcome.receipt, spooled=is_spooled) for outcome in outcomes]
+    receipts = [replace(each.receipt, spooled=True) if is_spooled else each.receipt for each in outcomes]
     if len(receipts) == 1:
         seen = [part for part, before in zip(parts, accepted_before, strict=True) if before]
         is_known = bool(refusals or parts) and all(refused_before) and all(accepted_before)
@@ -78,6 +81,7 @@ def _as_seen(receipt: Receipt, seen: Sequence[Accepted], *, is_known: bool) -> R
     return receipt.with_repeated(sum(part.records.height for part in seen), sum(part.repaired for part in seen))
 
 
+@lru_cache(maxsize=SENDERS)
 def _safe(name: str) -> str:
     """The sender's name as it may be kept: a user id may be a phone number."""
     return mask_text(name).replace("\0", "")[:MAX_NAME]

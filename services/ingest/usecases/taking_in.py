@@ -5,8 +5,10 @@ body ─▶ known already? ─▶ the lane of its kind and source ─▶ one pas
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
+from collections.abc import Callable
 
 from chassis.errors import Invalid, NotFound, Problem
 from services.ingest.domain.clean import Stamp
@@ -15,7 +17,7 @@ from services.ingest.domain.identity import batch_id
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.receipt import Receipt
 from services.ingest.domain.text import mask_text
-from services.ingest.usecases.arrival import Arrival
+from services.ingest.usecases.arrival import Arrival, looked_at
 from services.ingest.usecases.ports import Body, FrontDoor
 
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,62}")
@@ -37,24 +39,44 @@ async def take_in(door: FrontDoor, body: Body) -> Receipt:
     unknown kind, Invalid for a body that cannot be read, Conflict for another body under a used key, Unavailable
     when the door holds too much or the log is away; then the same body may be sent again.
     """
+    return await asyncio.shield(enter(door, body))
+
+
+def enter(door: FrontDoor, body: Body) -> asyncio.Future[Receipt]:
+    """Like `take_in`, for who has many bodies: each goes on its way at once, and the receipt follows."""
     kind = known_kind(body.kind)
     source = _source(body.source)
     digest = _digest(body)
     # Keys belong to who sends: two partners may both count from 1.
     told = f"{body.sent_by}\x1f{body.idempotency_key}" if body.idempotency_key else digest
     batch = batch_id(source, kind.name, told)
-    release = door.holding.take(source, len(body.content))
-    try:
-        while (before := door.lanes.on_the_way(batch)) is not None:
-            await before
+
+    def arrive() -> asyncio.Future[Receipt]:
         now = door.now()
         stamp = Stamp(batch_id=batch, source=source, trace_id=body.trace_id, at=now, op=body.op)
-        arrival = Arrival(body, kind, stamp, digest, now)
+        return door.lanes.answer(door, Arrival(body, kind, stamp, digest, now))
+
+    release = door.holding.take(source, len(body.content))
+    try:
+        answer = arrive() if door.lanes.on_the_way(batch) is None else _after_its_like(door, batch, arrive)
     except BaseException:
         release()
         raise
-    arrival.answer.add_done_callback(lambda _: release())
-    return await door.lanes.answer(door, arrival)
+    answer.add_done_callback(lambda _: release())
+    return answer
+
+
+def _after_its_like(
+    door: FrontDoor, batch: str, arrive: Callable[[], asyncio.Future[Receipt]]
+) -> asyncio.Future[Receipt]:
+    async def wait() -> Receipt:
+        while (before := door.lanes.on_the_way(batch)) is not None:
+            await asyncio.wait([before])
+        return await asyncio.shield(arrive())
+
+    waiting = asyncio.ensure_future(wait())
+    waiting.add_done_callback(looked_at)
+    return waiting
 
 
 def _digest(body: Body) -> str:
