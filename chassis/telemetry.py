@@ -202,9 +202,14 @@ def trace_id() -> str:
 
 def carry() -> dict[str, str]:
     """The current trace as headers (`traceparent`) for whoever hears next."""
-    headers: dict[str, str] = {}
-    propagate.inject(headers)
-    return headers
+    here = trace.get_current_span().get_span_context()
+    if not here.is_valid:
+        return {}
+    if here.trace_state:
+        headers: dict[str, str] = {}
+        propagate.inject(headers)
+        return headers
+    return {"traceparent": f"00-{here.trace_id:032x}-{here.span_id:016x}-{here.trace_flags:02x}"}
 
 
 def _told(headers: Mapping[str, str]) -> Context:

@@ -21,8 +21,9 @@ from services.ingest.usecases.passing import Passed, pass_over
 from services.ingest.usecases.ports import FrontDoor
 from services.ingest.usecases.publishing import publish, repeated
 
-PAUSE_S = 0.002
-"""How long a first body waits for company."""
+PAUSE_S = 0.001
+GATHERING_S = 0.005
+"""A pass waits while bodies come: until a pause in which none came, and no longer than this."""
 GROUP_BODIES = 256
 GROUP_BYTES = 4 * 1024 * 1024
 INLINE_BYTES = 64 * 1024
@@ -79,15 +80,22 @@ class Lanes:
 
     async def _run(self, door: FrontDoor, key: tuple[str, str]) -> None:
         """Makes passes for as long as bodies wait; the next pass begins while earlier ones wait for the log."""
-        await asyncio.sleep(PAUSE_S)
         unacknowledged: set[asyncio.Task[None]] = set()
-        while arrivals := self._next(key):
+        while arrivals := await self._gathered(key):
             passed = await _through(door, arrivals)
             if passed:
                 publishing = _publish_all(door, passed)
                 unacknowledged.add(self._spawn(publishing, passed[0].arrivals[0].context))
             if len(unacknowledged) >= UNACKNOWLEDGED:
                 _, unacknowledged = await asyncio.wait(unacknowledged, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _gathered(self, key: tuple[str, str]) -> list[Arrival]:
+        loop = asyncio.get_running_loop()
+        until, before = loop.time() + GATHERING_S, -1
+        while before < (count := len(self._waiting[key])) < GROUP_BODIES and loop.time() < until:
+            before = count
+            await asyncio.sleep(PAUSE_S)
+        return self._next(key)
 
     def _next(self, key: tuple[str, str]) -> list[Arrival]:
         waiting = self._waiting[key]
