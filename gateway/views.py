@@ -226,6 +226,7 @@ def demand_view(forecast: forecast_pb.DemandForecast) -> Json:
         "recent_mean": forecast.recent_mean,
         "trace_id": forecast.trace_id,
         "made_at": time_text(forecast.made_at),
+        "trained_through": forecast.trained_through or None,
     }
 
 

@@ -162,6 +162,7 @@ async def _forecasts(behind: Services, product: str, place: str, trace: str, arr
             model_version=each.model_version,
             horizon=each.horizon,
             method=each.method,
+            trained_through=each.trained_through or None,
         )
         for each in found
         if time_text(each.made_at) >= arrived

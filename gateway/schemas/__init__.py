@@ -271,6 +271,7 @@ class DemandForecast(Shape):
     recent_mean: float
     trace_id: str
     made_at: str
+    trained_through: str | None
 
 
 class Backtest(Shape):

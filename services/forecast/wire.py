@@ -66,6 +66,7 @@ def demand_message(row: Row) -> types_pb2.DemandForecast:
         trace_id=row["trace_id"],
         made_at=_timestamp(row["made_at"]),
         recent_mean=row["recent_mean"],
+        trained_through=row.get("trained_through", ""),
     )
 
 

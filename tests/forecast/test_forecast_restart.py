@@ -75,6 +75,8 @@ async def test_a_model_is_trained_measured_used_and_still_there_after_a_restart(
     assert again.id == finished.id
     assert {(each.method, each.model_version) for each in learnt} == {("xgboost", version)}
     assert {each.model_version for each in later} == {version}
+    known = {date.fromisoformat(each.period) - timedelta(weeks=each.horizon) for each in learnt}
+    assert {each.trained_through for each in [*learnt, *later]} == {str(day + timedelta(days=6)) for day in known}
     metrics = {each.metric for each in backtests}
     assert metrics >= {"wape", "mase", "bias", "pinball", "coverage_80", "coverage_95", "skill_vs_seasonal_naive"}
     assert {each.horizon for each in backtests} == {0, 1, 2, 3, 4}

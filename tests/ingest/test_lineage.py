@@ -42,6 +42,10 @@ async def test_a_record_leads_back_to_its_body_its_sender_and_its_message(ingest
     assert (by_stage["message"]["id"], by_stage["message"]["exact"]) == (receipt.batch_id, True)
     assert (by_stage["book"]["line"], by_stage["book"]["retailer_code"]) == (1, "R340100000001")
     assert by_stage["book"]["quality_rules"] == ["DQ-20"]
+    month = record["biz_date"][:7]
+    assert by_stage["history"]["id"] == f"pos_sale/biz_month={month}#{record['record_id']}"
+    assert (by_stage["history"]["table"], by_stage["history"]["partition"]) == ("pos_sale", {"biz_month": month})
+    assert by_stage["history"]["row"] == {"record_id": record["record_id"]}
     assert [step.at.ToDatetime() for step in found.steps] == sorted(step.at.ToDatetime() for step in found.steps)
 
 

@@ -20,10 +20,12 @@ ANNUAL_FACTS = (
     *("price_source", "observed", "guide", "weights", "correlation", "reliable", "reliable_reason", "flags"),
     *("low", "high", "interval_level", "coverage", "model_version"),
 )
+# A model of weeks names the Monday of the last one.
 DEMAND_SELECT = f"""
-    SELECT s.adcode, s.sku_code, s.measure, coalesce(k.base_unit, 'stick') AS unit, f.*
+    SELECT s.adcode, s.sku_code, s.measure, coalesce(k.base_unit, 'stick') AS unit, f.*,
+           coalesce((m.data_to::date + 6)::text, '') AS trained_through
     FROM {SCHEMA}.demand_forecast AS f JOIN {SCHEMA}.series AS s USING (series_id)
-    LEFT JOIN {SCHEMA}.sku AS k USING (sku_code)
+    LEFT JOIN {SCHEMA}.sku AS k USING (sku_code) LEFT JOIN {SCHEMA}.model AS m ON m.version = f.model_version
 """
 ANNUAL_SELECT = f"""
     SELECT u.region, u.sku_code, u.base_unit, u.measure, f.*

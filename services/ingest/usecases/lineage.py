@@ -110,8 +110,16 @@ async def _kept(trail: Trail, found: Version | None) -> list[Step]:
     if found.superseded_at is None:
         steps.append(Step("book", found.text("record_key"), arrived, _booked(found)))
     month = found.text("biz_date")[:7]
-    history = {"table": found.kind, "partition": month, "exact": False, "why": "every accepted record follows there"}
-    steps.append(Step("history", f"{found.kind}/biz_month={month}", arrived, history))
+    id = found.text("record_id")
+    # By reference: the history is in files, and is not searched for every question.
+    history = {
+        "table": found.kind,
+        "partition": {"biz_month": month},
+        "row": {"record_id": id},
+        "exact": False,
+        "why": "every accepted record follows there",
+    }
+    steps.append(Step("history", f"{found.kind}/biz_month={month}#{id}", arrived, history))
     return [*steps, *(await _versions(trail, found))]
 
 

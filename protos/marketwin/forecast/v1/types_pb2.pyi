@@ -233,6 +233,7 @@ class DemandForecast(_message.Message):
     TRACE_ID_FIELD_NUMBER: _builtins.int
     MADE_AT_FIELD_NUMBER: _builtins.int
     RECENT_MEAN_FIELD_NUMBER: _builtins.int
+    TRAINED_THROUGH_FIELD_NUMBER: _builtins.int
     region: _builtins.str
     """Region code."""
     sku: _builtins.str
@@ -255,6 +256,8 @@ class DemandForecast(_message.Message):
     """Trace of the record that changed it last."""
     recent_mean: _builtins.float
     """Mean weekly demand of the last 4 known weeks, to compare with."""
+    trained_through: _builtins.str
+    """Last day of the data that the model learnt from, ISO date; empty in events, and where no model is kept."""
     @_builtins.property
     def quantiles(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quantile]:
         """Quantiles, by probability."""
@@ -279,10 +282,11 @@ class DemandForecast(_message.Message):
         trace_id: _builtins.str = ...,
         made_at: _timestamp_pb2.Timestamp | None = ...,
         recent_mean: _builtins.float = ...,
+        trained_through: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["made_at", b"made_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["horizon", b"horizon", "made_at", b"made_at", "method", b"method", "model_version", b"model_version", "period", b"period", "quantiles", b"quantiles", "recent_mean", b"recent_mean", "region", b"region", "revision", b"revision", "sku", b"sku", "trace_id", b"trace_id", "unit", b"unit", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["horizon", b"horizon", "made_at", b"made_at", "method", b"method", "model_version", b"model_version", "period", b"period", "quantiles", b"quantiles", "recent_mean", b"recent_mean", "region", b"region", "revision", b"revision", "sku", b"sku", "trace_id", b"trace_id", "trained_through", b"trained_through", "unit", b"unit", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
