@@ -184,6 +184,43 @@ async def test_a_file_goes_on_where_it_was_killed_whenever_that_was(tmp_path: Pa
             break
 
 
+async def test_parts_go_on_while_earlier_ones_wait_for_the_log_but_only_a_few(tmp_path: Path):
+    frame = orders(1000)
+    put(tmp_path, "a.csv", frame.write_csv().encode())
+    acknowledged = asyncio.Event()
+
+    class Door(ScriptedDoor):
+        waiting = most = 0
+
+        async def take_in(self, body: Body) -> Any:
+            self.waiting += 1
+            self.most = max(self.most, self.waiting)
+            await acknowledged.wait()
+            self.waiting -= 1
+            return await super().take_in(body)
+
+    async def full() -> bool:
+        return door.waiting == file_drop.IN_FLIGHT
+
+    async def put_away() -> bool:
+        return (tmp_path / "done" / "a.csv").exists()
+
+    door = Door()
+    work = asyncio.create_task(file_drop.run(configured(drop(tmp_path, part_records=100)), door.intake))
+    try:
+        await eventually(full)
+        noted_before = door.records
+        acknowledged.set()
+        await eventually(put_away)
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    assert file_drop.IN_FLIGHT > 2
+    assert (noted_before, door.most, door.records) == (0, file_drop.IN_FLIGHT, 1000)
+    assert records_of(door.taken) == frame["order_no"].to_list()
+
+
 async def test_a_file_is_taken_only_when_it_has_stopped_growing(tmp_path: Path):
     door = ScriptedDoor()
     growing = tmp_path / "a.csv"

@@ -20,7 +20,7 @@ def decode_csv(body: Text, limits: Limits) -> Decoded:
         return _by_line(body, limits)
     _checked(body.text.partition("\n")[0].split(","), limits)
     try:
-        frame = pl.read_csv(io.BytesIO(body.text.encode()), infer_schema=False, n_rows=limits.rows + 1)
+        frame = pl.read_csv(io.BytesIO(body.raw), infer_schema=False, n_rows=limits.rows + 1)
     except pl.exceptions.NoDataError:
         raise Malformed("", "the body is empty; a CSV needs a header line") from None
     except pl.exceptions.PolarsError:

@@ -28,8 +28,8 @@ from services.ingest.usecases import Body
 
 log = structlog.get_logger()
 
-IN_FLIGHT = 2
-"""Parts of one file at the door at once: while one is written to the log, the next is cleaned."""
+IN_FLIGHT = 4
+"""Parts of one file at the door at once: while some are written to the log, one is cleaned and the next one waits."""
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload", "~")
 MARKER = ".done"
 IDLE_NOTE_S = 60.0
