@@ -112,6 +112,7 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             now=utc_now,
             off_loop=in_thread,
             lanes=Lanes(),
+            forgotten=forgotten,
             holding=Holding(max_bytes=settings.max_held_bytes, source_quota=settings.source_quota),
             counted=_note_rules,
         )

@@ -14,14 +14,14 @@ import pytest
 import pytest_asyncio
 import redis.asyncio
 
-from chassis.bus import Bus
+from chassis.bus import Bus, subject_of
 from chassis.db import Database, database
 from chassis.errors import Invalid, Unavailable
 from chassis.rpc import connect
 from chassis.settings import CommonSettings
 from chassis.testing import eventually, fresh_database
+from marketwin.ingest.v1 import events_pb2, service_pb2_grpc
 from marketwin.ingest.v1 import service_pb2 as pb
-from marketwin.ingest.v1 import service_pb2_grpc
 from services.ingest.app import MIGRATIONS, app
 from services.ingest.consumers import DURABLE, HISTORY_DURABLE, STREAM
 from services.ingest.domain.erasing import Subject, subject
@@ -31,6 +31,7 @@ from services.ingest.store import SCHEMA
 from services.ingest.store.erasures import PostgresErasures
 from services.ingest.store.history import scan
 from services.ingest.usecases.erasing import Eraser, Erasure, Traces, erase_waiting
+from services.ingest.wire import from_ipc
 from tests.ingest.builders import sale, shop
 from tests.ingest.conftest import KEY
 from tests.ingest.running import Stub, at, balances, everything, is_balanced, load_master, now, push
@@ -161,13 +162,17 @@ async def test_a_withdrawn_consent_takes_its_links_along(
     await _written(log)
 
     erasure = await _erase(ingest, consent_refs=["cn-withdrawn"])
-    await push(ingest, "pos_sale", [sale(order_no="W3", **linked, consent_ref="cn-withdrawn")])
+    later = await push(ingest, "pos_sale", [sale(order_no="W3", **linked, consent_ref="cn-withdrawn")])
     await _written(log)
+    message = await log.jetstream.get_last_msg(STREAM, subject_of(events_pb2.RecordsAccepted, "pos_sale"))
+    records = from_ipc(events_pb2.RecordsAccepted.FromString(message.data or b"").arrow_ipc)
 
     rows = scan(settings.history_address, "pos_sale").filter(pl.col("order_no").str.starts_with("W")).collect()
     links = {row["order_no"]: row["phone_token"] is not None for row in rows.iter_rows(named=True)}
     assert erasure.HasField("finished_at")
     assert erasure.type == "withdraw"
+    assert [(reason.rule, reason.count) for reason in later.reasons if reason.rule == "DQ-32"] == [("DQ-32", 1)]
+    assert records.select("order_no", "consumer_key", "phone_token", "consent_ref").row(0) == ("W3", None, None, None)
     assert links == {"W1": False, "W2": True, "W3": False}
 
 

@@ -239,6 +239,19 @@ def test_dq32_without_consent_the_sale_stays_and_both_tokens_go(consent: str | N
     assert rules(result)["DQ-32"] == "repair"
 
 
+def test_dq32_a_withdrawn_consent_takes_the_tokens_of_its_sales_along_and_of_no_others():
+    linked = {"consumer_id": "c-1", "consumer_phone": PHONE}
+    rows = [sale(order_no=f"W{n}", **linked, consent_ref=ref) for n, ref in enumerate(["cn-gone", "cn-1", "cn-gone-2"])]
+
+    result = clean_rows("pos_sale", *rows, withdrawn=lambda refs: {"cn-gone"} & set(refs))
+
+    links = result.accepted.select("consumer_key", "phone_token", "consent_ref")
+    assert links.row(0) == (None, None, None)
+    assert [None in row for row in links.iter_rows()] == [True, False, False]
+    assert [reason.count for reason in result.receipt.reasons if reason.rule == "DQ-32"] == [1]
+    assert "cn-gone" not in str(result.accepted.row(0))
+
+
 def test_dq32_a_consumer_id_becomes_a_token_and_a_token_stays_one():
     token = KEY.token("c-1")
     by_id = clean_rows("pos_sale", sale(consumer_id="c-1", consent_ref="cn-1"))

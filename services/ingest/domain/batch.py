@@ -5,7 +5,7 @@ Masks are numpy arrays of bool, one place per record: they cost a microsecond wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -61,6 +61,10 @@ class Unit:
     column: pl.Series | None = None
 
 
+def _none_withdrawn(_: Iterable[str]) -> set[str]:
+    return set()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
     """What the rules know beside the records: the time, the master data, the source's habits."""
@@ -83,6 +87,8 @@ class Door:
     on_data_clock: bool = False
     time_formats: dict[str, str] = field(default_factory=dict)
     future: timedelta = timedelta(minutes=10)
+    withdrawn: Callable[[Iterable[str]], set[str]] = _none_withdrawn
+    """Those of the consent references that were withdrawn."""
     is_replay: bool = False
     """The records were set aside before; each is an item of its own, so that none repeats another."""
     is_age_approved: bool = False

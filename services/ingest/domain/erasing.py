@@ -137,6 +137,12 @@ class Forgotten:
     """
 
     known: Sequence[Forgetting] = field(default_factory=tuple)
+    _withdrawn: frozenset[str] = field(default=frozenset(), init=False)
+
+    def renew(self, known: Sequence[Forgetting]) -> None:
+        """Replaces all that was known."""
+        self.known = known
+        self._withdrawn = frozenset(each for one in known if one.is_withdrawal for each in one.digests)
 
     def in_records(self, records: pl.DataFrame, at: datetime) -> pl.DataFrame:
         """The records of a message of that time, without what was forgotten."""
@@ -160,8 +166,7 @@ class Forgotten:
 
     def withdrawn(self, refs: Iterable[str]) -> set[str]:
         """Those of the consent references that were withdrawn."""
-        known = {each for one in self.known if one.is_withdrawal for each in one.digests}
-        return {ref for ref in refs if digest(ref) in known} if known else set()
+        return {ref for ref in refs if digest(ref) in self._withdrawn} if self._withdrawn else set()
 
     def _matter(self, at: datetime) -> list[Forgetting]:
         return [each for each in self.known if each.is_withdrawal or at <= each.asked_at]

@@ -182,4 +182,4 @@ def _set_aside_without(forgotten: Forgotten, part: SetAside) -> SetAside:
 
 async def renew_forgotten(forgotten: Forgotten, erasures: Erasures, *, now: datetime) -> None:
     """Learns of erasures that other replicas were asked for."""
-    forgotten.known = tuple(await erasures.forgettings(now - LOG_KEPT))
+    forgotten.renew(await erasures.forgettings(now - LOG_KEPT))

@@ -72,5 +72,12 @@ def _cleaned(door: FrontDoor, group: Sequence[tuple[Arrival, Decoded | Rows]]) -
 
 def _rules_of(door: FrontDoor, mapping: Mapping | None, arrivals: Sequence[Arrival]) -> Door:
     last = arrivals[-1]
-    known = Door(now=last.at, directory=door.directory, regions=door.regions, tokens=door.tokens, source=last.source)
+    known = Door(
+        now=last.at,
+        directory=door.directory,
+        regions=door.regions,
+        tokens=door.tokens,
+        source=last.source,
+        withdrawn=door.forgotten.withdrawn,
+    )
     return known if mapping is None else mapping.habits(known, door.newest.of(last.source, last.kind.name))

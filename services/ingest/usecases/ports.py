@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -12,6 +12,7 @@ import polars as pl
 
 from services.ingest.domain.decode import Limits
 from services.ingest.domain.directory import Directory
+from services.ingest.domain.erasing import Forgotten
 from services.ingest.domain.fields import Kind
 from services.ingest.domain.mapping import Mapping
 from services.ingest.domain.receipt import Reason, Receipt, Refused
@@ -312,6 +313,8 @@ class FrontDoor:
     """Runs a large body's cleaning beside the event loop, one at a time."""
     lanes: Lanes
     holding: Holding
+    forgotten: Forgotten = field(default_factory=Forgotten)
+    """What was withdrawn, kept in step with the requests."""
     counted: Callable[[str, str, dict[tuple[str, str], int]], None]
     """Hears kind, source and the records that each rule fired on, by severity."""
 

@@ -7,6 +7,7 @@ import polars as pl
 
 from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.columns import Mask, choose, empty, filled, hits
+from services.ingest.domain.erasing import LINK
 from services.ingest.domain.fields import FieldType
 from services.ingest.domain.rule import Rule
 from services.ingest.domain.text import shape
@@ -24,7 +25,23 @@ def check(batch: Batch) -> None:
         if names is not None:
             batch.put(f"{field.name}_masked", _masked(names))
     if batch.kind.field("consent_ref"):
+        _drop_withdrawn(batch)
         _drop_without_consent(batch)
+
+
+def _drop_withdrawn(batch: Batch) -> None:
+    consent = batch.get("consent_ref")
+    if consent is None or not filled(consent).any():
+        return
+    withdrawn = batch.door.withdrawn(consent.drop_nulls().unique())
+    if not withdrawn:
+        return
+    dropped = hits(consent.is_in(list(withdrawn)))
+    for name in LINK:
+        values = batch.get(name)
+        if values is not None:
+            batch.put(name, choose(dropped, empty(pl.String(), batch.size), values))
+    batch.mend("DQ-32", "consent_ref", dropped, None, "the consent was withdrawn; the link to the consumer was dropped")
 
 
 def _drop_without_consent(batch: Batch) -> None:
@@ -64,6 +81,7 @@ RULE = Rule(
     id="DQ-32",
     severity=Severity.REPAIR,
     order=3,
-    doc="A consumer id becomes a keyed token; without consent_ref the sale stays and both tokens go.",
+    doc="A consumer id becomes a keyed token; without consent, or after it was withdrawn, the sale stays and the "
+    "tokens go.",
     check=check,
 )
