@@ -2,7 +2,7 @@
 
 A payload is a plain value (`12.5`, `true`), an object `{"ts": ..., "value": ..., "quality": ...}`, or a list of such
 objects. `ts` is RFC 3339 text or seconds or milliseconds since 1970; without one the time of arrival counts. What
-cannot be read is a bad sample: it is counted and never used.
+cannot be read is a bad sample: it is counted and never used; one stands for all samples beyond the bound of a list.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -79,7 +79,8 @@ def read_payload(payload: bytes, arrived_us: int) -> list[Sample]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return [(arrived_us, None, "bad")]
     if isinstance(read, list):
-        return [_sample(each, arrived_us) for each in read[:MAX_SAMPLES]]
+        samples = [_sample(each, arrived_us) for each in read[:MAX_SAMPLES]]
+        return samples if len(read) <= MAX_SAMPLES else [*samples, (arrived_us, None, "bad")]
     return [_sample(read, arrived_us)]
 
 
@@ -121,13 +122,11 @@ def _moment(value: Any) -> int | None:
             moment = datetime.fromisoformat(value)
         except ValueError:
             return None
-        if moment.tzinfo is None:
-            return None
-        return round(moment.astimezone(UTC).timestamp() * 1e6)
+        return None if moment.tzinfo is None else _countable(moment.timestamp() * 1e6)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    try:
-        at_us = round(value * 1e6 if abs(value) < _SECONDS_BELOW else value * 1e3)
-    except (OverflowError, ValueError):
-        return None
-    return at_us if 0 <= at_us <= _LATEST_US else None
+    return _countable(value * (1_000_000 if abs(value) < _SECONDS_BELOW else 1_000))
+
+
+def _countable(at_us: float) -> int | None:
+    return round(at_us) if 0 <= at_us <= _LATEST_US else None
