@@ -32,6 +32,7 @@ SCOPES: dict[str, frozenset[str]] = {
             "users:invite",
             "privacy:read",
             "privacy:write",
+            "sources:run",
         }
     ),
     "analyst": frozenset(
@@ -171,4 +172,5 @@ ReadsRecommendations = Annotated[Caller, Depends(require("recommendations:read")
 AnswersRecommendations = Annotated[Caller, Depends(require("recommendations:answer"))]
 ReadsPrivacy = Annotated[Caller, Depends(require("privacy:read"))]
 AnswersPrivacy = Annotated[Caller, Depends(require("privacy:write"))]
+RunsSources = Annotated[Caller, Depends(require("sources:run"))]
 InvitesUsers = Annotated[Caller, Depends(require("users:invite"))]

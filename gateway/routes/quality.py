@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from chassis.errors import NotFound
-from gateway.auth import ReadsRecords
+from gateway.auth import ReadsRecords, RunsSources
 from gateway.clients import Behind
-from gateway.schemas import CleaningRule, Kind, Listing, Quality, QualityDays, Source
+from gateway.schemas import AskedRun, CleaningRule, Kind, Listing, Quality, QualityDays, Source
 from gateway.views import BALANCE, balance_view, day_view, fields, kind_view, source_view
 from marketwin.ingest.v1 import service_pb2 as pb
 
@@ -98,3 +98,12 @@ async def list_sources(behind: Behind, caller: ReadsRecords) -> dict[str, Any]:
     """Sources with a mapping, and those that were seen."""
     found = await behind.ingest.ListSources(pb.ListSourcesRequest())
     return {"items": [source_view(source) for source in found.sources]}
+
+
+@router.post("/sources/{connection}/run", status_code=202, response_model=AskedRun)
+async def run_connection(
+    connection: Annotated[str, Path(max_length=64)], behind: Behind, caller: RunsSources
+) -> dict[str, str]:
+    """Has a connection that pulls look at its source now; `GET /sources` shows how it went."""
+    asked = await behind.ingest.RunConnection(pb.RunConnectionRequest(name=connection))
+    return {"connection": connection, "source": asked.source}

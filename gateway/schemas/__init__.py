@@ -17,6 +17,7 @@ from gateway.schemas.quarantine import (
     ReplayOutcome,
 )
 from gateway.schemas.records import (
+    AskedRun,
     Balance,
     CleaningRule,
     Connection,
@@ -36,6 +37,7 @@ from gateway.schemas.reports import Difference, OrderChain, OrderState
 __all__ = [
     "AnnualForecast",
     "AnnualInputs",
+    "AskedRun",
     "Backtest",
     "Balance",
     "Change",

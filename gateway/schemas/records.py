@@ -107,6 +107,11 @@ class Connection(Shape):
     checkpoint: str
 
 
+class AskedRun(Shape):
+    connection: str
+    source: str
+
+
 class Source(Shape):
     name: str
     received: int

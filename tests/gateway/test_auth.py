@@ -121,6 +121,7 @@ MAY = {
     ("GET", "/quality"): {"admin", "analyst"},
     ("GET", "/quality/days"): {"admin", "analyst"},
     ("GET", "/quality/rules"): {"admin", "analyst"},
+    ("POST", "/sources/x/run"): {"admin"},
     ("GET", "/summary"): {"admin", "analyst"},
     ("POST", "/records/sku"): {"admin", "partner"},
     ("GET", "/twins"): {"admin", "analyst", "account_manager", "partner"},

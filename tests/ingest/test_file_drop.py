@@ -373,3 +373,23 @@ async def test_the_places_of_bad_records_are_those_in_the_file(settings: IngestS
 
     assert [item.line for item in items] == [777]
     assert shown.checkpoint == "file=done/bad.csv, records=1200"
+
+
+async def test_a_folder_that_is_looked_at_once_an_hour_is_looked_at_now_when_a_person_asks(
+    settings: IngestSettings, tmp_path: Path, log: Bus
+):
+    folder = tmp_path / "asked"
+    folder.mkdir()
+    text = drop(folder, every_s=3600).replace("connection: drop", "connection: asked")
+    async with connected(settings, tmp_path / "connections", asked=text) as stub:
+        await load_master(stub)
+        await caught_up(log)
+        await until(stub, "asked", lambda seen: seen.state == "running")
+        orders(3).write_csv(folder / "late.csv.part")
+        (folder / "late.csv.part").rename(folder / "late.csv")
+
+        answer = await stub.RunConnection(pb.RunConnectionRequest(name="asked"))
+
+        assert answer.source == "branch"
+        await until(stub, "asked", lambda seen: seen.records == 3)
+        assert (folder / "done" / "late.csv").exists()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -15,15 +16,17 @@ import pytest_asyncio
 
 from chassis.app import utc_now
 from chassis.db import Database, database
-from chassis.errors import Unavailable
+from chassis.errors import Invalid, NotFound, Unavailable
 from chassis.settings import CommonSettings
 from chassis.testing import eventually
 from services.ingest.app import MIGRATIONS
 from services.ingest.domain.receipt import Receipt
+from services.ingest.sources.asking import ask_for_run
 from services.ingest.sources.connection import Connection, Connector, Intake, SourceAway
+from services.ingest.sources.connectors import CONNECTORS
 from services.ingest.sources.runner import Pauses, Runner, running
 from services.ingest.store import SCHEMA, Connections, leases
-from services.ingest.store.connections import seen
+from services.ingest.store.connections import note_news, seen
 from services.ingest.usecases import Body, ConnectionSeen
 
 Run = Callable[[Connection, Intake], Awaitable[None]]
@@ -67,7 +70,10 @@ async def for_ever() -> None:
 class Replica:
     """A replica of the service that runs connections."""
 
-    def __init__(self, book: Database, common: CommonSettings, *, door: Door | None = None) -> None:
+    def __init__(
+        self, book: Database, common: CommonSettings, *, door: Door | None = None, look_s: float = 2.0
+    ) -> None:
+        self.look_s = look_s
         self.book = book
         self.common = common
         self.door = door or Door()
@@ -81,7 +87,8 @@ class Replica:
             take_in=self.door.take_in,
             now=utc_now,
             pauses=Pauses(first_s=0.01, longest_s=0.05),
-            connectors={"scripted": Connector(type="scripted", doc="", options={}, run=run)},
+            look_s=self.look_s,
+            connectors={"scripted": Connector(type="scripted", doc="", options={}, run=run, fetches=True)},
         )
         by_name = {connection.name: connection for connection in connections}
         await self.stack.enter_async_context(running(runner, by_name))
@@ -326,3 +333,59 @@ def test_pauses_grow_to_their_limit_and_are_never_in_step():
 @pytest.mark.parametrize("failures", [1, 2, 31, 10_000])
 def test_a_pause_is_always_a_number(failures: int):
     assert 0 < Pauses().of(failures) <= 300
+
+
+async def test_a_connection_that_was_asked_for_begins_anew_in_the_replica_that_runs_it(
+    book: Database, common: CommonSettings
+):
+    began: list[tuple[str, str]] = []
+    connectors = {"scripted": Connector(type="scripted", doc="", options={}, run=None, fetches=True)}
+    connections = [named("asked"), named("other")]
+
+    def run_of(replica: str) -> Run:
+        async def run(connection: Connection, intake: Intake) -> None:
+            began.append((connection.name, replica))
+            await intake.note({"begun": len(began)}, 1)
+            await for_ever()
+
+        return run
+
+    async def both_run(times: int) -> bool:
+        return [name for name, _ in began].count("asked") == times and ("other" in {name for name, _ in began})
+
+    replicas = [
+        await Replica(book, common, look_s=0.05).start(run_of(each), *connections) for each in ("first", "second")
+    ]
+    try:
+        for times in range(1, 4):
+            await eventually(partial(both_run, times))
+            await ask_for_run({"asked": named("asked")}, connectors, partial(note_news, book), "asked")
+        await eventually(partial(both_run, 4))
+        meanwhile = list(began)
+    finally:
+        for replica in replicas:
+            await replica.stop()
+
+    assert [name for name, _ in meanwhile].count("other") == 1
+    assert len({replica for name, replica in meanwhile if name == "asked"}) == 1
+
+
+async def test_only_a_connection_that_is_there_and_fetches_can_be_asked_for():
+    noted: list[str] = []
+    heard = {"hears": Connector(type="hears", doc="", options={}, run=None)}
+
+    async def note(topic: str) -> None:
+        noted.append(topic)
+
+    with pytest.raises(NotFound):
+        await ask_for_run({}, heard, note, "nobody")
+    with pytest.raises(Invalid):
+        await ask_for_run({"tags": named("tags", type="hears")}, heard, note, "tags")
+
+    assert not noted
+    assert {name for name, each in CONNECTORS.items() if each.fetches} == {
+        "file_drop",
+        "postgres",
+        "rest_pull",
+        "wecom_book",
+    }

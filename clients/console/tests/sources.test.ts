@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Connection, Source } from "../src/api/dataTypes";
 import { factsOf, recordId, stepsOf, stretchesOf, targetOf, titleKey } from "../src/data/lineage/steps";
 import { namesOf } from "../src/data/names";
-import { byNeed, healthOf } from "../src/data/sources/health";
+import { byNeed, healthOf, mayRun } from "../src/data/sources/health";
 import { ago, duration, isoDay } from "../src/shared/format";
 import { dataAddress, routeOf } from "../src/shell/route";
 
@@ -136,5 +136,13 @@ describe("the way of a record", () => {
   it("begins with the id of a record of the book", () => {
     expect(recordId({ record_id: "01J" })).toBe("01J");
     expect(recordId({})).toBe("");
+  });
+});
+
+describe("a connection that can be run now", () => {
+  it("pulls, and is asked for by an administrator", () => {
+    expect(mayRun(connection("failing"), ["admin"])).toBe(true);
+    expect(mayRun(connection("running"), ["analyst"])).toBe(false);
+    expect(mayRun({ ...connection("running"), type: "mqtt" }, ["admin"])).toBe(false);
   });
 });

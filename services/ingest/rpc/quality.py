@@ -7,7 +7,7 @@ from typing import Any
 
 from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest import usecases
-from services.ingest.sources import Connection
+from services.ingest.sources import CONNECTORS, Connection, ask_for_run
 from services.ingest.usecases import FrontDoor, Store
 from services.ingest.wire import balance_message, day_message, rule_count_message, rule_message, source_message
 
@@ -36,3 +36,7 @@ class Quality:
             self._store, self._door.mappings, list(self._connections), now=self._door.now()
         )
         return pb.ListSourcesResponse(sources=map(source_message, found))
+
+    async def RunConnection(self, request: pb.RunConnectionRequest, context: Any) -> pb.RunConnectionResponse:
+        asked = await ask_for_run(self._connections, CONNECTORS, self._store.note_news, request.name)
+        return pb.RunConnectionResponse(source=asked.source)

@@ -87,6 +87,8 @@ class Connector:
     doc: str
     options: Mapping[str, Option]
     run: Callable[[Connection, Intake], Awaitable[None]] | None
+    fetches: bool = False
+    """Whether it looks at its source from time to time, and at once when it begins."""
     check: Callable[[dict[str, Any]], tuple[str, str] | None] | None = None
     """Finds options that do not go together: the option at fault and what to change."""
 

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 from opentelemetry.trace import SpanKind
@@ -19,6 +20,7 @@ from opentelemetry.trace import SpanKind
 from chassis.errors import ChassisError, Unavailable
 from chassis.telemetry import span, trace_id, where
 from services.ingest.domain.receipt import Receipt
+from services.ingest.sources.asking import topic_of
 from services.ingest.sources.connection import Checkpoint, Connection, Connector, Intake, Ledger, SourceAway
 from services.ingest.sources.connectors import CONNECTORS
 from services.ingest.usecases import Body
@@ -28,6 +30,8 @@ log = structlog.get_logger()
 STOP_LIMIT_S = 10.0
 MAX_ERROR_CHARS = 500
 DOOR_TRIES = 6
+LOOK_S = 2.0
+"""Between two looks whether a person has asked for a connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,7 @@ class Runner:
     take_in: Callable[[Body], Awaitable[Receipt]]
     now: Callable[[], datetime]
     pauses: Pauses = Pauses()
+    look_s: float = LOOK_S
     connectors: Mapping[str, Connector] = field(default_factory=lambda: CONNECTORS)
 
 
@@ -77,7 +82,7 @@ async def _keep_running(runner: Runner, connection: Connection) -> None:
     """Runs one connection for ever, whenever this replica holds its lease."""
     while True:
         async with runner.ledger.hold(connection.name) as lease:
-            work = asyncio.create_task(_run(runner, connection), name=f"run {connection.name}")
+            work = asyncio.create_task(_run_when_asked(runner, connection), name=f"run {connection.name}")
             lost = asyncio.create_task(lease.lost(), name=f"lease {connection.name}")
             try:
                 await asyncio.wait({work, lost}, return_when=asyncio.FIRST_COMPLETED)
@@ -92,7 +97,37 @@ async def _keep_running(runner: Runner, connection: Connection) -> None:
             log.warning("source.lease_lost", connection=connection.name)
 
 
-async def _ended(*tasks: asyncio.Task[None]) -> None:
+async def _run_when_asked(runner: Runner, connection: Connection) -> None:
+    """Runs a connection, and begins it anew from its checkpoint whenever a person asks that it fetches now."""
+    if not runner.connectors[connection.type].fetches:
+        await _run(runner, connection)
+        return
+    told = await _asked(runner, connection, -1)
+    while True:
+        work = asyncio.create_task(_run(runner, connection), name=f"work {connection.name}")
+        asked = asyncio.create_task(_asked(runner, connection, told), name=f"asked {connection.name}")
+        try:
+            await asyncio.wait({work, asked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _ended(work, asked)
+        if asked.cancelled():
+            return
+        told = asked.result()
+        log.info("source.run_asked", connection=connection.name)
+
+
+async def _asked(runner: Runner, connection: Connection, told: int) -> int:
+    """Waits until it was asked for more often than `told`; answers how often."""
+    while True:
+        # The database may be away for a while; then nobody can have asked either.
+        with suppress(Exception):
+            now = await runner.ledger.news(topic_of(connection.name))
+            if now > told:
+                return now
+        await asyncio.sleep(runner.look_s)
+
+
+async def _ended(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

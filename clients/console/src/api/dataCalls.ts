@@ -31,6 +31,8 @@ export function dataCalls({ request, requestFile, requestTagged }: Sender) {
 
   return {
     sources: (signal?: AbortSignal) => request<Listing<Source>>("sources", { signal }),
+    /** Has a connection that pulls look at its source now; for administrators. */
+    runConnection: (name: string) => post<{ connection: string }>(`sources/${encodeURIComponent(name)}/run`, {}),
     quality: (signal?: AbortSignal) => request<Quality>("quality", { signal }),
     qualityDays: (query: { source?: string; from?: string; to?: string }, signal?: AbortSignal) =>
       request<QualityDays>(`quality/days${search(query)}`, { signal }),

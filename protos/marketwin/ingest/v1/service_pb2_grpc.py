@@ -165,6 +165,11 @@ class IngestServiceStub:
                 request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.NoteNewsRequest.SerializeToString,
                 response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.NoteNewsResponse.FromString,
                 _registered_method=True)
+        self.RunConnection = channel.unary_unary(
+                '/marketwin.ingest.v1.IngestService/RunConnection',
+                request_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.RunConnectionRequest.SerializeToString,
+                response_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.RunConnectionResponse.FromString,
+                _registered_method=True)
 
 
 class IngestServiceServicer:
@@ -353,6 +358,13 @@ class IngestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RunConnection(self, request, context):
+        """Asks that a connection fetches now, in whichever replica runs it; answers when the wish is noted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_IngestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -485,6 +497,11 @@ def add_IngestServiceServicer_to_server(servicer, server):
                     servicer.NoteNews,
                     request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.NoteNewsRequest.FromString,
                     response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.NoteNewsResponse.SerializeToString,
+            ),
+            'RunConnection': grpc.unary_unary_rpc_method_handler(
+                    servicer.RunConnection,
+                    request_deserializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.RunConnectionRequest.FromString,
+                    response_serializer=marketwin_dot_ingest_dot_v1_dot_service__pb2.RunConnectionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1190,6 +1207,33 @@ class IngestService:
             '/marketwin.ingest.v1.IngestService/NoteNews',
             marketwin_dot_ingest_dot_v1_dot_service__pb2.NoteNewsRequest.SerializeToString,
             marketwin_dot_ingest_dot_v1_dot_service__pb2.NoteNewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RunConnection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.ingest.v1.IngestService/RunConnection',
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.RunConnectionRequest.SerializeToString,
+            marketwin_dot_ingest_dot_v1_dot_service__pb2.RunConnectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -85,6 +85,8 @@ class IngestServiceStub:
     """Where samples of machines are missing or doubtful."""
     NoteNews: _grpc.UnaryUnaryMultiCallable[_service_pb2.NoteNewsRequest, _service_pb2.NoteNewsResponse]
     """Says that something changed at a source, so that its connections look now; answers when it is noted."""
+    RunConnection: _grpc.UnaryUnaryMultiCallable[_service_pb2.RunConnectionRequest, _service_pb2.RunConnectionResponse]
+    """Asks that a connection fetches now, in whichever replica runs it; answers when the wish is noted."""
 
 @_typing.type_check_only
 class IngestServiceAsyncStub(IngestServiceStub):
@@ -143,6 +145,8 @@ class IngestServiceAsyncStub(IngestServiceStub):
     """Where samples of machines are missing or doubtful."""
     NoteNews: _aio.UnaryUnaryMultiCallable[_service_pb2.NoteNewsRequest, _service_pb2.NoteNewsResponse]  # type: ignore[assignment]
     """Says that something changed at a source, so that its connections look now; answers when it is noted."""
+    RunConnection: _aio.UnaryUnaryMultiCallable[_service_pb2.RunConnectionRequest, _service_pb2.RunConnectionResponse]  # type: ignore[assignment]
+    """Asks that a connection fetches now, in whichever replica runs it; answers when the wish is noted."""
 
 class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
     """The front door for data, and the book of records."""
@@ -354,5 +358,13 @@ class IngestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.NoteNewsResponse, _abc.Awaitable[_service_pb2.NoteNewsResponse]]:
         """Says that something changed at a source, so that its connections look now; answers when it is noted."""
+
+    @_abc_1.abstractmethod
+    def RunConnection(
+        self,
+        request: _service_pb2.RunConnectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.RunConnectionResponse, _abc.Awaitable[_service_pb2.RunConnectionResponse]]:
+        """Asks that a connection fetches now, in whichever replica runs it; answers when the wish is noted."""
 
 def add_IngestServiceServicer_to_server(servicer: IngestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

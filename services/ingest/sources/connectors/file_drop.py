@@ -254,4 +254,5 @@ CONNECTOR = Connector(
         ),
     },
     run=run,
+    fetches=True,
 )

@@ -278,5 +278,6 @@ CONNECTOR = Connector(
         "timeout_s": Option(type="number", minimum=0.5, maximum=600, default=60.0, doc="Seconds for one statement."),
     },
     run=run,
+    fetches=True,
     check=_check_together,
 )

@@ -124,5 +124,6 @@ CONNECTOR = Connector(
         "ca_file": Option(type="text", check=_check_file, doc="Certificates of an own authority."),
     },
     run=run,
+    fetches=True,
     check=_check_together,
 )

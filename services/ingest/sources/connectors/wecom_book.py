@@ -188,5 +188,6 @@ CONNECTOR = Connector(
         "look_s": Option(type="number", doc="seconds between two looks for news", default=2, minimum=0.05, maximum=60),
     },
     run=run,
+    fetches=True,
     check=_check,
 )

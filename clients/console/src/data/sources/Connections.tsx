@@ -1,6 +1,7 @@
 import type { Connection } from "../../api/dataTypes";
 import { useWords } from "../../i18n/language";
 import { ago, count, moment } from "../../shared/format";
+import { RunNow } from "./RunNow";
 
 /** What fetches or hears a source, and how that goes. */
 export function Connections({ connections, now }: { connections: Connection[]; now: number }) {
@@ -28,6 +29,7 @@ export function Connections({ connections, now }: { connections: Connection[]; n
             </th>
             <td data-label={t("connection.state")}>
               <span className={`badge connection-${each.state}`}>{known(`connection.${each.state}`, each.state)}</span>
+              <RunNow connection={each} />
             </td>
             <td data-label={t("connection.success")} title={each.last_success_at ? moment(each.last_success_at, language) : ""}>
               {each.last_success_at ? ago(each.last_success_at, now, language) : <span className="muted">–</span>}

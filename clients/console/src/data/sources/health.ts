@@ -1,4 +1,11 @@
-import type { Source } from "../../api/dataTypes";
+import type { Connection, Source } from "../../api/dataTypes";
+
+const fetching = ["file_drop", "postgres", "rest_pull", "wecom_book"];
+
+/** Whether a person of these roles may have the connection look at its source now. */
+export function mayRun(connection: Connection, roles: readonly string[]): boolean {
+  return fetching.includes(connection.type) && roles.includes("admin");
+}
 
 /** How a source is doing, from worst to best. */
 export type Health = "failing" | "never" | "quiet" | "attention" | "good";
