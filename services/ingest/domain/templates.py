@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import csv
 import io
-
-import xlsxwriter
-from xlsxwriter.format import Format
-from xlsxwriter.worksheet import Worksheet
+from typing import TYPE_CHECKING
 
 from services.ingest.domain.decode.notes import NOTES_MARK
 from services.ingest.domain.fields import Field, FieldType, Kind
 from services.ingest.domain.words_zh import WORDS
+
+if TYPE_CHECKING:
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 FORMATS = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -62,6 +63,9 @@ def _note(field: Field) -> str:
 
 
 def _workbook(kind: Kind) -> bytes:
+    # Asked for by a person now and then; nobody else needs its 15 MB.
+    import xlsxwriter
+
     sink = io.BytesIO()
     with xlsxwriter.Workbook(sink, {"in_memory": True}) as book:
         bold = book.add_format({"bold": True, "bg_color": "#E8EEF4"})
