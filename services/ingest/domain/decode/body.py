@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,17 +79,20 @@ def told_all() -> None:
     """Says that there is nothing to read once more."""
 
 
+Columns = Callable[[Sequence[Any], tuple[str, ...]], Iterator[list[Any]]]
+
+
 # Of this and of `Share` there is one a body, and most bodies are one record: as dataclasses they took longer to make
 # than the record took to read.
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
     """JSON records before they become columns: text, bool, null or a whole number for each value, or something nested.
 
-    `value` says for a name how its value is had from a record.
+    `columns` makes lists of values of records like these: one list for each name, in their order.
     """
 
     names: tuple[str, ...]
     records: Sequence[Any]
-    value: Callable[[str], Callable[[Any], Any]]
+    columns: Columns
     lines: Sequence[int]
     texts: frozenset[str] = frozenset()
     """Names of which is known that their values are text or null."""

@@ -9,8 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from services.ingest.domain.decode.body import NESTED, Rows
-from services.ingest.domain.decode.json_records import Value
+from services.ingest.domain.decode.body import NESTED, Columns, Rows
 
 SMALL = 4096
 """Up to so many values, columns are made together."""
@@ -42,8 +41,8 @@ def _columns(rows: Sequence[Rows], size: int, *, is_exact: bool) -> dict[str, pl
     is_small = size * len(names) <= SMALL
     small: dict[str, list[str | None]] = {}
     columns: dict[str, pl.Series] = {}
-    for name in names:
-        values = list(chain.from_iterable([map(value(name), records) for value, records in runs]))
+    for name, *parts in zip(names, *(make(records, names) for make, records in runs), strict=True):
+        values: list[Any] = parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
         types: set[type] = _TEXTS if name in known else set(map(type, values))
         if not is_exact and _may_be_minus_zero(types, values):
             _look_again(rows)
@@ -55,14 +54,14 @@ def _columns(rows: Sequence[Rows], size: int, *, is_exact: bool) -> dict[str, pl
     return _cut(small, size) if is_small else columns
 
 
-def _runs(rows: Sequence[Rows]) -> list[tuple[Value, list[Any]]]:
-    """All records, those next to each other together whose values are had in the same way."""
-    runs: list[tuple[Value, list[Any]]] = []
+def _runs(rows: Sequence[Rows]) -> list[tuple[Columns, list[Any]]]:
+    """All records, those next to each other together of which columns are made in the same way."""
+    runs: list[tuple[Columns, list[Any]]] = []
     for some in rows:
-        if runs and runs[-1][0] == some.value:
+        if runs and runs[-1][0] is some.columns:
             runs[-1][1].extend(some.records)
         else:
-            runs.append((some.value, list(some.records)))
+            runs.append((some.columns, list(some.records)))
     return runs
 
 

@@ -10,10 +10,10 @@ few records, or one with a field that the first has not ─▶ dictionaries ─�
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from operator import attrgetter
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -118,21 +118,26 @@ def _bytes_of(body: bytes) -> npt.NDArray[np.uint8]:
 class _Slots:
     """How records with certain fields are read; a field that a record leaves out is null."""
 
-    values: dict[str, Callable[[Any], Any]]
+    names: tuple[str, ...]
     texts: frozenset[str]
     array: msgspec.json.Decoder[list[msgspec.Struct]]
     lines: msgspec.json.Decoder[msgspec.Struct]
 
     def rows(self, records: list[msgspec.Struct], repaired: str, exactly: Again) -> Rows:
         return Rows(
-            names=tuple(self.values),
+            names=self.names,
             records=records,
-            value=self.values.__getitem__,
+            columns=_of_slots,
             lines=range(len(records)),
             texts=self.texts,
             charset_repaired=repaired,
             exactly=exactly,
         )
+
+
+def _of_slots(records: Sequence[msgspec.Struct], names: tuple[str, ...]) -> Iterator[list[Any]]:
+    values = list(chain.from_iterable(map(msgspec.structs.astuple, records)))
+    return (values[place :: len(names)] for place in range(len(names)))
 
 
 def _slots_for(first: bytes, count: int, body: bytes, limits: Limits) -> _Slots | None:
@@ -160,7 +165,7 @@ def _slots(names: tuple[str, ...], texts: frozenset[str]) -> _Slots | None:
     except ValueError:  # a name that JSON writes with escapes
         return None
     return _Slots(
-        values={name: attrgetter(place) for name, place in places.items()},
+        names=names,
         texts=texts,
         array=msgspec.json.Decoder(list[record], float_hook=str),  # type: ignore[valid-type]  # made at run time
         lines=msgspec.json.Decoder(record, float_hook=str),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
-from services.ingest.domain.decode.body import Limits, Malformed, Rows, refused_line, told_all
+from services.ingest.domain.decode.body import Columns, Limits, Malformed, Rows, refused_line, told_all
 from services.ingest.domain.receipt import Refused
 
 Again = Callable[[], Rows | None]
-Value = Callable[[str], Callable[[Any], Any]]
 _NOT_OBJECT = "a record must be a JSON object"
 
 
@@ -45,11 +44,11 @@ def from_values(values: list[Any], repaired: str, limits: Limits, exactly: Again
             if not isinstance(value, dict)
         )
         values = [values[place] for place in lines]
-    names, value = _fields(values, limits)
+    names, columns = _fields(values, limits)
     return Rows(
         names=names,
         records=values,
-        value=value,
+        columns=columns,
         lines=lines,
         malformed=malformed,
         charset_repaired=repaired,
@@ -68,7 +67,7 @@ def _one(record: dict[str, Any], repaired: str, limits: Limits, exactly: Again, 
     return Rows(
         names=tuple(record),
         records=(record,),
-        value=itemgetter,
+        columns=_of_even,
         lines=(0,),
         charset_repaired=repaired,
         is_single=is_single,
@@ -76,19 +75,23 @@ def _one(record: dict[str, Any], repaired: str, limits: Limits, exactly: Again, 
     )
 
 
-def _fields(values: Sequence[dict[str, Any]], limits: Limits) -> tuple[tuple[str, ...], Value]:
-    """All fields that occur, those of the first record first, and how the value of one is had."""
+def _fields(values: Sequence[dict[str, Any]], limits: Limits) -> tuple[tuple[str, ...], Columns]:
+    """All fields that occur, those of the first record first, and how columns are made of them."""
     first = values[0].keys() if values else {}.keys()
     if all(map(first.__eq__, map(dict.keys, values))):
         _check_width(len(first), limits)
-        return tuple(first), itemgetter
+        return tuple(first), _of_even
     names = (*first, *sorted(set().union(*values) - first))
     _check_width(len(names), limits)
-    return names, _value_or_null
+    return names, _of_uneven
 
 
-def _value_or_null(name: str) -> Callable[[dict[str, Any]], Any]:
-    return lambda record: record.get(name)
+def _of_even(records: Sequence[dict[str, Any]], names: tuple[str, ...]) -> Iterator[list[Any]]:
+    return (list(map(itemgetter(name), records)) for name in names)
+
+
+def _of_uneven(records: Sequence[dict[str, Any]], names: tuple[str, ...]) -> Iterator[list[Any]]:
+    return ([record.get(name) for record in records] for name in names)
 
 
 def _check_width(count: int, limits: Limits) -> None:
