@@ -17,15 +17,17 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 
 import nats
 import structlog
 from google.protobuf.message import Message as ProtoMessage
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import BadRequestError, NotFoundError
+from nats.js.errors import BadRequestError, NotFoundError, ServiceUnavailableError
 from opentelemetry.trace import SpanKind
 
 from chassis.errors import ChassisError, Unavailable
@@ -43,6 +45,7 @@ GROUP_MESSAGES = 64
 GROUP_BYTES = 8 * 1024 * 1024
 HEARTBEAT_S = 1.0
 PUBLISH_TIMEOUT_S = 5.0
+FIRST_S = 2.0
 MESSAGE_ID = "Nats-Msg-Id"
 DEAD_STREAM = "DEAD"
 
@@ -83,8 +86,9 @@ def subject_of(message: ProtoMessage | type[ProtoMessage], key: str = "") -> str
 class Bus:
     """A connection to JetStream."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, connecting: asyncio.Task[None]) -> None:
         self._client = client
+        self._connecting = connecting
         self._stream: JetStreamContext = client.jetstream(timeout=PUBLISH_TIMEOUT_S)
 
     @property
@@ -112,7 +116,8 @@ class Bus:
         return bool(ack.duplicate)
 
     async def ensure_stream(self, owner: str) -> None:
-        """Creates the stream of an owner where it does not exist yet."""
+        """Creates the stream of an owner where it does not exist yet; waits for a log that was never there yet."""
+        await asyncio.shield(self._connecting)
         await self._ensure(owner.upper(), [f"marketwin.{owner}.v1.>"])
 
     async def _ensure(self, name: str, subjects: list[str]) -> None:
@@ -126,10 +131,17 @@ class Bus:
             max_msg_size=MAX_MESSAGE_BYTES,
             num_replicas=1,
         )
-        try:
-            await self._stream.add_stream(config)
-        except BadRequestError:
-            log.info("bus.stream_kept", stream=name)
+        for attempt in count(1):
+            try:
+                await self._stream.add_stream(config)
+                return
+            except BadRequestError:
+                log.info("bus.stream_kept", stream=name)
+                return
+            except (NoRespondersError, ServiceUnavailableError, TimeoutError) as error:
+                # A server that starts listens before it has its streams.
+                log.warning("bus.waits", durable=name, error=type(error).__name__, attempt=attempt)
+            await _pause(attempt)
 
     async def consume(self, *, durable: str, subjects: Sequence[str], handle: Handler) -> None:
         """Feeds every message of the subjects to `handle`, in order, for ever.
@@ -358,26 +370,33 @@ def _message(raw: Msg) -> Message:
 
 
 @asynccontextmanager
-async def bus(url: str, name: str) -> AsyncIterator[Bus]:
-    """A connection that reconnects for as long as the process lives; leaving flushes and closes it."""
+async def bus(url: str, name: str, *, at_once: bool = False) -> AsyncIterator[Bus]:
+    """A connection that reconnects for as long as the process lives; leaving flushes and closes it.
+
+    `at_once`: does not wait for a server that is away; what is published fails until then, what hears begins then.
+    """
 
     async def on_error(error: Exception) -> None:
         log.warning("bus.error", error=type(error).__name__)
 
-    try:
-        client = await nats.connect(
+    client = Client()
+    connecting = asyncio.create_task(
+        client.connect(
             url,
             name=name,
-            reconnect_time_wait=0.1,
+            reconnect_time_wait=0.1,  # type: ignore[arg-type]  # it is slept
             max_reconnect_attempts=-1,
             ping_interval=1,
             max_outstanding_pings=2,
             error_cb=on_error,
             pending_size=32 * 1024 * 1024,
         )
-    except (nats.errors.Error, OSError) as error:
-        raise Unavailable("NATS cannot be reached") from error
+    )
     try:
-        yield Bus(client)
+        await asyncio.wait([connecting], timeout=FIRST_S if at_once else None)
+        if connecting.done() and (error := connecting.exception()):
+            raise Unavailable("NATS cannot be reached") from error
+        yield Bus(client, connecting)
     finally:
+        connecting.cancel()
         await client.close()

@@ -52,7 +52,7 @@ async def app(settings: GatewaySettings) -> AsyncIterator[Running]:
     web = routes()
     async with (
         services(settings) as behind,
-        bus(common.nats_url, "gateway") as log,
+        bus(common.nats_url, "gateway", at_once=True) as log,
         redis.asyncio.from_url(
             common.redis_url,
             decode_responses=True,

@@ -76,7 +76,7 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
     regions = Regions.from_csv(settings.regions.read_bytes()) if settings.regions else Regions({})
     async with (
         database(common.postgres_url, SCHEMA, pool_size=settings.pool_size) as db,
-        bus(common.nats_url, "ingest") as stream,
+        bus(common.nats_url, "ingest", at_once=True) as stream,
         valkey(common.redis_url) as redis_client,
         leases(common.postgres_url) as held,
         spooling(settings.spool_folder, max_bytes=settings.spool_bytes) as spool,
@@ -84,7 +84,7 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
         background() as tasks,
     ):
         await db.migrate(MIGRATIONS)
-        await stream.ensure_stream("ingest")
+        await _stream_made(stream, tasks)
         memory = WriteBehind(db, redis_client, kept_s=settings.receipt_kept_s)
         store = PostgresStore(db, memory)
         directory = Directory()
@@ -236,8 +236,19 @@ def _note_rules(kind: str, source: str, counts: dict[tuple[str, str], int]) -> N
         log.warning("ingest.minor_unlinked", kind=kind, source=source, records=minors)
 
 
+async def _stream_made(stream: Bus, tasks: Background) -> None:
+    """A door that finds no log opens before it: the spool stands in."""
+    if stream.is_connected:
+        await stream.ensure_stream("ingest")
+    else:
+        log.warning("ingest.log_away")
+        tasks.spawn(stream.ensure_stream("ingest"), name="stream")
+
+
 async def _caught_up(stream: Bus, within_s: float) -> None:
     """Waits until the book holds what the log holds: the directory of a door that starts is as new as its log."""
+    if not stream.is_connected:
+        return
     try:
         async with asyncio.timeout(within_s):
             while await stream.pending(STREAM, DURABLE):  # noqa: ASYNC110  # the server is asked, nobody signals

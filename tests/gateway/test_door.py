@@ -80,6 +80,16 @@ async def test_a_span_names_the_route_of_a_post_of_records(small: Door, spans: I
     assert "/marketwin.ingest.v1.IngestService/TakeIn" in told
 
 
+async def test_a_gateway_that_finds_no_log_takes_records_all_the_same(whole: House):
+    nowhere = whole.common.model_copy(update={"nats_url": "nats://127.0.0.1:9"})
+    async with door(nowhere, **whole.addresses) as opened:
+        client = await opened.client("partner")
+
+        response = await client.post("/api/v1/records/sku", headers=JSON, content=GOOD)
+
+    assert response.status_code == 202
+
+
 async def test_who_may_not_write_records_hears_the_same_from_both(small: Door):
     said = await _both(await small.client("account_manager"), "/api/v1/records/sku", headers=JSON, content=GOOD)
 

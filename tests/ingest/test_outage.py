@@ -89,6 +89,36 @@ async def test_the_door_stays_open_while_the_log_is_away_and_the_log_hears_all_i
     assert list(settings.spool_folder.glob("*/*.spool")) == []
 
 
+async def test_a_door_that_starts_before_the_log_spools_and_books_when_the_log_comes(
+    installation: CommonSettings, nats: Nats
+):
+    await nats.stop()
+    settings = IngestSettings(common=installation, token_key=KEY)
+    async with (
+        app(settings) as running,
+        connect(running.address, service_pb2_grpc.IngestServiceStub, deadline_s=30) as stub,
+        database(installation.postgres_url, SCHEMA) as db,
+    ):
+        await load_master(stub)
+        first = sale(order_no="B0", sold_at=at(hours=1))
+        early = await push(stub, "pos_sale", [first])
+        again = await push(stub, "pos_sale", [first], key="B0")
+        await nats.start()
+        async with bus(nats.url, "test") as log:
+
+            async def both_booked() -> bool:
+                return await stored(db) == ["B0"] and bool(await balances(stub, log))
+
+            await eventually(both_booked, within_s=30)
+            late = await push(stub, "pos_sale", [sale(order_no="B1", sold_at=at(hours=1))])
+            found = (await balances(stub, log))["till", "pos_sale"]
+
+    assert (early.accepted, early.spooled, again.spooled, late.accepted, late.spooled) == (1, True, True, 1, False)
+    assert (found.received, found.stored, found.duplicate) == (3, 2, 1)
+    assert is_balanced(found)
+    assert list(settings.spool_folder.glob("*/*.spool")) == []
+
+
 async def test_what_a_killed_door_acknowledged_is_booked_once(installation: CommonSettings, nats: Nats, tmp_path: Path):
     door = Door(installation, nats.url, tmp_path, KEY)
     await door.start()
