@@ -371,10 +371,7 @@ def _message(raw: Msg) -> Message:
 
 @asynccontextmanager
 async def bus(url: str, name: str, *, at_once: bool = False) -> AsyncIterator[Bus]:
-    """A connection that reconnects for as long as the process lives; leaving flushes and closes it.
-
-    `at_once`: does not wait for a server that is away; what is published fails until then, what hears begins then.
-    """
+    """A connection that reconnects for ever; `at_once`: used before the server is there; leaving closes it."""
 
     async def on_error(error: Exception) -> None:
         log.warning("bus.error", error=type(error).__name__)
