@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
 from itertools import accumulate
@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
-from services.ingest.domain.columns import Floats, Mask, Places, as_floats, constant, filled
+from services.ingest.domain.columns import Floats, Mask, Micros, Places, as_floats, constant, filled
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.fields import UTC_TIME, Kind
 from services.ingest.domain.regions import Regions
@@ -29,8 +30,6 @@ EARLIEST = date(2000, 1, 1)
 LATE_DAYS = 35
 _OF_KEYS = ("DQ-01", "DQ-02", "DQ-05")
 _OF_TIMES = ("DQ-02", "DQ-07")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Severity(StrEnum):
@@ -143,10 +142,9 @@ class Bodies:
             return constant(values[0], pl.String, self.starts[-1])
         return pl.Series("", values, dtype=pl.String)[self.column]
 
-    def spread_times(self, times: Sequence[datetime]) -> pl.Series:
-        """A column with the time of each body on all of its rows."""
-        micros = np.array([(time - _EPOCH) // _MICROSECOND for time in times], dtype=np.int64)
-        return pl.Series("", micros[self.numbers] if len(times) > 1 else micros.repeat(self.sizes[0])).cast(UTC_TIME)
+    def spread_times(self, micros: Micros) -> pl.Series:
+        """A column with the time of each body, in microseconds since 1970, on all of its rows."""
+        return pl.Series("", micros.repeat(self.sizes)).cast(UTC_TIME)
 
     def slices(self) -> Iterator[slice]:
         """The rows of each body."""
@@ -186,6 +184,12 @@ class Batch:
 
     def get(self, name: str) -> pl.Series | None:
         return self.columns.get(name)
+
+    def array(self, name: str) -> pa.LargeStringArray:
+        """A text column as Arrow has it."""
+        values = self.columns[name]
+        known = self._shapes.get(name)
+        return values.to_arrow() if known is None or known[0] is not values else known[1].array
 
     def shape(self, name: str) -> Shape:
         """The shape of a text column, looked at once."""
@@ -231,13 +235,13 @@ class Batch:
     def find(self, rule: str, severity: Severity, name: str, mask: Mask, message: str) -> None:
         """Notes that a rule fired; a mask without a hit leaves no trace."""
         mask = self._concerned(rule, name, mask)
-        if mask.any():
+        if np.count_nonzero(mask):
             self.findings.append(Finding(rule, severity, name, mask, message))
 
     def mend(self, rule: str, name: str, mask: Mask, before: pl.Series | None, message: str) -> None:
         """Notes a repair and keeps the values from before it; `before` is None for personal fields and defaults."""
         mask = self._concerned(rule, name, mask)
-        if not mask.any():
+        if not np.count_nonzero(mask):
             return
         self.findings.append(Finding(rule, Severity.REPAIR, name, mask, message))
         if before is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -24,6 +24,8 @@ from services.ingest.domain.schema import polars_schema
 from services.ingest.domain.versions import UPSERT
 
 IDENTITY_ORDER = 90
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,8 +147,9 @@ def _framed(columns: dict[str, pl.Series], schema: dict[str, pl.DataType], size:
     for name, dtype in schema.items():
         values = columns.get(name)
         if values is None:
-            values = empty(dtype, size)
-        elif values.dtype != dtype:
+            framed.append(empty(dtype, size, name))
+            continue
+        if values.dtype != dtype:
             values = values.cast(dtype)
         framed.append(values if values.name == name else values.alias(name))
     return pl.DataFrame(framed)
@@ -167,11 +170,12 @@ def _envelope(batch: Batch, stamps: Sequence[Stamp]) -> dict[str, pl.Series]:
         source_ids = choose(filled(source_ids), source_ids, keys)
     batches = [stamp.batch_id for stamp in stamps]
     times = [stamp.at or batch.door.now for stamp in stamps]
+    micros = np.array([(time - _EPOCH) // _MICROSECOND for time in times], dtype=np.int64)
     return {
-        "record_id": identity.record_ids(batches, times, batch.lines, bodies),
+        "record_id": identity.record_ids(batches, micros, batch.lines, bodies),
         "source": constant(stamps[0].source, pl.String, batch.size),
         "source_id": source_ids,
-        "ingested_at": bodies.spread_times(times),
+        "ingested_at": bodies.spread_times(micros),
         "batch_id": bodies.spread(batches),
         "line": batch.lines,
         "op": ops(batch),

@@ -17,6 +17,7 @@ import pyarrow as pa
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.uint32]
+Micros = npt.NDArray[np.int64]
 Characters = npt.NDArray[np.uint8]
 _NOTHING = np.zeros(0, dtype=np.uint8)
 
@@ -49,9 +50,9 @@ def as_floats(values: pl.Series) -> npt.NDArray[np.float64]:
     return floats
 
 
-def empty(dtype: pl.DataType, size: int) -> pl.Series:
+def empty(dtype: pl.DataType, size: int, name: str = "") -> pl.Series:
     """A column of nulls."""
-    return _one(None, dtype).new_from_index(0, size)
+    return _one(None, dtype, name).new_from_index(0, size)
 
 
 def constant(value: object, dtype: pl.DataType | type[pl.DataType], size: int) -> pl.Series:
@@ -64,9 +65,9 @@ def word(value: str, size: int) -> pl.Series:
     return _one(value, pl.String()).new_from_index(0, size)
 
 
-@lru_cache(maxsize=256)
-def _one(value: str | None, dtype: pl.DataType) -> pl.Series:
-    return pl.Series("", [value], dtype=dtype)
+@lru_cache(maxsize=4096)
+def _one(value: str | None, dtype: pl.DataType, name: str = "") -> pl.Series:
+    return pl.Series(name, [value], dtype=dtype)
 
 
 def choose(mask: Mask, yes: pl.Series, no: pl.Series) -> pl.Series:
@@ -108,9 +109,10 @@ def letters(values: pl.Series) -> Letters:
     """The bytes of a text column."""
     array = values.to_arrow()
     _, offsets_buffer, data_buffer = array.buffers()
-    offsets = np.frombuffer(offsets_buffer, dtype=np.int64)[array.offset : array.offset + len(array) + 1]
-    data = _NOTHING if data_buffer is None else np.frombuffer(data_buffer, dtype=np.uint8)[offsets[0] : offsets[-1]]
-    return Letters(array, data, offsets - offsets[0])
+    starts = np.frombuffer(offsets_buffer, np.int64, len(array) + 1, 8 * array.offset)
+    first, last = starts[0], starts[-1]
+    data = _NOTHING if data_buffer is None else np.frombuffer(data_buffer, np.uint8, last - first, first)
+    return Letters(array, data, starts - first if first else starts)
 
 
 def texts(characters: Characters) -> pl.Series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import polars as pl
 
@@ -137,7 +138,7 @@ class Field:
         return POLARS_TYPES[self.type]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Kind:
     """A record kind: its fields, and which of them say when it happened and what it is about."""
 
@@ -169,22 +170,38 @@ class Kind:
             raise ValueError(f"kind {self.name} names a field twice")
 
     def field(self, name: str) -> Field | None:
-        return next((field for field in self.fields if field.name == name), None)
+        return self._by_name.get(name)
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         return tuple(field.name for field in self.fields if field.key)
 
-    @property
+    @cached_property
     def stored(self) -> tuple[Field, ...]:
         return tuple(field for field in self.fields if field.stored)
 
-    @property
+    @cached_property
     def given(self) -> tuple[Field, ...]:
         return tuple(field for field in self.fields if field.given)
 
+    @cached_property
+    def own(self) -> tuple[str, ...]:
+        """The stored fields that a record brings itself: what master data add to it is left out."""
+        return tuple(field.name for field in self.stored if field.given or field.name not in ENRICHED)
+
     def of_type(self, *types: FieldType) -> tuple[Field, ...]:
-        return tuple(field for field in self.fields if field.type in types)
+        known = self._by_types.get(types)
+        if known is None:
+            known = self._by_types[types] = tuple(field for field in self.fields if field.type in types)
+        return known
+
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {field.name: field for field in self.fields}
+
+    @cached_property
+    def _by_types(self) -> dict[tuple[FieldType, ...], tuple[Field, ...]]:
+        return {}
 
 
 def fields(*own: Field, added: tuple[Field, ...] = ()) -> tuple[Field, ...]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -14,15 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.ingest.domain.batch import Batch, Bodies
-from services.ingest.domain.columns import choose, texts, word
+from services.ingest.domain.columns import Micros, choose, texts, word
 from services.ingest.domain.digests import DIGEST_FORM, sha256
-from services.ingest.domain.fields import ENRICHED
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(first + second for first in CROCKFORD for second in CROCKFORD)
 KEY_SEPARATOR = "~"
 PART_BITS = 15
-LINE_CHARS = 4
+TIME_CHARS, NAME_CHARS, LINE_CHARS = 10, 12, 4
+_TIME_SHIFTS = np.arange(5 * (TIME_CHARS - 1), -1, -5)
 _LINE_SHIFTS = np.arange(5 * (LINE_CHARS - 1), -1, -5, dtype=np.uint32)
 _ALPHABET = np.frombuffer(CROCKFORD.encode(), dtype=np.uint8)
 _KEY_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
@@ -52,27 +50,24 @@ def batch_of(part: str) -> str:
     return part[:-3] + "000"
 
 
-def record_ids(batches: Sequence[str], times: Sequence[datetime], lines: pl.Series, bodies: Bodies) -> pl.Series:
-    """ULIDs that carry the time of arrival, the batch and the line: the same record of the same batch has one id."""
-    prefixes = "".join(map(_record_prefix, batches, times)).encode()
-    table = np.frombuffer(prefixes, dtype=np.uint8).reshape(len(batches), -1)[bodies.numbers]
+def record_ids(batches: Sequence[str], micros: Micros, lines: pl.Series, bodies: Bodies) -> pl.Series:
+    """ULIDs that carry the time of arrival, the batch and the line: the same record of the same batch has one id.
+
+    `micros` are the times of the bodies, in microseconds since 1970.
+    """
+    milliseconds = (micros / 1e6 * 1000).astype(np.int64)
+    names = "".join([hashlib.sha256(batch.encode()).hexdigest()[:NAME_CHARS] for batch in batches]).upper().encode()
+    table = np.empty((bodies.starts[-1], TIME_CHARS + NAME_CHARS + LINE_CHARS), dtype=np.uint8)
+    table[:, :TIME_CHARS] = _ALPHABET[milliseconds[:, None] >> _TIME_SHIFTS & 31][bodies.numbers]
+    table[:, TIME_CHARS:-LINE_CHARS] = np.frombuffer(names, np.uint8).reshape(-1, NAME_CHARS)[bodies.numbers]
     # The lines of one body follow each other, but those of a part of a file begin anywhere.
-    places = lines.to_numpy()[:, None] >> _LINE_SHIFTS & 31
-    return texts(np.hstack([table, _ALPHABET[places]]))
-
-
-def _record_prefix(batch: str, at: datetime) -> str:
-    return _time(int(at.timestamp() * 1000)) + hashlib.sha256(batch.encode()).hexdigest()[:12].upper()
-
-
-@lru_cache(maxsize=256)
-def _time(milliseconds: int) -> str:
-    return _characters(milliseconds, 10)
+    table[:, -LINE_CHARS:] = _ALPHABET[lines.to_numpy()[:, None] >> _LINE_SHIFTS & 31]
+    return texts(table)
 
 
 def record_id(name: str, at_ms: int) -> str:
     """The ULID of a record that is known by a name of its own: the same name and time give the same id."""
-    return _characters(at_ms, 10) + hashlib.sha256(name.encode()).hexdigest()[:16].upper()
+    return _characters(at_ms, TIME_CHARS) + hashlib.sha256(name.encode()).hexdigest()[:16].upper()
 
 
 def _characters(value: int, width: int) -> str:
@@ -90,8 +85,7 @@ def identify(batch: Batch) -> None:
     trace, so that a field added to a kind does not change the digests of older records.
     """
     batch.put("record_key", pl.Series(_joined([_key_part(batch, name) for name in batch.kind.keys], KEY_SEPARATOR)))
-    own = [field.name for field in batch.kind.stored if field.given or field.name not in ENRICHED]
-    parts = [_own_part(batch, name) for name in own]
+    parts = [_own_part(batch, name) for name in batch.kind.own]
     while parts and parts[-1] is None:
         parts.pop()
     given = [_NOWHERE if part is None else part for part in parts]
@@ -104,15 +98,16 @@ def identify(batch: Batch) -> None:
 
 def _joined(parts: list[pa.Array | pa.Scalar], separator: str) -> pa.Array:
     """Texts of all parts, record by record; a part that is missing is empty."""
-    between = pa.scalar(separator, pa.large_string())
-    return pc.binary_join_element_wise(*parts, between, null_handling="replace", null_replacement="")
+    return pc.binary_join_element_wise(
+        *parts, pa.scalar(separator, pa.large_string()), null_handling="replace", null_replacement=""
+    )
 
 
 def _own_part(batch: Batch, name: str) -> pa.Array | None:
     values = batch.columns.get(name)
     if values is None or values.null_count() == batch.size:
         return None
-    return batch.shape(name).array if values.dtype == pl.String else _text(values).to_arrow()
+    return batch.array(name) if values.dtype == pl.String else _text(values).to_arrow()
 
 
 def _text(values: pl.Series) -> pl.Series:
@@ -129,7 +124,7 @@ def _key_part(batch: Batch, name: str) -> pa.Array:
     if name in batch.kind.one_of[1:]:
         # The region of a price counts only where no shop is named: a shop that moves keeps its prices.
         parts = choose(batch.present(batch.kind.one_of[0]), _nothing(batch), parts)
-    return batch.shape(name).array if parts is values else parts.to_arrow()
+    return batch.array(name) if parts is values else parts.to_arrow()
 
 
 def _nothing(batch: Batch) -> pl.Series:

@@ -98,12 +98,15 @@ def _reasons(batch: Batch, shares: Sequence[Share], unused: Sequence[Unused]) ->
         _Told(found.field, found.rule, found.severity.value, found.message, found.mask) for found in batch.findings
     ]
     facts += [_Told(field.name, "DQ-02", Severity.WARN.value, UNUSED, field.mask) for field in unused]
-    reasons: list[list[Reason]] = [[*_of_the_body(share)] for share in shares]
+    reasons: list[list[Reason]] = [[] for _ in shares]
+    for place, share in enumerate(shares):
+        if share.malformed or share.charset_repaired:
+            reasons[place].extend(_of_the_body(share))
     for fact in facts:
         for place, count in enumerate(batch.bodies.sums(fact.mask)):
             if count:
                 reasons[place].append(_reason(batch, fact, place, count, shares[place]))
-    return [most_frequent_first(some) for some in reasons]
+    return [most_frequent_first(some) if some else () for some in reasons]
 
 
 def _reason(batch: Batch, fact: _Told, place: int, count: int, share: Share) -> Reason:

@@ -19,7 +19,7 @@ TOKENS = ("consumer_key", "phone_token", "contact_phone_token", "contact_phone_m
 
 def without_personal(batch: Batch) -> dict[str, pl.Series]:
     """The columns of a batch as they came, less those that must never be kept."""
-    never = {field.name for field in batch.kind.fields if field.type in NEVER_STORED}
+    never = {field.name for field in batch.kind.of_type(*NEVER_STORED)}
     lists = {field.name for field in batch.kind.of_type(FieldType.LIST)}
     return {
         name: values.str.strip_prefix(NESTED) if name in lists else values

@@ -62,8 +62,14 @@ _JSON_TYPES: dict[FieldType, dict[str, Any]] = {
 
 def polars_schema(kind: Kind) -> dict[str, pl.DataType]:
     """Column types of the records of a kind in the log and in the book: envelope, then the kind's own fields."""
-    own = {field.name: field.polars_type for field in kind.stored if field.name not in ENVELOPE}
-    return {**ENVELOPE, **own, EXTRA: pl.String()}
+    known = _SCHEMAS.get(kind.name)
+    if known is None or known[0] is not kind:
+        own = {field.name: field.polars_type for field in kind.stored if field.name not in ENVELOPE}
+        known = _SCHEMAS[kind.name] = (kind, {**ENVELOPE, **own, EXTRA: pl.String()})
+    return dict(known[1])
+
+
+_SCHEMAS: dict[str, tuple[Kind, dict[str, pl.DataType]]] = {}
 
 
 def json_schema(kind: Kind) -> dict[str, Any]:

@@ -56,7 +56,11 @@ class Shape:
         self.array = self._letters.array
         self.lengths = self._letters.lengths
         """Bytes of each value, 0 for null."""
-        self.longest = int(self.lengths.max(initial=0))
+
+    @cached_property
+    def longest(self) -> int:
+        """Bytes of the longest value."""
+        return int(self.lengths.max()) if self.lengths.size else 0
 
     @cached_property
     def is_plain(self) -> bool:
@@ -90,9 +94,8 @@ class Shape:
             return False
         starts = self._letters.starts[:-1]
         unbroken = starts[(self.lengths == 11) | (self.lengths == 13) | (self.lengths == 15)]
-        if not (self._letters.data[unbroken] - _ZERO < 10).any() and self.is_alphanumeric:
-            return False
-        return self._has_long_number
+        begins = self._letters.data[unbroken] - _ZERO < 10
+        return (bool(np.count_nonzero(begins)) or not self.is_alphanumeric) and self._has_long_number
 
     @cached_property
     def _whole(self) -> bytes:

@@ -15,6 +15,8 @@ from services.ingest.domain.fields import UTC_TIME
 _COMMON = "%Y-%m-%dT%H:%M:%SZ"
 _COMMON_MARKS = np.frombuffer(b"0000-00-00T00:00:00Z", dtype=np.uint8)
 _COMMON_DIGITS = np.equal(_COMMON_MARKS, ord("0"))
+_COMMON_MOST = np.array([12, 31, 23, 59, 59])
+"""Of month, day, hour, minute and second."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY_US = 86_400_000_000
@@ -78,12 +80,12 @@ def _common(values: pl.Series) -> pl.Series | None:
         return None
     pairs = (digits[:, 0::2] * 10 + digits[:, 1::2]).astype(np.int64)
     century, year, month, day, hour, minute, second = pairs.T
-    if not (month.min() and month.max() <= 12 and hour.max() < 24 and minute.max() < 60 and second.max() < 60):
+    if (pairs[:, 2:] > _COMMON_MOST).any() or not pairs[:, 2:4].all():
         return None
     months = (century * 100 + year - 1970) * 12 + month - 1
     firsts = months.astype("M8[M]").astype("M8[D]").astype(np.int64)
     nexts = (months + 1).astype("M8[M]").astype("M8[D]").astype(np.int64)
-    if not day.min() or (day > nexts - firsts).any():
+    if (day > nexts - firsts).any():
         return None
     days = firsts + day - 1
     return pl.Series(values.name, (((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000).cast(UTC_TIME)
