@@ -11,6 +11,8 @@ import pytest
 import pytest_asyncio
 
 from chassis.testing import eventually
+from services.ingest.sources import arrivals
+from services.ingest.sources.arrivals import Arrivals, key_of
 from services.ingest.sources.connection import Connection
 from services.ingest.sources.connection_files import ConnectionFault
 from tests.ingest.peers import PASSWORD, USER, Broker, broker
@@ -144,6 +146,30 @@ async def test_nothing_is_lost_while_the_connection_is_stopped(mosquitto: Broker
     assert samples["unit"].unique().to_list() == ["m"]
 
 
+async def test_a_message_without_a_time_counts_once_although_its_acknowledgement_was_lost(
+    mosquitto: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    door, ledger = Door(), Ledger()
+    connection = configured(mosquitto, tmp_path, "unheard")
+    untimed: list[tuple[str, object]] = [("factory/m6/count", number % 2) for number in range(20)]
+
+    async def came(count: int) -> bool:
+        return door.samples.filter(door.samples["tag"] == "p1.m6.count").height >= count
+
+    async with connected(connection, door, ledger):
+        await subscribed(mosquitto, door, "m6")
+        with monkeypatch.context() as losing:
+            losing.setattr("paho.mqtt.client.Client.ack", lambda *_: None)
+            await publish(mosquitto, *untimed)
+            await eventually(lambda: came(20))
+    async with connected(connection, door, ledger):
+        await eventually(lambda: came(40))
+
+    heard = door.samples.filter(door.samples["tag"] == "p1.m6.count")
+    assert heard.unique().height == len({row for row in heard.select("sampled_at", "value").iter_rows()}) == 20
+    assert not (tmp_path / "unheard" / "arrivals.new").exists()
+
+
 async def test_nothing_is_lost_when_the_broker_is_killed(mosquitto: Broker, tmp_path: Path) -> None:
     door, ledger = Door(), Ledger()
 
@@ -193,3 +219,26 @@ def test_a_wrong_topic_is_refused_with_its_line(tmp_path: Path, changed: str, to
 
     with pytest.raises(ConnectionFault, match=rf"plant.yaml:{line}: "):
         connection_of(text, PLANT_PASSWORD="x")
+
+
+async def test_arrivals_outlive_the_process_and_a_torn_line_and_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "KEPT", 10)
+    first = Arrivals(tmp_path)
+    first.note("1:a", 100)
+    await first.write()
+    with (tmp_path / arrivals.FILE).open("ab") as file:
+        file.write(b'["2:b", 20')
+
+    second = Arrivals(tmp_path)
+    found = second.of("1:a"), second.of("2:b")
+    for number in range(50):
+        second.note(f"{number}:c", number)
+        await second.write()
+    third = Arrivals(tmp_path)
+
+    assert found == (100, None)
+    assert (third.of("49:c"), third.of("1:a")) == (49, None)
+    assert len((tmp_path / arrivals.FILE).read_bytes().split()) <= 40
+    assert key_of(1, "topic", b"1") != key_of(1, "other", b"1")

@@ -16,8 +16,9 @@ from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from services.ingest.domain.scada.payloads import Topic, filled_in, read_payload
+from services.ingest.domain.scada.payloads import Sample, Topic, filled_in, read_payload
 from services.ingest.domain.scada.tags import Tag
+from services.ingest.sources.arrivals import Arrivals, key_of
 from services.ingest.sources.connection import Connection, Intake, SourceAway
 from services.ingest.sources.samples import Collector, tag_of
 
@@ -79,7 +80,9 @@ async def _hear(connection: Connection, routes: Routes, collector: Collector) ->
     # Acknowledged by hand, once on disk; aiomqtt has no word for it.
     paho = client._client
     paho.manual_ack_set(True)
-    heard = _Heard(routes, collector, paho)
+    arrivals = Arrivals(collector.folder)
+    collector.before = arrivals.write
+    heard = _Heard(routes, collector, paho, arrivals)
     paho.on_message = heard.on_message
     try:
         async with client:
@@ -96,10 +99,11 @@ async def _hear(connection: Connection, routes: Routes, collector: Collector) ->
 class _Heard:
     """What a message does: its samples to the collector, its acknowledgement when they are on disk."""
 
-    def __init__(self, routes: Routes, collector: Collector, client: Any) -> None:
+    def __init__(self, routes: Routes, collector: Collector, client: Any, arrivals: Arrivals) -> None:
         self._routes = routes
         self._collector = collector
         self._client = client
+        self._arrivals = arrivals
 
     def on_message(self, _client: Any, _userdata: Any, message: Any) -> None:
         mid, qos = message.mid, message.qos
@@ -112,9 +116,20 @@ class _Heard:
             self._collector.take((), acknowledge)
             return
         self._collector.know([tag])
-        arrived_us = time.time_ns() // 1000
-        rows = [(tag.tag, *sample) for sample in read_payload(message.payload, arrived_us)]
+        rows = [(tag.tag, *sample) for sample in self._samples(message)]
         self._collector.take(rows, acknowledge)
+
+    def _samples(self, message: Any) -> list[Sample]:
+        """The samples of a message; those without a time have that of its arrival, the first one if it comes again."""
+        key = ""
+        arrived_us = time.time_ns() // 1000
+        if message.dup:
+            key = key_of(message.mid, message.topic, message.payload)
+            arrived_us = self._arrivals.of(key) or arrived_us
+        samples = read_payload(message.payload, arrived_us)
+        if any(at_us == arrived_us for at_us, *_ in samples):
+            self._arrivals.note(key or key_of(message.mid, message.topic, message.payload), arrived_us)
+        return samples
 
 
 def _client(name: str, options: dict[str, Any]) -> aiomqtt.Client:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class Collector:
     def __init__(self, connection: Connection, intake: Intake) -> None:
         self._connection = connection
         self._intake = intake
-        folder = Path(connection.options["journal"]) / connection.name
+        self.folder = folder = Path(connection.options["journal"]) / connection.name
         self._journal = SampleJournal(folder, max_bytes=connection.options["journal_max_mb"] * 1024 * 1024)
         self._tag_file = TagFile(folder)
         self._tags = self._tag_file.read()
@@ -76,6 +76,8 @@ class Collector:
         self._unwritten: list[Tag] = []
         self._rows: list[Row] = []
         self._after: list[Callable[[], None]] = []
+        self.before: Callable[[], Awaitable[None]] | None = None
+        """Awaited before samples are brought to disk: what must be there with them."""
         self._heard = asyncio.Event()
 
     def know(self, tags: list[Tag]) -> None:
@@ -117,6 +119,8 @@ class Collector:
             rows, after = self._rows, self._after
             self._rows, self._after = [], []
             await self._write_tags()
+            if self.before is not None:
+                await self.before()
             while True:
                 try:
                     await self._journal.put(rows)
