@@ -22,6 +22,8 @@ from gateway.workbooks import Note, Workbook
 CSV = "text/csv"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PAGE_ROWS = 10_000
+FIRST_ROWS = 500
+"""The first page is a small one: the answer begins while the next is read."""
 FORMULA = r"^([=+\-@\t\r\n＝＋－＠])"
 FILE_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 

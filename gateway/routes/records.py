@@ -16,7 +16,7 @@ from pydantic import Field
 from chassis.errors import Invalid, NotFound, Problem
 from gateway.auth import Caller, ReadsRecords, WritesRecords
 from gateway.clients import Behind, Services
-from gateway.exports import CSV, PAGE_ROWS, XLSX, download, frame_of, printable
+from gateway.exports import CSV, FIRST_ROWS, PAGE_ROWS, XLSX, download, frame_of, printable
 from gateway.limits import Intake
 from gateway.pushes import Pushes
 from gateway.schemas import Page, PageWithTotal, Receipt, RecordStatistics
@@ -217,9 +217,8 @@ def _rows(arrow_ipc: bytes) -> str:
 
 async def _download(behind: Services, wanted: pb.RecordFilter, format: str) -> Response:
     async def fetch(cursor: str) -> pb.QueryRecordsResponse:
-        return await behind.ingest.QueryRecords(
-            pb.QueryRecordsRequest(filter=wanted, page_size=PAGE_ROWS, cursor=cursor)
-        )
+        rows = PAGE_ROWS if cursor else FIRST_ROWS
+        return await behind.ingest.QueryRecords(pb.QueryRecordsRequest(filter=wanted, page_size=rows, cursor=cursor))
 
     async def notes() -> list[Note]:
         kinds = (await behind.ingest.ListKinds(pb.ListKindsRequest())).kinds
