@@ -71,7 +71,7 @@ async def app(settings: GatewaySettings) -> AsyncIterator[Running]:
         web.state.callers_limit = RateLimit(settings.requests_per_s, burst=2 * settings.requests_per_s)
         web.state.sign_in_limit = RateLimit(settings.sign_ins_per_s, burst=4 * settings.sign_ins_per_s)
         web.state.webhooks_limit = RateLimit(settings.webhooks_per_s, burst=4 * settings.webhooks_per_s)
-        web.state.intake = Intake(settings.max_bodies_bytes)
+        web.state.intake = Intake(settings.max_bodies_bytes, within_s=settings.body_within_s)
         web.state.map = RegionMap(settings.map)
         web.state.wecom_keys = _wecom_keys(settings)
         if code := settings.one_time_code.get_secret_value():

@@ -22,8 +22,11 @@ _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 ShapeT = TypeVar("ShapeT", bound=BaseModel)
 
 
-async def read_parts(request: Request, limit: int, keep: Callable[[bytes], None]) -> None:
-    """Hands the body on part by part; Invalid (413) as soon as it passes the limit, however it announces its length."""
+async def read_parts(
+    request: Request, limit: int, keep: Callable[[bytes], None], *, within_s: float = WITHIN_S
+) -> None:
+    """Hands the body on part by part; Invalid (413) as soon as it passes the limit, however it announces its length,
+    and (408) when its end does not come in time."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         problem = Problem("/header/content-encoding", "unsupported_type", "send the body as it is")
         raise Invalid("a compressed body is not read", code="unsupported_type", errors=[problem])
@@ -32,14 +35,14 @@ async def read_parts(request: Request, limit: int, keep: Callable[[bytes], None]
         raise too_large(limit)
     size = 0
     try:
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(within_s):
             async for part in request.stream():
                 size += len(part)
                 if size > limit:
                     raise too_large(limit)
                 keep(part)
     except TimeoutError:
-        raise Invalid(f"the body did not come within {WITHIN_S:g} s", code="request_timeout") from None
+        raise Invalid(f"the body did not come within {within_s:g} s", code="request_timeout") from None
 
 
 async def read_body(request: Request, limit: int) -> bytes:

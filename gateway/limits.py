@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from fastapi import Request
 
 from chassis.errors import Unavailable
-from gateway.bodies import read_parts
+from gateway.bodies import WITHIN_S, read_parts
 
 REMEMBERED = 10_000
 ROUNDING_S = 1e-6
@@ -50,10 +50,14 @@ class RateLimit:
 
 
 class Intake:
-    """The memory that bodies of records may take, all requests together."""
+    """The memory that bodies of records may take, all requests together, and how long one may take to come.
 
-    def __init__(self, capacity: int) -> None:
+    What has come counts, not what is announced: who sends slowly holds little, and is sent away in the end.
+    """
+
+    def __init__(self, capacity: int, *, within_s: float = WITHIN_S) -> None:
         self._capacity = capacity
+        self._within_s = within_s
         self.held = 0
 
     @asynccontextmanager
@@ -68,7 +72,7 @@ class Intake:
                 raise Unavailable("too many large bodies at once; send this one again", retry_after_s=1)
 
         try:
-            await read_parts(request, limit, keep)
+            await read_parts(request, limit, keep, within_s=self._within_s)
             yield b"".join(parts)
         finally:
             self.held -= sum(map(len, parts))

@@ -46,6 +46,8 @@ class GatewaySettings(ServiceSettings):
     """Largest body of records."""
     max_bodies_bytes: Annotated[int, Field(ge=1024)] = 128 * 1024 * 1024
     """Bodies of records that may be in memory at once, all requests together."""
+    body_within_s: Annotated[float, Field(gt=0)] = 60.0
+    """Seconds in which a body of records must have come whole; then its sender hears 408."""
     requests_per_s: Annotated[float, Field(gt=0)] = 600.0
     """Requests a second of one caller, in each gateway process; twice as many may come at once."""
     sign_ins_per_s: Annotated[float, Field(gt=0)] = 5.0

@@ -234,6 +234,24 @@ def test_in_the_dev_overlay_only_its_own_database_is_reached() -> None:
     assert {edge for edge in _outgoing(policies) if edge[2] == 5432} == {(name, "postgres", 5432) for name in SERVICES}
 
 
+def test_all_gateways_together_hold_no_more_bodies_than_half_the_memory_of_ingest(objects: list[Manifest]) -> None:
+    [held] = [
+        int(each["data"]["GATEWAY_MAX_BODIES_BYTES"])
+        for each in of_kind(objects, "ConfigMap")
+        if "GATEWAY_MAX_BODIES_BYTES" in each["data"]
+    ]
+    [most] = [
+        each["spec"]["maxReplicas"]
+        for each in of_kind(objects, "HorizontalPodAutoscaler")
+        if each["metadata"]["name"] == "gateway"
+    ]
+    [ingest] = [each for each in of_kind(objects, "Deployment", "StatefulSet") if each["metadata"]["name"] == "ingest"]
+    limit = pod_of(ingest)["containers"][0]["resources"]["limits"]["memory"]
+
+    assert limit.endswith("Gi")
+    assert held * most <= int(limit.removesuffix("Gi")) * 1024**3 / 2
+
+
 def test_the_secrets_made_for_dev_are_those_that_its_pods_read_and_differ_each_time() -> None:
     script = K8S / "overlays" / "dev" / "make-secrets.sh"
     first, second = (subprocess.run(["sh", script], capture_output=True, text=True, check=True).stdout for _ in "12")

@@ -36,6 +36,11 @@ class ScriptedIngest(IngestServiceServicer):  # type: ignore[misc]  # generated 
         self.taken.append(request)
         return pb.TakeInResponse(receipt=types_pb2.Receipt(batch_id="b", accepted=1))
 
+    async def TakeInTogether(self, request: pb.TakeInTogetherRequest, context: Any) -> pb.TakeInTogetherResponse:
+        self.taken.extend(request.bodies)
+        receipt = types_pb2.Receipt(batch_id="b", accepted=1)
+        return pb.TakeInTogetherResponse(answers=[pb.TakeInAnswer(receipt=receipt) for _ in request.bodies])
+
     async def GetStatistics(self, request: pb.GetStatisticsRequest, context: Any) -> pb.GetStatisticsResponse:
         return pb.GetStatisticsResponse(arrow_ipc=ipc(self.totals), unit="CNY")
 
