@@ -60,10 +60,6 @@ class Unit:
     column: pl.Series | None = None
 
 
-def _none_withdrawn(_: Iterable[str]) -> set[str]:
-    return set()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
     """What the rules know beside the records: the time, the master data, the source's habits."""
@@ -86,8 +82,8 @@ class Door:
     on_data_clock: bool = False
     time_formats: dict[str, str] = field(default_factory=dict)
     future: timedelta = timedelta(minutes=10)
-    withdrawn: Callable[[Iterable[str]], set[str]] = _none_withdrawn
-    """Those of the consent references that were withdrawn."""
+    withdrawn: Callable[[Iterable[str]], set[str]] | None = None
+    """Those of the consent references that were withdrawn; None: no consent ever was."""
     is_replay: bool = False
     """The records were set aside before; each is an item of its own, so that none repeats another."""
     is_age_approved: bool = False

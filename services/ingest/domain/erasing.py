@@ -144,6 +144,10 @@ class Forgotten:
         self.known = known
         self._withdrawn = frozenset(each for one in known if one.is_withdrawal for each in one.digests)
 
+    @property
+    def has_withdrawals(self) -> bool:
+        return bool(self._withdrawn)
+
     def in_records(self, records: pl.DataFrame, at: datetime) -> pl.DataFrame:
         """The records of a message of that time, without what was forgotten."""
         if not self._matter(at):

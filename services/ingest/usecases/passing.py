@@ -78,6 +78,6 @@ def _rules_of(door: FrontDoor, mapping: Mapping | None, arrivals: Sequence[Arriv
         regions=door.regions,
         tokens=door.tokens,
         source=last.source,
-        withdrawn=door.forgotten.withdrawn,
+        withdrawn=door.forgotten.withdrawn if door.forgotten.has_withdrawals else None,
     )
     return known if mapping is None else mapping.habits(known, door.newest.of(last.source, last.kind.name))

@@ -162,7 +162,7 @@ def _world(sending: _Sending, kind: Kind, source: str, *, is_approved: bool) -> 
         tokens=door.tokens,
         source=source,
         is_age_approved=is_approved,
-        withdrawn=door.forgotten.withdrawn,
+        withdrawn=door.forgotten.withdrawn if door.forgotten.has_withdrawals else None,
     )
     mapping = door.mappings.get((source, kind.name))
     return known if mapping is None else mapping.habits(known, door.newest.of(source, kind.name))

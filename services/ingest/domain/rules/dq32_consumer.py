@@ -31,7 +31,7 @@ def check(batch: Batch) -> None:
 
 def _drop_withdrawn(batch: Batch) -> None:
     consent = batch.get("consent_ref")
-    if consent is None or not filled(consent).any():
+    if batch.door.withdrawn is None or consent is None:
         return
     withdrawn = batch.door.withdrawn(consent.drop_nulls().unique())
     if not withdrawn:
