@@ -26,6 +26,7 @@ from services.ingest.domain.versions import UPSERT
 IDENTITY_ORDER = 90
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_NO_RULES = pl.Series([[]], dtype=pl.List(pl.String))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +190,7 @@ def _rules(batch: Batch, charset_repaired: Mask) -> pl.Series:
     for finding in batch.findings:
         by_rule[finding.rule] = by_rule.get(finding.rule, False) | finding.mask
     if not by_rule:
-        return constant([], pl.List(pl.String), batch.size)
+        return _NO_RULES.new_from_index(0, batch.size)
     flags = pl.DataFrame({name: by_rule[name] for name in sorted(by_rule)})
     fired = pl.concat_list([pl.when(pl.col(name)).then(pl.lit(name)) for name in flags.columns]).list.drop_nulls()
     return flags.select(fired.alias("quality_rules")).to_series()
