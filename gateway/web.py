@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
 
-from gateway import problems, reference
+from gateway import parameters, problems, reference
 from gateway.openapi import describe
 from gateway.routes import (
     forecasts,
@@ -43,10 +43,10 @@ ROUTERS = (
     forecasts.router,
     recommendations.router,
     sign_in.router,
-    wecom_callback.router,
-    webhooks.router,
     operation.router,
 )
+CALLED_BACK = (wecom_callback.router, webhooks.router)
+"""Paths whose query is written by somebody else's system."""
 # The framework's own spans and logs hold paths and texts of errors, both of which may quote a record.
 NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
@@ -69,7 +69,10 @@ def routes() -> FastAPI:
         telemetry=NO_TELEMETRY,
         redirect_slashes=False,  # the redirect would repeat whatever host the request names
     )
+    known_only = [Depends(parameters.known_only())]
     for router in ROUTERS:
+        web.include_router(router, prefix=PREFIX, responses=problems.RESPONSES, dependencies=known_only)
+    for router in CALLED_BACK:
         web.include_router(router, prefix=PREFIX, responses=problems.RESPONSES)
     web.include_router(live.router, prefix=PREFIX)
     web.include_router(operation.health)

@@ -135,7 +135,7 @@ async def test_a_dropped_file_is_read_and_seen_on_the_screen(
     written.rename(folder / f"{RUN}.csv")
 
     async def is_stored():
-        found = (await api.get("/records/commercial_order", params={"order_no": f"DROP-{RUN}"})).json()["items"]
+        found = (await api.get("/records/commercial_order", params={"equal": f"order_no:DROP-{RUN}"})).json()["items"]
         return len(found) == 3 or None
 
     await eventually(is_stored, within_s=WITHIN_S)

@@ -55,6 +55,25 @@ async def test_an_unknown_path_is_not_found(api: httpx.AsyncClient, path: str):
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "pointer"),
+    [
+        ("GET", "/api/v1/records/commercial_order?order_no=7", "/query/order_no"),
+        ("GET", "/api/v1/records/commercial_order?limit=1&Limit=2", "/query/Limit"),
+        ("POST", "/api/v1/records/commercial_order?sorce=till", "/query/sorce"),
+        ("GET", "/api/v1/kinds?x=1", "/query/x"),
+        ("GET", f"/api/v1/kinds?{SECRET}=1", "/query"),
+    ],
+)
+async def test_a_parameter_that_the_path_does_not_have_is_refused(
+    api: httpx.AsyncClient, method: str, path: str, pointer: str
+):
+    answer = await api.request(method, path, json=[] if method == "POST" else None)
+
+    problem = problem_of(answer, 400, "invalid_parameter", hides=SECRET)
+    assert pointers_of(problem) == [pointer]
+
+
+@pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
         ("DELETE", "/api/v1/orders", {"GET"}),
