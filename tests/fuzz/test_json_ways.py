@@ -181,6 +181,17 @@ def test_plain_records_take_the_short_way(media: str):
     assert join([found]).columns["qty"].to_list() == [str(place) for place in range(40)]
 
 
+def test_lines_that_leave_out_what_is_empty_take_the_short_way():
+    rows = [sale(order_no=f"P{place}") | ({"note": "x"} if place % 3 else {}) for place in range(100)]
+    body = "\n".join(map(json.dumps, rows)).encode()
+
+    found = read(body, NDJSON, Limits())
+
+    assert isinstance(found, Rows)
+    assert "note" in found.texts
+    assert outcome(lambda: found) == outcome(lambda: exact_lines(read_text(body, "", by_lines=True), Limits()))
+
+
 @pytest.mark.parametrize("media", [JSON, NDJSON])
 def test_records_that_leave_most_fields_out_do_not_fill_memory_with_slots(media: str):
     rows = [{f"f{place}": "x" for place in range(200)}, *({} for _ in range(5000))]

@@ -3,14 +3,14 @@
 It reads whole numbers as numbers, which have one text each, but for minus zero; what it refuses (NaN, halves of
 surrogate pairs, endless digits, faults) is left to the exact decoder. It checks the UTF-8 of each value itself.
 
-many records ─▶ slots, one for each field of the first record ─▶ Rows
-few records, or one with a field that the first has not ─▶ dictionaries ─▶ Rows
+many records ─▶ slots for the fields of the first ─▶ slots for those of some ─▶ Rows
+few records, or still one with a field that has no slot ─▶ dictionaries ─▶ Rows
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -21,12 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from services.ingest.domain.decode.body import Limits, Rows
-from services.ingest.domain.decode.json_records import Again, check_count, from_document, from_values
+from services.ingest.domain.decode.json_records import Again, check_count, from_document, from_values, names_of
 
 FEW = 8
-"""With fewer records the first one is not worth a look of its own."""
+"""With fewer records none is worth a look of its own."""
+LOOKED_AT = 9
+"""Lines whose fields are looked at when some line has a field that the first has not."""
 BYTES_A_SLOT = 4
-"""Records with fewer bytes for each field of the first one leave most of them out, and would fill memory with slots."""
+"""Records with fewer bytes for each of their fields leave most of them out, and would fill memory with slots."""
 _FAULTS = (ValueError, RecursionError)  # msgspec's errors are ValueErrors
 _PLAIN = msgspec.json.Decoder()
 _COMPILED = msgspec.json.Decoder(float_hook=str)
@@ -52,11 +54,13 @@ def compiled_lines(body: bytes, repaired: str, limits: Limits, exactly: Callable
     if b"\r" in body:
         return None
     again = _again(body, exactly)
-    has_many = len(body.split(b"\n", FEW)) > FEW
-    found = _even_lines(body, repaired, limits, again) if has_many else None
-    if found is not None:
-        return found
-    lines = list(filter(None, body.split(b"\n")))
+    lines = body.split(b"\n", FEW)
+    if len(lines) > FEW:
+        found = _even_lines(body, repaired, limits, again)
+        if found is not None:
+            return found
+        lines = body.split(b"\n")
+    lines = list(filter(None, lines))
     check_count(len(lines), limits)
     try:
         values = list(map(_COMPILED.decode, lines))
@@ -72,7 +76,7 @@ def _again(body: bytes, exactly: Callable[[], Rows]) -> Again:
 def _array(body: bytes, repaired: str, limits: Limits, exactly: Again) -> Rows | None:
     first = body[body.find(b"{") : body.find(b"}") + 1]
     # Braces also stand in texts and in nested objects: these are as many records or more.
-    slots = _slots_for(first, int(np.count_nonzero(_bytes_of(body) == _OPEN)), body, limits)
+    slots = _slots_for((first,), int(np.count_nonzero(_bytes_of(body) == _OPEN)), body, limits)
     if slots is None:
         return None
     try:
@@ -83,31 +87,40 @@ def _array(body: bytes, repaired: str, limits: Limits, exactly: Again) -> Rows |
 
 
 def _even_lines(body: bytes, repaired: str, limits: Limits, exactly: Again) -> Rows | None:
-    count = _lines_apart(body)
-    if count > limits.rows:
+    starts = _starts_of_records(body)
+    if starts is None or len(starts) > limits.rows:
         return None
-    slots = _slots_for(body[: body.find(b"\n")], count, body, limits)
-    if slots is None:
-        return None
-    try:
-        records = slots.lines.decode_lines(body)
-    except _FAULTS:
-        return None
-    return slots.rows(records, repaired, exactly) if len(records) == count else None
+    for looked_at in (body[: body.find(b"\n")],), _spread(body, starts):
+        slots = _slots_for(looked_at, len(starts), body, limits)
+        if slots is None:
+            return None
+        try:
+            records = slots.lines.decode_lines(body)
+        except _FAULTS:
+            continue
+        return slots.rows(records, repaired, exactly) if len(records) == len(starts) else None
+    return None
 
 
-def _lines_apart(body: bytes) -> int:
-    """How many lines there are if each begins and ends with a brace, or 0.
+def _starts_of_records(body: bytes) -> npt.NDArray[np.intp] | None:
+    """Where lines begin if each begins and ends with a brace, else None.
 
     Then no record goes over the end of a line: that may not be in a text, and what is nested has a comma between the
     end of one object and the begin of the next.
     """
     if not (body.startswith(b"{") and body.endswith((b"}", b"}\n"))):
-        return 0
+        return None
     text = _bytes_of(body)
     ends = np.flatnonzero(text[:-1] == _LINE_END)
     are_apart = (text[ends - 1] == _CLOSE).all() and (text[ends + 1] == _OPEN).all()
-    return len(ends) + 1 if are_apart else 0
+    return np.concatenate(([0], ends + 1)) if are_apart else None
+
+
+def _spread(body: bytes, starts: npt.NDArray[np.intp]) -> Iterator[bytes]:
+    """The first line, the last, and some between them."""
+    ends = np.append(starts[1:], len(body))
+    for place in np.linspace(0, len(starts) - 1, LOOKED_AT, dtype=np.intp).tolist():
+        yield body[starts[place] : ends[place]]
 
 
 def _bytes_of(body: bytes) -> npt.NDArray[np.uint8]:
@@ -140,19 +153,25 @@ def _of_slots(records: Sequence[msgspec.Struct], names: tuple[str, ...]) -> Iter
     return (values[place :: len(names)] for place in range(len(names)))
 
 
-def _slots_for(first: bytes, count: int, body: bytes, limits: Limits) -> _Slots | None:
-    """Slots for records like the first; None where other ways of reading do as well or better."""
+def _slots_for(some: Iterable[bytes], count: int, body: bytes, limits: Limits) -> _Slots | None:
+    """Slots for the fields of some of the records, of which one is the first; None where other ways do as well."""
     if count < FEW:
         return None
     try:
-        record = _PLAIN.decode(first)
+        records = list(map(_PLAIN.decode, some))
     except _FAULTS:
         return None
-    if type(record) is not dict or not 0 < len(record) <= limits.columns:
+    if set(map(type, records)) != {dict}:
         return None
-    if count * len(record) * BYTES_A_SLOT > len(body):
+    names = names_of(records)
+    if not 0 < len(names) <= limits.columns or count * len(names) * BYTES_A_SLOT > len(body):
         return None
-    return _slots(tuple(record), frozenset(name for name, value in record.items() if type(value) is str))
+    return _slots(names, frozenset(name for name in names if _is_text(name, records)))
+
+
+def _is_text(name: str, records: list[dict[str, Any]]) -> bool:
+    types = {type(record.get(name)) for record in records}
+    return str in types and types <= {str, type(None)}
 
 
 @lru_cache(maxsize=256)

@@ -81,9 +81,15 @@ def _fields(values: Sequence[dict[str, Any]], limits: Limits) -> tuple[tuple[str
     if all(map(first.__eq__, map(dict.keys, values))):
         _check_width(len(first), limits)
         return tuple(first), _of_even
-    names = (*first, *sorted(set().union(*values) - first))
+    names = names_of(values)
     _check_width(len(names), limits)
     return names, _of_uneven
+
+
+def names_of(records: Sequence[dict[str, Any]]) -> tuple[str, ...]:
+    """All fields that occur, those of the first record first."""
+    first = records[0].keys()
+    return (*first, *sorted(set().union(*records) - first))
 
 
 def _of_even(records: Sequence[dict[str, Any]], names: tuple[str, ...]) -> Iterator[list[Any]]:
