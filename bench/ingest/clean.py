@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Any
 
 import polars as pl
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
+from bench.ingest.peers.by_record import PACK, PHONE, Sale
 from services.ingest.domain.batch import Door
 from services.ingest.domain.clean import Raw, Stamp, clean
 from services.ingest.domain.directory import Directory
@@ -97,28 +97,6 @@ def by_columns(rows: list[dict[str, Any]], door: Door) -> Callable[[], int]:
     )
     stamp = Stamp(batch_id="0" * 26, source="till")
     return lambda: clean(raw, KINDS["pos_sale"], door, stamp).receipt.accepted
-
-
-class Sale(BaseModel):
-    """The peer: types and ranges of one record."""
-
-    retailer_code: Annotated[str, Field(min_length=1, max_length=256)]
-    order_no: Annotated[str, Field(min_length=1, max_length=256)]
-    line_no: Annotated[int, Field(ge=0)]
-    sku_code: Annotated[str, Field(min_length=1, max_length=256)]
-    sku_name_raw: Annotated[str, Field(max_length=8000)]
-    unit_price: Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=2)]
-    unit: str
-    qty: Decimal
-    amount: Annotated[Decimal, Field(max_digits=14, decimal_places=2)]
-    sold_at: AwareDatetime
-    consumer_phone: str
-    consumer_id: str
-    consent_ref: str
-
-
-PHONE = re.compile(r"1[3-9]\d{9}")
-PACK = {"stick": 1, "pack": 20, "carton": 200}
 
 
 def by_record(rows: list[dict[str, Any]], shops: set[str], guides: dict[str, Decimal]) -> Callable[[], int]:
