@@ -105,7 +105,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_ctrl_c_below_make_stops_in_order_with_exit_code_0(folder: Path) -> None:
     with Terminal(["make", "run"], folder) as terminal:
-        terminal.read_until("UP")
+        terminal.read_until("UP\r\n")
 
         terminal.press("\x03")
 
@@ -118,7 +118,7 @@ def test_ctrl_c_below_make_stops_in_order_with_exit_code_0(folder: Path) -> None
 
 def test_ctrl_c_without_make_stops_in_order_with_exit_code_0(folder: Path) -> None:
     with Terminal([sys.executable, "supervisor.py"], folder) as terminal:
-        terminal.read_until("UP")
+        terminal.read_until("UP\r\n")
 
         terminal.press("\x03")
 
@@ -128,7 +128,7 @@ def test_ctrl_c_without_make_stops_in_order_with_exit_code_0(folder: Path) -> No
 
 def test_a_second_ctrl_c_does_not_break_the_orderly_stop(folder: Path) -> None:
     with Terminal(["make", "run"], folder) as terminal:
-        terminal.read_until("UP")
+        terminal.read_until("UP\r\n")
 
         terminal.press("\x03")
         terminal.read_until("stopping")
@@ -144,7 +144,7 @@ def test_closing_the_terminal_stops_in_order(folder: Path) -> None:
     (folder / "supervisor.py").write_text(noting)
     # A shell leads the session, as at a person's terminal: when it goes, the kernel tells the foreground group.
     with Terminal(["sh", "-c", "make run; exit $?"], folder) as terminal:
-        terminal.read_until("UP")
+        terminal.read_until("UP\r\n")
         family = psutil.Process(terminal.pid).children(recursive=True)
 
         terminal.close()
