@@ -9,7 +9,7 @@ from pathlib import Path
 
 from demo.packs import Pack
 from deploy.drop import drop_folders
-from deploy.embedded import free_port, is_port_free
+from deploy.embedded import claim, free_port
 from deploy.keys import secret, secret_file
 from deploy.stack import Part, has_announced, python_part, serves_grpc, serves_http
 
@@ -159,6 +159,6 @@ def standin_wecom(layout: Layout) -> dict[str, str]:
 
 def _gateway_port(first: int) -> int:
     for port in range(first, first + PORTS_TRIED):
-        if is_port_free(port):
+        if claim(port):
             return port
     raise OSError(f"no free port from {first} to {first + PORTS_TRIED - 1}")

@@ -10,10 +10,10 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from bench.ingest.house import free_port
 from bench.ingest.load import Load, request, send
 from bench.ingest.table import Row, show
 from bench.ingest.tills import lines, sales
+from deploy.embedded import free_port
 
 BATCH = 500
 BATCH_CONNECTIONS, SINGLE_CONNECTIONS = 16, 64

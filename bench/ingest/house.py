@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from bench.ingest.load import request, send
 from bench.ingest.tills import MASTER_ROWS, products, shops
 from chassis.rpc import is_serving
+from deploy.embedded import free_port
 from deploy.servers import Servers, servers
 from gateway.auth import Tokens
 
@@ -32,13 +32,6 @@ class House:
     token: str
     servers: Servers
     pids: dict[str, list[int]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 from bench.ingest.door import Door, child, show_door
-from bench.ingest.house import free_port
 from bench.ingest.load import Load
 from bench.ingest.peers.install import CannotInstall, bytewax_python, node_red
 from bench.ingest.table import Row, show
 from bench.ingest.tills import PRODUCTS, SHOPS, lines, sales
+from deploy.embedded import free_port
 
 PEERS = Path(__file__).parent / "peers"
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 import socket
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import jwt
@@ -34,6 +37,17 @@ CORP = {
     "WECOM_TOKEN": "t",
     "WECOM_AES_KEY": "k",
 }
+# Prints the ports it has chosen and stays until its input ends.
+LAYS_OUT = """
+import json, sys
+from pathlib import Path
+from demo.packs import open_pack
+from deploy.environment import lay_out
+
+layout = lay_out(Path(sys.argv[1]), open_pack(Path(sys.argv[2])), {})
+print(json.dumps([layout.gateway_port, layout.standin_port, *layout.ports.values()]), flush=True)
+sys.stdin.read()
+"""
 
 
 @pytest.fixture
@@ -85,6 +99,18 @@ def test_the_console_port_moves_on_when_it_is_taken(tmp_path: Path, pack: Pack) 
 
     assert layout.gateway_port > port
     assert layout.sign_in_link == f"http://127.0.0.1:{layout.gateway_port}/#/signin?code={layout.sign_in_code}"
+
+
+def test_two_runs_that_start_together_get_different_ports(tmp_path: Path, pack: Pack) -> None:
+    run = [sys.executable, "-c", LAYS_OUT, str(tmp_path / "one"), str(pack.folder)]
+    with subprocess.Popen(run, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        chosen = json.loads(other.stdout.readline())
+
+        layout = lay_out(tmp_path / "two", pack, {"GATEWAY_PORT": str(chosen[0])})
+
+        other.communicate("")
+    assert {layout.gateway_port, layout.standin_port, *layout.ports.values()}.isdisjoint(chosen)
 
 
 def test_a_sign_in_code_is_new_in_every_run_and_the_keys_stay(tmp_path: Path, pack: Pack) -> None:

@@ -30,12 +30,13 @@ import redis.asyncio
 
 from chassis.rpc import is_serving
 from chassis.testing import eventually
+from deploy.embedded import free_port
 from deploy.servers import Servers
 from gateway.auth import Tokens
 from marketwin.ingest.v1 import events_pb2
 from services.ingest.wire import from_ipc
 from tests.ingest.builders import ARROW, CSV, JSON, NDJSON, sale, shop
-from tests.ingest.outage import Nats, free_port, restartable_nats, spawned
+from tests.ingest.outage import Nats, restartable_nats, spawned
 from tests.ingest.running import at
 
 KEY = "a secret of the canary, long enough for all"

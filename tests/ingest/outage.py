@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,14 +14,8 @@ from pathlib import Path
 from chassis.rpc import is_serving
 from chassis.settings import CommonSettings
 from chassis.testing import eventually
+from deploy.embedded import free_port
 from deploy.nats import _binary as nats_binary
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def spawned(command: list[str], log: Path, environ: dict[str, str] | None = None) -> subprocess.Popen[bytes]:

@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from deploy.embedded import free_port
 from services.ingest.domain.erasing import Subject
 from services.ingest.domain.history import history_rows
 from services.ingest.domain.kinds import KINDS
@@ -21,7 +22,6 @@ from services.ingest.store.erase_history import ErasableHistory
 from services.ingest.store.history import history, scan
 from services.ingest.store.history_upkeep import drop_past, merge
 from tests.ingest.builders import KEY, clean_rows, sale
-from tests.ingest.outage import free_port
 
 MOTO = shutil.which("moto_server") or str(Path(sys.executable).with_name("moto_server"))
 POS = KINDS["pos_sale"]

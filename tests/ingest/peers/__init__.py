@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -18,15 +17,10 @@ import pytest
 
 from chassis.testing import eventually
 from deploy.debian import find_broker
+from deploy.embedded import free_port
 
 DEADLINE_S = 30.0
 USER, PASSWORD = "plant", "a password of the tests"
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @dataclass
