@@ -9,20 +9,21 @@ import pytest_asyncio
 import redis.asyncio
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from xdist.remote import Producer
 
 from chassis.settings import CommonSettings
 from chassis.testing import fresh_database
 from deploy.servers import Servers, servers
+from tests.sharing import ByFile
 
 # Without a provider every trace id is empty, and tests that compare trace ids could not fail.
 trace.set_tracer_provider(TracerProvider())
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several processes share the tests by file; those of the gateway share one house, so they stay together."""
-    for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "gateway" else f"{folder}/{item.path.stem}"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile | None:
+    """Several processes share the tests by file."""
+    return ByFile(config, log) if config.getvalue("dist") in {"loadfile", "loadgroup"} else None
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

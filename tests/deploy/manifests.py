@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,12 @@ Manifest = dict[str, Any]
 
 
 def manifests(folder: Path, reader: str) -> list[Manifest]:
-    """All objects of a base or overlay."""
+    """All objects of a base or overlay, for the caller to change."""
+    return deepcopy(_read(folder, reader))
+
+
+@cache
+def _read(folder: Path, reader: str) -> list[Manifest]:
     if reader == "plain":
         return _plain(folder)
     rendered = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=False)

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ def _make_bucket(url: str, process: subprocess.Popen[bytes]) -> None:
             opener.open(urllib.request.Request(url, method="PUT"), timeout=1).close()
             return
         except (urllib.error.URLError, TimeoutError):
-            continue
+            time.sleep(0.05)
     raise AssertionError("moto_server ended")
 
 
