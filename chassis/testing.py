@@ -28,12 +28,12 @@ async def eventually(fact: Callable[[], Awaitable[T]], *, within_s: float = 10.0
 
 
 @asynccontextmanager
-async def fresh_database(url: str) -> AsyncIterator[str]:
-    """A new empty database on the server behind the URL; dropped on leaving."""
+async def fresh_database(url: str, *, template: str = "template1") -> AsyncIterator[str]:
+    """A new database on the server behind the URL, empty or a copy of its template; dropped on leaving."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     admin = await asyncpg.connect(url)
     try:
-        await admin.execute(f'CREATE DATABASE "{name}"')
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         try:
             yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
         finally:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import pytest
 import pytest_asyncio
@@ -13,9 +17,14 @@ from xdist.remote import Producer
 
 from chassis.settings import CommonSettings
 from chassis.testing import fresh_database
-from deploy.servers import Servers, servers
+from deploy import postgres
+from deploy.servers import Servers
 from tests.sharing import ByFile
 
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 4 * 1024**3
+# What they hold need not outlive a power cut.
+UNSAFE = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
 # Without a provider every trace id is empty, and tests that compare trace ids could not fail.
 trace.set_tracer_provider(TracerProvider())
 
@@ -26,34 +35,56 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile 
     return ByFile(config, log) if config.getvalue("dist") in {"loadfile", "loadgroup"} else None
 
 
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """Where the servers of the tests keep what need not outlive them: in memory where there is room.
+
+    Databases come and go with hundreds of files each, and on a disk that is a third of what the tests cost.
+    """
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
+    with TemporaryDirectory(prefix="marketwin-tests-", dir=MEMORY if has_room else None) as folder:
+        yield Path(folder)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared_servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
-    async with servers(tmp_path_factory.mktemp("shared")) as running:
+async def shared_servers(scratch: Path) -> AsyncIterator[Servers]:
+    running = Servers(scratch / "shared")
+    with patch.dict(postgres.SETTINGS, UNSAFE):
+        await running.start()
+    try:
         yield running
+    finally:
+        await running.stop()
+
+
+@pytest.fixture(scope="session")
+def template() -> str:
+    """What the database of an installation is copied from: nothing."""
+    return "template1"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def common(shared_servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[CommonSettings]:
+async def common(shared_servers: Servers, template: str, scratch: Path) -> AsyncIterator[CommonSettings]:
     """Settings of a fresh, empty installation: own database, own NATS, emptied Valkey, every trace kept."""
-    folder = tmp_path_factory.mktemp("installation")
     given = {
         "MARKETWIN_POSTGRES_URL": shared_servers.postgres_url,
         "MARKETWIN_REDIS_URL": shared_servers.redis_url,
     }
-    own = Servers(folder, environ=given)
-    await own.start()
     client = redis.asyncio.from_url(shared_servers.redis_url)
     await client.flushall()
     await client.aclose()
-    try:
-        async with fresh_database(shared_servers.postgres_url) as postgres_url:
-            yield CommonSettings(
-                postgres_url=postgres_url,
-                nats_url=own.nats_url,
-                redis_url=shared_servers.redis_url,
-                data=folder,
-                environment="test",
-                trace_ratio=1.0,
-            )
-    finally:
-        await own.stop()
+    with TemporaryDirectory(prefix="installation-", dir=scratch) as folder:
+        own = Servers(Path(folder), environ=given)
+        await own.start()
+        try:
+            async with fresh_database(shared_servers.postgres_url, template=template) as postgres_url:
+                yield CommonSettings(
+                    postgres_url=postgres_url,
+                    nats_url=own.nats_url,
+                    redis_url=shared_servers.redis_url,
+                    data=Path(folder),
+                    environment="test",
+                    trace_ratio=1.0,
+                )
+        finally:
+            await own.stop()

@@ -15,6 +15,8 @@ import pytest
 import redis
 import yaml
 from pydantic_settings import BaseSettings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from chassis.settings import CommonSettings, ServiceSettings
 from deploy import valkey
@@ -363,15 +365,16 @@ async def test_the_command_of_valkey_starts_it_with_password_and_limit(reader: s
         log=tmp_path / "valkey.log",
         env={"PATH": programs, "VALKEY_PASSWORD": "k123"},
     )
-    client = redis.Redis(port=port, password="k123")
+    client, stranger = (redis.Redis(port=port, password=given, retry=Retry(NoBackoff(), 0)) for given in ("k123", None))
     try:
         await process.until(lambda: _answers(client), limit_s=10, what="ready")
         (memory,) = client.config_get("maxmemory").values()
         command = client.info("server")["process_id"]
         with pytest.raises(redis.AuthenticationError):
-            redis.Redis(port=port).ping()
+            stranger.ping()
     finally:
         client.close()
+        stranger.close()
         await process.stop()
 
     assert int(memory) == 192 * 1024 * 1024

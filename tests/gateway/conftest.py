@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -25,11 +26,9 @@ def spans() -> InMemorySpanExporter:
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
-async def installation(
-    shared_servers: Servers, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[CommonSettings]:
+async def installation(shared_servers: Servers, scratch: Path) -> AsyncIterator[CommonSettings]:
     """Own database, own NATS, own number of the shared Valkey, every trace kept."""
-    folder = tmp_path_factory.mktemp("gateway")
+    folder = scratch / "gateway"
     given = {"MARKETWIN_POSTGRES_URL": shared_servers.postgres_url, "MARKETWIN_REDIS_URL": shared_servers.redis_url}
     own = Servers(folder, environ=given)
     await own.start()

@@ -11,8 +11,10 @@ from chassis.bus import Bus, bus
 from chassis.db import Database, database
 from chassis.rpc import connect, is_serving
 from chassis.settings import CommonSettings
+from chassis.testing import fresh_database
+from deploy.servers import Servers
 from marketwin.ingest.v1 import service_pb2_grpc
-from services.ingest.app import app
+from services.ingest.app import MIGRATIONS, app
 from services.ingest.settings import IngestSettings
 from services.ingest.store import SCHEMA
 from tests.ingest.running import Stub, load_master
@@ -33,6 +35,15 @@ fields:
   ordered_at: {from: 日期, time: "%Y-%m-%d"}
 constants: {currency: CNY}
 """
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def template(shared_servers: Servers) -> AsyncIterator[str]:
+    """A book without entries: the migrations are run once, those from nothing have their own tests."""
+    async with fresh_database(shared_servers.postgres_url) as url:
+        async with database(url, SCHEMA) as opened:
+            await opened.migrate(MIGRATIONS)
+        yield url.rsplit("/", 1)[1]
 
 
 @pytest.fixture(scope="module")

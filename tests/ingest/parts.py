@@ -14,7 +14,6 @@ import sqlalchemy as sa
 
 from chassis.db import Database, database
 from chassis.testing import fresh_database
-from services.ingest.app import MIGRATIONS
 from services.ingest.domain.receipt import Reason, Refused
 from services.ingest.store import SCHEMA
 from services.ingest.usecases import Accepted, SetAside
@@ -86,10 +85,9 @@ def hours(number: float) -> str:
 
 
 @asynccontextmanager
-async def empty_book(url: str) -> AsyncIterator[Database]:
+async def empty_book(url: str, template: str) -> AsyncIterator[Database]:
     """A migrated database of its own."""
-    async with fresh_database(url) as fresh, database(fresh, SCHEMA) as db:
-        await db.migrate(MIGRATIONS)
+    async with fresh_database(url, template=template) as fresh, database(fresh, SCHEMA) as db:
         yield db
 
 

@@ -15,25 +15,25 @@ import pytest_asyncio
 import redis.asyncio
 
 from chassis.bus import Bus, subject_of
-from chassis.db import Database, database
+from chassis.db import Database
 from chassis.errors import Invalid, Unavailable
 from chassis.rpc import connect
 from chassis.settings import CommonSettings
-from chassis.testing import eventually, fresh_database
+from chassis.testing import eventually
 from marketwin.ingest.v1 import events_pb2, service_pb2_grpc
 from marketwin.ingest.v1 import service_pb2 as pb
-from services.ingest.app import MIGRATIONS, app
+from services.ingest.app import app
 from services.ingest.consumers import DURABLE, HISTORY_DURABLE, STREAM
 from services.ingest.domain.erasing import Subject, subject
 from services.ingest.domain.tokens import TokenKey
 from services.ingest.settings import IngestSettings
-from services.ingest.store import SCHEMA
 from services.ingest.store.erasures import PostgresErasures
 from services.ingest.store.history import scan
 from services.ingest.usecases.erasing import Eraser, Erasure, Traces, erase_waiting
 from services.ingest.wire import from_ipc
 from tests.ingest.builders import sale, shop
 from tests.ingest.conftest import KEY
+from tests.ingest.parts import empty_book
 from tests.ingest.running import Stub, at, balances, everything, is_balanced, load_master, now, push
 
 TOKENS = TokenKey("k1", KEY.encode())
@@ -216,9 +216,8 @@ class Drawer:
         return {"drawer": self.values}
 
 
-async def test_an_erasure_that_was_interrupted_is_finished_later(common: CommonSettings):
-    async with fresh_database(common.postgres_url) as url, database(url, SCHEMA) as db:
-        await db.migrate(MIGRATIONS)
+async def test_an_erasure_that_was_interrupted_is_finished_later(common: CommonSettings, template: str):
+    async with empty_book(common.postgres_url, template) as db:
         erasures = PostgresErasures(db)
         token = TOKENS.token("13500008888")
         who = subject("e1", token=token, consent_refs=())

@@ -37,8 +37,8 @@ DAY = timedelta(days=1)
 
 
 @pytest_asyncio.fixture
-async def db(common: CommonSettings) -> AsyncIterator[Database]:
-    async with empty_book(common.postgres_url) as opened:
+async def db(common: CommonSettings, template: str) -> AsyncIterator[Database]:
+    async with empty_book(common.postgres_url, template) as opened:
         yield opened
         assert await days_differ(opened) == []
 
@@ -138,9 +138,12 @@ def _random_group(seed: int) -> list[Accepted]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_a_group_leaves_what_its_messages_would_leave_one_by_one(common: CommonSettings, seed: int):
+async def test_a_group_leaves_what_its_messages_would_leave_one_by_one(
+    common: CommonSettings, template: str, seed: int
+):
     group = _random_group(seed)
-    async with empty_book(common.postgres_url) as together, empty_book(common.postgres_url) as alone:
+    url = common.postgres_url
+    async with empty_book(url, template) as together, empty_book(url, template) as alone:
         await keep(together, "book", group)
         for part in group:
             await keep(alone, "book", [part])

@@ -33,11 +33,13 @@ async def nats(tmp_path: Path) -> AsyncIterator[Nats]:
 
 
 @pytest_asyncio.fixture
-async def installation(common: CommonSettings, nats: Nats, tmp_path: Path) -> AsyncIterator[CommonSettings]:
+async def installation(
+    common: CommonSettings, template: str, nats: Nats, tmp_path: Path
+) -> AsyncIterator[CommonSettings]:
     client = redis.asyncio.from_url(common.redis_url)
     await client.flushall()
     await client.aclose()
-    async with fresh_database(common.postgres_url) as url:
+    async with fresh_database(common.postgres_url, template=template) as url:
         yield common.model_copy(update={"postgres_url": url, "nats_url": nats.url, "data": tmp_path})
 
 

@@ -53,6 +53,7 @@ async def erp_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[
     """A PostgreSQL whose log can be decoded."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setitem(server.SETTINGS, "wal_level", "logical")
+        patched.setitem(server.SETTINGS, "fsync", "off")
         nowhere = {"MARKETWIN_NATS_URL": "nats://unused", "MARKETWIN_REDIS_URL": "redis://unused"}
         own = Servers(tmp_path_factory.mktemp("erp"), environ=nowhere)
         await own.start()

@@ -9,28 +9,26 @@ from pathlib import Path
 import polars as pl
 import pytest_asyncio
 
-from chassis.db import Database, database, read_frame
+from chassis.db import Database, read_frame
 from chassis.settings import CommonSettings
-from chassis.testing import fresh_database
-from services.ingest.app import MIGRATIONS
 from services.ingest.domain.history import history_rows
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.retention import Kept, due
-from services.ingest.store import SCHEMA, book
+from services.ingest.store import book
 from services.ingest.store.history import History, history, scan
 from services.ingest.store.retention import PerishableBook, PerishableHistory, PostgresRetention
 from services.ingest.usecases import Accepted
 from services.ingest.usecases.retaining import Removed, retain
 from tests.ingest.builders import clean_rows, sale, shop
+from tests.ingest.parts import empty_book
 
 SOLD = datetime(2025, 3, 15, 4, 0, tzinfo=UTC)
 KEPT = Kept(raw_days=7, consumer_days=365, contact_days=183)
 
 
 @pytest_asyncio.fixture
-async def db(common: CommonSettings) -> AsyncIterator[Database]:
-    async with fresh_database(common.postgres_url) as url, database(url, SCHEMA) as opened:
-        await opened.migrate(MIGRATIONS)
+async def db(common: CommonSettings, template: str) -> AsyncIterator[Database]:
+    async with empty_book(common.postgres_url, template) as opened:
         yield opened
 
 
