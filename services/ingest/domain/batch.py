@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from functools import cached_property
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
@@ -20,6 +19,8 @@ import pyarrow as pa
 from services.ingest.domain.columns import Floats, Mask, Micros, Places, as_floats, constant, filled
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.fields import UTC_TIME, Kind
+from services.ingest.domain.native import of_array, of_texts, taken
+from services.ingest.domain.once import once
 from services.ingest.domain.regions import Regions
 from services.ingest.domain.text import Shape, shape
 from services.ingest.domain.tokens import TokenKey
@@ -109,15 +110,15 @@ class Bodies:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    @cached_property
+    @once
     def numbers(self) -> Places:
         """The number of each row's body."""
         return np.repeat(np.arange(len(self.sizes), dtype=np.uint32), self.sizes)
 
-    @cached_property
+    @once
     def column(self) -> pl.Series:
         """The number of each row's body, as a column."""
-        return pl.Series("", self.numbers)
+        return of_array(self.numbers)
 
     def sums(self, mask: Mask) -> list[int]:
         """Rows of each body on which a mask is true."""
@@ -135,12 +136,12 @@ class Bodies:
     def spread(self, values: Sequence[str | None]) -> pl.Series:
         """A column with the text of each body on all of its rows."""
         if len(set(values)) == 1:
-            return constant(values[0], pl.String, self.starts[-1])
-        return pl.Series("", values, dtype=pl.String)[self.column]
+            return constant(values[0], self.starts[-1])
+        return taken(of_texts(values), self.column)
 
     def spread_times(self, micros: Micros) -> pl.Series:
         """A column with the time of each body, in microseconds since 1970, on all of its rows."""
-        return pl.Series("", micros.repeat(self.sizes)).cast(UTC_TIME)
+        return of_array(micros.repeat(self.sizes)).cast(UTC_TIME)
 
     def slices(self) -> Iterator[slice]:
         """The rows of each body."""
@@ -171,7 +172,11 @@ class Batch:
         self.repairs: list[Repair] = []
         self._shapes: dict[str, tuple[pl.Series, Shape]] = {}
         self._numbers: dict[str, tuple[pl.Series, Floats]] = {}
-        self.repeated = np.zeros(self.size, dtype=np.bool_)
+        self._nowhere: Mask = np.zeros(self.size, dtype=np.bool_)
+        self._everywhere: Mask = ~self._nowhere
+        # All rules share them.
+        self._nowhere.flags.writeable = self._everywhere.flags.writeable = False
+        self.repeated = self._nowhere
         """Exact repetitions of an earlier record of the batch."""
         self.deleting: Mask | None = None
         """Records that only delete: their key and their time are judged, nothing else."""
@@ -201,10 +206,21 @@ class Batch:
     def pop(self, name: str) -> pl.Series | None:
         return self.columns.pop(name, None)
 
+    def is_complete(self, name: str) -> bool:
+        """Whether a field has a value on every record."""
+        values = self.columns.get(name)
+        return values is not None and not values.null_count()
+
     def present(self, name: str) -> Mask:
         """Where a field has a value."""
         values = self.columns.get(name)
-        return self.nowhere() if values is None else filled(values)
+        if values is None:
+            return self._nowhere
+        return filled(values) if values.null_count() else self._everywhere
+
+    def missing(self, name: str) -> Mask:
+        """Where a field has no value."""
+        return self._nowhere if self.is_complete(name) else ~self.present(name)
 
     def numbers(self, name: str) -> Floats | None:
         """A numeric column as floats, NaN where empty; None where the field is absent."""
@@ -217,9 +233,14 @@ class Batch:
         return known[1]
 
     def nowhere(self) -> Mask:
-        return np.zeros(self.size, dtype=np.bool_)
+        """No record; the array is shared and cannot be written."""
+        return self._nowhere
 
-    @cached_property
+    def everywhere(self) -> Mask:
+        """Every record; the array is shared and cannot be written."""
+        return self._everywhere
+
+    @once
     def has_one_record_a_key(self) -> bool:
         """Whether no two records share a business key; to be asked when all have theirs."""
         return self.size < 2 or self.columns["record_key"].n_unique() == self.size
@@ -230,12 +251,16 @@ class Batch:
 
     def find(self, rule: str, severity: Severity, name: str, mask: Mask, message: str) -> None:
         """Notes that a rule fired; a mask without a hit leaves no trace."""
+        if mask is self._nowhere or not np.count_nonzero(mask):
+            return
         mask = self._concerned(rule, name, mask)
         if np.count_nonzero(mask):
             self.findings.append(Finding(rule, severity, name, mask, message))
 
     def mend(self, rule: str, name: str, mask: Mask, before: pl.Series | None, message: str) -> None:
         """Notes a repair and keeps the values from before it; `before` is None for personal fields and defaults."""
+        if mask is self._nowhere or not np.count_nonzero(mask):
+            return
         mask = self._concerned(rule, name, mask)
         if not np.count_nonzero(mask):
             return
@@ -254,10 +279,10 @@ class Batch:
 
     def worst(self, severity: Severity) -> Mask:
         """Records on which a finding of this severity fired."""
-        mask = self.nowhere()
+        mask = self._nowhere
         for finding in self.findings:
             if finding.severity is severity:
-                mask |= finding.mask
+                mask = mask | finding.mask
         return mask
 
     def refused(self) -> Mask:

@@ -104,14 +104,7 @@ def clean_together(raw: Raw, kind: Kind, door: Door, stamps: Sequence[Stamp]) ->
     batch = Batch(kind, dict(raw.columns), raw.lines, door, raw.units, bodies=Bodies([share.size for share in shares]))
     given = without_personal(batch)
     mark_deletions(batch, [stamp.op for stamp in stamps])
-    rules = rules_of(kind)
-    for rule in rules:
-        if rule.order < IDENTITY_ORDER:
-            rule.check(batch)
-    derive(batch)
-    for rule in rules:
-        if rule.order >= IDENTITY_ORDER:
-            rule.check(batch)
+    _judge(batch)
     rejected = batch.worst(Severity.REJECT)
     quarantined = batch.worst(Severity.QUARANTINE) & ~rejected
     fates = Fates(
@@ -124,6 +117,22 @@ def clean_together(raw: Raw, kind: Kind, door: Door, stamps: Sequence[Stamp]) ->
     batches = [stamp.batch_id for stamp in stamps]
     outcomes = told(batch, shares, unused=raw.unused, batches=batches, given=given, fates=fates)
     return CleanedTogether(accepted, outcomes, _counts(batch, shares))
+
+
+def _judge(batch: Batch) -> None:
+    """Runs the rules in their order, those about repetitions when the records have their keys.
+
+    An empty number is NaN: what is compared with it is false, and what is divided by nothing no number.
+    """
+    rules = rules_of(batch.kind)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for rule in rules:
+            if rule.order < IDENTITY_ORDER:
+                rule.check(batch)
+        derive(batch)
+        for rule in rules:
+            if rule.order >= IDENTITY_ORDER:
+                rule.check(batch)
 
 
 def _charset_repaired(batch: Batch, shares: Sequence[Share]) -> Mask:
@@ -174,7 +183,7 @@ def _envelope(batch: Batch, stamps: Sequence[Stamp]) -> dict[str, pl.Series]:
     micros = np.array([(time - _EPOCH) // _MICROSECOND for time in times], dtype=np.int64)
     return {
         "record_id": identity.record_ids(batches, micros, batch.lines, bodies),
-        "source": constant(stamps[0].source, pl.String, batch.size),
+        "source": constant(stamps[0].source, batch.size),
         "source_id": source_ids,
         "ingested_at": bodies.spread_times(micros),
         "batch_id": bodies.spread(batches),

@@ -6,13 +6,15 @@ pass over a handful of records is made of the latter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+
+from services.ingest.domain.native import of_array, of_arrow, of_texts, taken
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -55,9 +57,9 @@ def empty(dtype: pl.DataType, size: int, name: str = "") -> pl.Series:
     return _one(None, dtype, name).new_from_index(0, size)
 
 
-def constant(value: object, dtype: pl.DataType | type[pl.DataType], size: int) -> pl.Series:
-    """A column with one value on all rows."""
-    return pl.Series("", [value], dtype=dtype).new_from_index(0, size)
+def constant(value: str | None, size: int) -> pl.Series:
+    """A column with one text on all rows."""
+    return of_texts([value]).new_from_index(0, size)
 
 
 def word(value: str, size: int) -> pl.Series:
@@ -72,25 +74,23 @@ def _one(value: str | None, dtype: pl.DataType, name: str = "") -> pl.Series:
 
 def choose(mask: Mask, yes: pl.Series, no: pl.Series) -> pl.Series:
     """`yes` where the mask is true, else `no`."""
-    return yes.zip_with(pl.Series(mask), no)
+    return yes.zip_with(of_array(mask), no)
 
 
 def spread_out(some: pl.Series, mask: Mask) -> pl.Series:
     """The values of a shorter column, one after the other, on the rows where the mask is true; null elsewhere."""
-    places = pl.Series((np.cumsum(mask, dtype=np.int64) - 1).clip(0).astype(np.uint32))
-    return some[choose(mask, places, empty(pl.UInt32(), len(mask)))]
+    places = of_array((np.cumsum(mask, dtype=np.int64) - 1).clip(0).astype(np.uint32))
+    return taken(some, choose(mask, places, empty(pl.UInt32(), len(mask))))
 
 
 def as_decimals(floats: Floats, dtype: pl.Decimal) -> pl.Series:
     """Floats as decimals, rounded; null for NaN and for what does not fit."""
-    with np.errstate(invalid="ignore"):
-        fits = np.abs(floats) < 10.0 ** ((dtype.precision or 38) - dtype.scale) - 1
-    decimals = pl.Series("", np.round(np.where(fits, floats, 0.0), dtype.scale)).cast(dtype)
+    fits = np.abs(floats) < 10.0 ** ((dtype.precision or 38) - dtype.scale) - 1
+    decimals = of_array(np.round(np.where(fits, floats, 0.0), dtype.scale)).cast(dtype)
     return decimals if fits.all() else choose(fits, decimals, empty(dtype, len(floats)))
 
 
-@dataclass(frozen=True, slots=True)
-class Letters:
+class Letters(NamedTuple):
     """The UTF-8 bytes of a text column, one value behind the other."""
 
     array: pa.LargeStringArray
@@ -120,7 +120,7 @@ def texts(characters: Characters) -> pl.Series:
     size, width = characters.shape
     ends = pa.py_buffer(np.arange(0, (size + 1) * width, width, dtype=np.int64))
     data = pa.py_buffer(np.ascontiguousarray(characters))
-    return pl.Series("", pa.LargeStringArray.from_buffers(size, ends, data))
+    return of_arrow(pa.LargeStringArray.from_buffers(size, ends, data))
 
 
 def said_by_all(values: pl.Series) -> str | None:

@@ -185,6 +185,20 @@ class Kind:
         return tuple(field for field in self.fields if field.given)
 
     @cached_property
+    def required(self) -> tuple[Field, ...]:
+        return tuple(field for field in self.given if field.required)
+
+    @cached_property
+    def defaulted(self) -> tuple[Field, ...]:
+        return tuple(field for field in self.given if field.default is not None)
+
+    @cached_property
+    def wordy(self) -> tuple[Field, ...]:
+        """The given fields that may hold words of a person: texts, codes and lists of codes."""
+        words = (FieldType.TEXT, FieldType.CODE)
+        return tuple(field for field in self.given if field.type in words or field.items is FieldType.CODE)
+
+    @cached_property
     def own(self) -> tuple[str, ...]:
         """The stored fields that a record brings itself: what master data add to it is left out."""
         return tuple(field.name for field in self.stored if field.given or field.name not in ENRICHED)

@@ -25,6 +25,7 @@ class Rule:
     """Place in the sequence: 1-9 personal data, 10-19 reading, 20-39 references, 40-89 facts, 90- repetitions."""
     doc: str
     check: Callable[[Batch], None]
+    """Numbers that are missing are NaN; the pass lets numpy compare them and divide by nothing without a word."""
     concerns: Callable[[Kind], bool] = every_kind
     """The kinds of which it may have something to say; asked once a kind."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from services.ingest.domain.columns import letters
+from services.ingest.domain.once import once
 
 # Digits half and full width; up to one separator between any two, as people write numbers.
 _GAP = r"[\s\-\.·－]?"
@@ -57,23 +57,25 @@ class Shape:
         self.lengths = self._letters.lengths
         """Bytes of each value, 0 for null."""
 
-    @cached_property
+    @once
     def longest(self) -> int:
         """Bytes of the longest value."""
         return int(self.lengths.max()) if self.lengths.size else 0
 
-    @cached_property
+    @once
     def is_plain(self) -> bool:
         """Printable ASCII without blanks, and no empty text: nothing to tidy."""
+        if self.is_alphanumeric or self._has_empty:
+            return self.is_alphanumeric
         data = self._letters.data
-        return not self._has_empty and bool(not data.size or (data.min() >= _FIRST_PLAIN and data.max() <= _LAST_PLAIN))
+        return bool(data.min() >= _FIRST_PLAIN and data.max() <= _LAST_PLAIN)
 
-    @cached_property
+    @once
     def is_alphanumeric(self) -> bool:
-        """Nothing but ASCII letters and digits."""
-        return self.is_plain and (not self._whole or self._whole.isalnum())
+        """Nothing but ASCII letters and digits, and no empty text."""
+        return not self._has_empty and (not self._whole or self._whole.isalnum())
 
-    @cached_property
+    @once
     def may_need_tidying(self) -> bool:
         """Whether control characters, outer blanks or empty texts are possible."""
         data = self._letters.data
@@ -82,12 +84,12 @@ class Shape:
         has_control = bool(data.min() < _BLANK) or b"\x7f" in self._whole
         return self._has_empty or has_control or self._has_outer_blanks()
 
-    @cached_property
+    @once
     def may_name_persons(self) -> bool:
         """Whether a phone number, an ID number, 先生 or 女士 is possible."""
         return self._has_long_number or any(title in self._whole for title in _TITLES)
 
-    @cached_property
+    @once
     def may_be_phones(self) -> bool:
         """Whether a value is possible that is a phone number, or holds one that stands alone."""
         if self.longest < _PHONE_DIGITS:
@@ -97,20 +99,20 @@ class Shape:
         begins = self._letters.data[unbroken] - _ZERO < 10
         return (bool(np.count_nonzero(begins)) or not self.is_alphanumeric) and self._has_long_number
 
-    @cached_property
+    @once
     def _whole(self) -> bytes:
         return self._letters.data.tobytes()
 
-    @cached_property
+    @once
     def _has_empty(self) -> bool:
         return int(np.count_nonzero(self.lengths == 0)) > self._nulls
 
-    @cached_property
+    @once
     def _is_digit(self) -> npt.NDArray[np.bool_]:
         digits: npt.NDArray[np.bool_] = (self._letters.data - _ZERO) < 10
         return digits
 
-    @cached_property
+    @once
     def _has_long_number(self) -> bool:
         """Whether a value has as many digits as a phone number, or full-width ones."""
         if self.longest < _PHONE_DIGITS:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 import numpy as np
 import polars as pl
 
 from services.ingest.domain.columns import Floats, Mask, as_floats, filled, hits, said_by_all
+from services.ingest.domain.once import once
 
 CARTON = "carton"
 # 件 is left out: a warehouse may mean "piece" by it, so the mapping must say which.
@@ -41,12 +40,12 @@ class Packs:
         self._factors: dict[str, Floats] = {}
         self._of_column: tuple[pl.Series, Floats] | None = None
 
-    @cached_property
+    @once
     def guides(self) -> Floats:
         """Guide price per carton, NaN where there is none."""
         return as_floats(self._sku.get_column("price_guide"))
 
-    @cached_property
+    @once
     def allocations(self) -> Floats:
         """Allocation price per carton ex VAT, NaN where there is none."""
         return as_floats(self._sku.get_column("price_allocation_ex_vat"))

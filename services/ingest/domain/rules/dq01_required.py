@@ -8,16 +8,16 @@ from services.ingest.domain.rule import Rule
 
 
 def check(batch: Batch) -> None:
-    for field in batch.kind.given:
-        if field.required:
-            missing = ~batch.present(field.name) & ~_unreadable(batch, field.name)
-            if field.unless and missing.any():
-                missing &= ~batch.present(field.unless)
+    for field in batch.kind.required:
+        if not batch.is_complete(field.name):
+            missing = batch.missing(field.name) & ~_unreadable(batch, field.name)
+            if field.unless:
+                missing &= batch.missing(field.unless)
             batch.find("DQ-01", Severity.REJECT, field.name, missing, f"{field.name} is required")
     if batch.kind.one_of:
-        absent = ~batch.nowhere()
+        absent = batch.everywhere()
         for name in (*batch.kind.one_of, "license_no"):
-            absent &= ~batch.present(name)
+            absent = absent & batch.missing(name)
         names = " or ".join(batch.kind.one_of)
         batch.find("DQ-01", Severity.REJECT, batch.kind.one_of[0], absent, f"{names} is required")
 
@@ -26,7 +26,7 @@ def _unreadable(batch: Batch, name: str) -> Mask:
     mask = batch.nowhere()
     for finding in batch.findings:
         if finding.field == name and finding.severity is Severity.REJECT:
-            mask |= finding.mask
+            mask = mask | finding.mask
     return mask
 
 

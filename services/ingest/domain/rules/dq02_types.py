@@ -34,16 +34,14 @@ MONEY_WORDS = r"[元圆￥¥$€£\s]|CNY|RMB"
 def check(batch: Batch) -> None:
     for field in batch.kind.given:
         values = batch.get(field.name)
-        reader = READERS.get(field.type)
+        reader = None if values is None else READERS.get(field.type)
         if values is not None and reader is not None:
             batch.put(field.name, reader(batch, field, values))
-    for field in batch.kind.given:
+    for field in batch.kind.defaulted:
         _default(batch, field)
 
 
 def _default(batch: Batch, field: Field) -> None:
-    if field.default is None:
-        return
     values = batch.get(field.name)
     if values is None:
         batch.put(field.name, _defaults(field, batch.size))
@@ -125,8 +123,7 @@ def _read_float(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
 
 def _read_quantity(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
     parsed = _read_float(batch, field, values)
-    with np.errstate(invalid="ignore"):
-        _refuse(batch, field, np.abs(_numbers(batch, field, parsed)) >= MAX_WHOLE, f"{field.name} is too large")
+    _refuse(batch, field, np.abs(_numbers(batch, field, parsed)) >= MAX_WHOLE, f"{field.name} is too large")
     return parsed
 
 
@@ -135,8 +132,7 @@ def _read_decimal(dtype: pl.Decimal) -> Callable[[Batch, Field, pl.Series], pl.S
         parsed = _read_number(batch, field, values, dtype)
         exact, kept = values.cast(pl.Float64, strict=False).to_numpy(), _numbers(batch, field, parsed)
         if exact.tobytes() != kept.tobytes():
-            with np.errstate(invalid="ignore"):
-                rounded = np.abs(exact - kept) > 1e-9 * np.maximum(1.0, np.abs(kept))
+            rounded = np.abs(exact - kept) > 1e-9 * np.maximum(1.0, np.abs(kept))
             batch.mend("DQ-02", field.name, rounded, values, f"rounded to {dtype.scale} decimals")
         return _bounded(batch, field, parsed)
 
@@ -149,8 +145,7 @@ def _bounded(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
     numbers = _numbers(batch, field, values)
     low = -np.inf if field.minimum is None else field.minimum
     high = np.inf if field.maximum is None else field.maximum
-    with np.errstate(invalid="ignore"):
-        outside = (numbers < low) | (numbers > high)
+    outside = (numbers < low) | (numbers > high)
     _refuse(batch, field, outside, f"{field.name} must lie between {low:g} and {high:g}")
     return values
 

@@ -16,7 +16,7 @@ def check(batch: Batch) -> None:
     usable = ~batch.refused()
     # A refused record is no first copy of anything: only accepted ones have repetitions.
     again = same_as_before(keys, batch.columns["payload_hash"], pl.Series(usable), batch.body_numbers()) & usable
-    batch.repeated |= again
+    batch.repeated = batch.repeated | again
 
 
 RULE = Rule(

@@ -38,8 +38,7 @@ def _derive_quantity(batch: Batch, name: str) -> None:
     missing = ~batch.present(name)
     if amounts is None or prices is None or not missing.any():
         return
-    with np.errstate(divide="ignore", invalid="ignore"):
-        quotient = amounts / prices
+    quotient = amounts / prices
     derived = as_decimals(quotient, MEASURE)
     given = batch.get(name)
     batch.put(name, derived if given is None else choose(missing, derived, given))
@@ -50,8 +49,7 @@ def _convert_field(batch: Batch, field: Field) -> None:
     quantities = raw.to_numpy()
     unit = batch.units.get(field.name)
     if unit is None:
-        with np.errstate(invalid="ignore"):
-            broken = np.abs(quantities - np.round(quantities)) > TOLERANCE
+        broken = np.abs(quantities - np.round(quantities)) > TOLERANCE
         message = "base units are whole numbers; give the unit of the source in its mapping"
         batch.find("DQ-02", Severity.REJECT, field.name, broken, message)
         batch.put(field.name, _as_whole(quantities))
@@ -68,15 +66,13 @@ def _convert_field(batch: Batch, field: Field) -> None:
 
 
 def _whole(batch: Batch, name: str, base: Floats, before: pl.Series) -> pl.Series:
-    with np.errstate(invalid="ignore"):
-        rounded = np.abs(base - np.round(base)) > np.maximum(TOLERANCE, TOLERANCE * np.abs(base))
+    rounded = np.abs(base - np.round(base)) > np.maximum(TOLERANCE, TOLERANCE * np.abs(base))
     batch.mend("DQ-09", name, rounded & filled(before), before, "rounded to whole base units")
     return _as_whole(base)
 
 
 def _as_whole(base: Floats) -> pl.Series:
-    with np.errstate(invalid="ignore"):
-        known = np.abs(base) < MAX_WHOLE  # what is no number, or too large for one, has been refused
+    known = np.abs(base) < MAX_WHOLE  # what is no number, or too large for one, has been refused
     whole = pl.Series("", np.round(np.where(known, base, 0)).astype(np.int64))
     return whole if known.all() else choose(known, whole, empty(pl.Int64(), len(base)))
 

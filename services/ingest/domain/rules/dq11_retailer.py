@@ -35,7 +35,7 @@ def _resolve_retailer(batch: Batch) -> None:
             found = batch.door.directory.retailer.look_up(called, licences, columns=WANTED)
             resolved = found.get_column("retailer_code")
             by_alias = filled(resolved) & ~known
-            known |= by_alias
+            known = known | by_alias
             message = "the shop was found by its licence, its WeCom id or its store code"
             batch.mend("DQ-11", "retailer_code", by_alias, codes, message)
             codes = called

@@ -49,7 +49,7 @@ def _set_aside(
         if not known[place]:
             groups.setdefault(shops, []).append(place)
     for shops, at in groups.items():
-        mask = batch.nowhere()
+        mask = np.zeros(batch.size, dtype=np.bool_)
         mask[at] = True
         message = PERHAPS.format(" or ".join(shops)) if shops else NOBODY
         batch.find("DQ-11", Severity.QUARANTINE, "custom_id", mask, message)

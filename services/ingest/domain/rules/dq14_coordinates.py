@@ -22,9 +22,8 @@ def check(batch: Batch) -> None:
     if batch.door.coordinates != "wgs84":
         lons, lats = _converted(batch, lons, lats)
     countries = batch.get("country")
-    chinese = ~batch.nowhere() if countries is None else hits(countries == "CN")
-    with np.errstate(invalid="ignore"):
-        outside = (lons < LON[0]) | (lons > LON[1]) | (lats < LAT[0]) | (lats > LAT[1])
+    chinese = batch.everywhere() if countries is None else hits(countries == "CN")
+    outside = (lons < LON[0]) | (lons > LON[1]) | (lats < LAT[0]) | (lats > LAT[1])
     batch.find("DQ-14", Severity.WARN, "lon", chinese & outside, "the coordinates lie outside the country")
     elsewhere = _outside_region(batch, lons, lats) & ~(chinese & outside)
     batch.find("DQ-14", Severity.WARN, "lon", elsewhere, "the coordinates lie outside the region of the record")
@@ -51,8 +50,7 @@ def _outside_region(batch: Batch, lons: Floats, lats: Floats) -> Mask:
     nothing = (-np.inf, -np.inf, np.inf, np.inf)
     rows = np.array([boxes.get(code) or nothing for code in codes.to_list()], dtype=np.float64)
     west, south, east, north = rows.T
-    with np.errstate(invalid="ignore"):
-        outside: Mask = (lons < west) | (lons > east) | (lats < south) | (lats > north)
+    outside: Mask = (lons < west) | (lons > east) | (lats < south) | (lats > north)
     return outside
 
 

@@ -26,11 +26,10 @@ def check(batch: Batch) -> None:
     amounts = batch.numbers(name)
     if amounts is None:
         return
-    with np.errstate(invalid="ignore"):
-        size = np.abs(expected)
-        off = np.abs(amounts - expected)
-        wrong = off > np.maximum(EXACT, NEAR_SHARE * size) + ROUNDING
-        near = (off > np.maximum(EXACT, CLOSE_SHARE * size) + ROUNDING) & ~wrong
+    size = np.abs(expected)
+    off = np.abs(amounts - expected)
+    wrong = off > np.maximum(EXACT, NEAR_SHARE * size) + ROUNDING
+    near = (off > np.maximum(EXACT, CLOSE_SHARE * size) + ROUNDING) & ~wrong
     batch.put("amount_check", pl.Series(near))
     batch.find("DQ-20", Severity.QUARANTINE, name, wrong, "the amount is not quantity times price")
     message = "the amount is up to 5 % off quantity times price; it was kept and marked"

@@ -31,8 +31,7 @@ def check(batch: Batch) -> None:
         return
     per_unit = _per_unit(batch, packs, right)
     comparable = hits(packs.currency == currency)
-    with np.errstate(invalid="ignore"):
-        outside = comparable & ((prices < low * per_unit) | (prices > high * per_unit))
+    outside = comparable & ((prices < low * per_unit) | (prices > high * per_unit))
     message = f"the price lies outside {low:g} to {high:g} times the {beside}"
     batch.find("DQ-21", Severity.QUARANTINE, name, outside, message)
 

@@ -34,8 +34,7 @@ def check(batch: Batch) -> None:
     for part in NOT_NEGATIVE.get(batch.kind.name, ()):
         numbers = batch.numbers(part)
         if numbers is not None:
-            with np.errstate(invalid="ignore"):
-                batch.find("DQ-22", Severity.QUARANTINE, part, numbers < 0, "the quantity must not be negative")
+            batch.find("DQ-22", Severity.QUARANTINE, part, numbers < 0, "the quantity must not be negative")
     _check_main(batch)
 
 
@@ -46,8 +45,7 @@ def _check_main(batch: Batch) -> None:
     excused = _taken_back(batch)
     quantities = batch.numbers(name)
     if quantities is not None:
-        with np.errstate(invalid="ignore"):
-            wrong = (quantities <= 0) & ~excused
+        wrong = (quantities <= 0) & ~excused
         batch.find("DQ-22", Severity.QUARANTINE, name, wrong, "the quantity must be positive")
     if batch.kind.name in ORDERS:
         _check_order(batch, excused)
@@ -59,15 +57,14 @@ def _check_order(batch: Batch, excused: Mask) -> None:
         return
     demands, caps = batch.numbers("qty_demand_base"), batch.numbers("qty_cap_base")
     # A line that was wanted and not delivered is a fact: zero is right when there is a demand.
-    unwanted = np.isnan(demands) if demands is not None else ~batch.nowhere()
-    with np.errstate(invalid="ignore"):
-        wrong = ((orders < 0) | ((orders == 0) & unwanted)) & ~excused
-        batch.find("DQ-22", Severity.QUARANTINE, "qty_order_base", wrong, "the quantity must be positive")
-        for name, limits in (("demand", demands), ("cap", caps)):
-            if limits is not None:
-                above = (orders > limits) & ~excused
-                message = f"the ordered quantity exceeds the {name}"
-                batch.find("DQ-22", Severity.QUARANTINE, "qty_order_base", above, message)
+    unwanted = np.isnan(demands) if demands is not None else batch.everywhere()
+    wrong = ((orders < 0) | ((orders == 0) & unwanted)) & ~excused
+    batch.find("DQ-22", Severity.QUARANTINE, "qty_order_base", wrong, "the quantity must be positive")
+    for name, limits in (("demand", demands), ("cap", caps)):
+        if limits is not None:
+            above = (orders > limits) & ~excused
+            message = f"the ordered quantity exceeds the {name}"
+            batch.find("DQ-22", Severity.QUARANTINE, "qty_order_base", above, message)
 
 
 def _taken_back(batch: Batch) -> Mask:

@@ -17,13 +17,12 @@ def check(batch: Batch) -> None:
     least = habits.least(kind)
     if values is None or np.isinf(least):
         return
-    with np.errstate(invalid="ignore"):
-        places = np.flatnonzero(values > least)
+    places = np.flatnonzero(values > least)
     if not places.size:
         return
     rows = pl.DataFrame({name: _gathered(batch, name, places) for name in ("sku_code", "adcode", "biz_date")})
     cells = rows.with_columns(pl.col("biz_date").dt.weekday()).rows()
-    mask = batch.nowhere()
+    mask = np.zeros(batch.size, dtype=np.bool_)
     mask[places] = values[places] > habits.limits(kind, cells)
     message = "far above what is usual for the product, the region and the weekday; it is not learnt from"
     batch.find("DQ-23", Severity.WARN, MEASURES[kind], mask, message)

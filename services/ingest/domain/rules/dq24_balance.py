@@ -33,8 +33,7 @@ def _compare(batch: Batch, got: str, sent: str, message: str) -> None:
     gots, sents = batch.numbers(got), batch.numbers(sent)
     if gots is None or sents is None:
         return
-    with np.errstate(invalid="ignore"):
-        batch.find("DQ-24", Severity.WARN, got, np.abs(gots - sents) > 1e-6 * np.abs(sents), message)
+    batch.find("DQ-24", Severity.WARN, got, np.abs(gots - sents) > 1e-6 * np.abs(sents), message)
 
 
 def _settle(batch: Batch) -> None:
@@ -51,8 +50,7 @@ def _settle(batch: Batch) -> None:
             "DQ-24", "diff", missing, None, "no difference was given; invoice and VAT less payment was filled in"
         )
     if given is not None:
-        with np.errstate(invalid="ignore"):
-            wrong = np.abs(as_floats(given) - owed) > CENTS
+        wrong = np.abs(as_floats(given) - owed) > CENTS
         batch.find("DQ-24", Severity.WARN, "diff", wrong, "the difference is not invoice and VAT less payment")
 
 
@@ -69,8 +67,7 @@ def _roll(batch: Batch) -> None:
     received, sold, adjusted = (_or_nothing(batch.numbers(name), batch) for name in CHANGES)
     opening = _day_before(batch, stocks)
     expected = opening + received - sold + adjusted
-    with np.errstate(invalid="ignore"):
-        off = np.abs(stocks - expected) > TOLERANCE * np.maximum(np.abs(expected), np.abs(opening))
+    off = np.abs(stocks - expected) > TOLERANCE * np.maximum(np.abs(expected), np.abs(opening))
     message = "the stock does not follow from the day before, what was received, sold and adjusted"
     batch.find("DQ-24", Severity.WARN, "stock_base", told & off, message)
 

@@ -60,7 +60,7 @@ def _drop_without_consent(batch: Batch) -> None:
     for name in TOKENS:
         tokens = batch.get(name)
         if tokens is not None:
-            dropped |= filled(tokens) & ~given
+            dropped = dropped | filled(tokens) & ~given
             batch.put(name, choose(given, tokens, empty(pl.String(), batch.size)))
     batch.mend("DQ-32", "consent_ref", dropped, None, "no consent was given; the link to the consumer was dropped")
 

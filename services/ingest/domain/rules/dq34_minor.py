@@ -31,7 +31,7 @@ def check(batch: Batch) -> None:
         if values.null_count() < batch.size:
             words = {word: is_minor(word, today) for word in text.tidy(values, widths=True).unique().to_list() if word}
             tidied = text.tidy(values, widths=True).to_list()
-            minor |= np.array([words.get(word, False) for word in tidied], dtype=np.bool_)
+            minor = minor | np.array([words.get(word, False) for word in tidied], dtype=np.bool_)
     if not minor.any():
         return
     for name in LINKS:

@@ -15,9 +15,8 @@ def check(batch: Batch) -> None:
     if values is None:
         return
     low, high = (_limit(batch, name) for name in ("lsl", "usl"))
-    with np.errstate(invalid="ignore"):
-        crossed = low > high
-        is_outside = (values < low) | (values > high)
+    crossed = low > high
+    is_outside = (values < low) | (values > high)
     batch.find("K-01", Severity.QUARANTINE, "lsl", crossed, "the lower limit lies above the upper one")
     is_limited = batch.present("lsl") | batch.present("usl")
     verdicts = batch.get("verdict")

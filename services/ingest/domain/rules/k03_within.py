@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.rule import Rule, kinds
 
@@ -18,8 +16,7 @@ def check(batch: Batch) -> None:
     parts, wholes = batch.numbers(part), batch.numbers(whole)
     if parts is None or wholes is None:
         return
-    with np.errstate(invalid="ignore"):
-        batch.find("K-03", Severity.QUARANTINE, part, parts > wholes, message)
+    batch.find("K-03", Severity.QUARANTINE, part, parts > wholes, message)
 
 
 RULE = Rule(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.columns import hits
 from services.ingest.domain.fields import Kind
@@ -28,8 +26,7 @@ def check(batch: Batch) -> None:
             batch.find("K-06", Severity.QUARANTINE, last, hits(wrong), message)
     good, scrap = batch.numbers("good_base"), batch.numbers("scrap_base")
     if good is not None and scrap is not None:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            much = scrap / (good + scrap) > MAX_SCRAP
+        much = scrap / (good + scrap) > MAX_SCRAP
         batch.find("K-06", Severity.WARN, "scrap_base", much, "more than 10 % was scrapped")
 
 

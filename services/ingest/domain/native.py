@@ -1,0 +1,56 @@
+"""Columns and frames made without the questions that the column library asks of every argument.
+
+Its constructors try a dozen kinds of things before they make anything, which costs more than the handful of records
+that most passes have. These are the same native constructors, without the trying; a test holds them to what the public
+ones make. Nothing else knows what lies beneath the library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+from polars._plr import PyDataFrame, PySeries
+
+_OF_ARRAYS: dict[np.dtype[Any], Callable[..., PySeries]] = {
+    np.dtype(np.bool_): PySeries.new_bool,
+    np.dtype(np.int32): PySeries.new_i32,
+    np.dtype(np.int64): PySeries.new_i64,
+    np.dtype(np.uint32): PySeries.new_u32,
+    np.dtype(np.float64): PySeries.new_f64,
+}
+_column = pl.Series._from_pyseries
+
+
+def of_array(values: npt.NDArray[Any], name: str = "") -> pl.Series:
+    """A column of the values of an array: truths, whole numbers or floats. The array must not change any more."""
+    return _column(_OF_ARRAYS[values.dtype](name, np.ascontiguousarray(values), False))
+
+
+def of_arrow(values: pa.Array, name: str = "") -> pl.Series:
+    """A column of the values of an Arrow array."""
+    return _column(PySeries.from_arrow(name, values))
+
+
+def of_texts(values: Sequence[str | None], name: str = "") -> pl.Series:
+    """A text column."""
+    return _column(PySeries.new_str(name, values, True))
+
+
+def of_places(values: list[int | None]) -> pl.Series:
+    """Numbers of rows, to be taken from another column; null takes nothing."""
+    return _column(PySeries.new_opt_u32("", values, True))
+
+
+def taken(values: pl.Series, places: pl.Series) -> pl.Series:
+    """The values on these rows, null where no row is named."""
+    return _column(values._s.gather_with_series(places._s))
+
+
+def framed(columns: Sequence[pl.Series]) -> pl.DataFrame:
+    """A frame of columns of one length, each with a name of its own."""
+    return pl.DataFrame._from_pydf(PyDataFrame([values._s for values in columns]))
