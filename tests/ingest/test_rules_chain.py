@@ -346,6 +346,12 @@ def test_dq24_a_stock_follows_from_the_day_before(stock: int, fires: bool):
     assert rules(alone) == {}
 
 
+def test_dq24_a_body_of_stocks_without_a_company_is_refused_not_stumbled_over():
+    stock = _stock("2025-03-14", 7_000_000, received=100_000, sold=50_000)
+    del stock["org_code"]
+    assert rules(clean_rows("commercial_stock", stock))["DQ-01"] == "reject"
+
+
 def test_dq24_without_changes_nobody_knows_what_a_stock_should_be():
     assert rules(clean_rows("commercial_stock", _stock("2025-03-13", 7), _stock("2025-03-14", 900))) == {}
 

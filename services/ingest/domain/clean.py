@@ -16,11 +16,12 @@ from services.ingest.domain.decode import Share
 from services.ingest.domain.deletions import mark_deletions, ops
 from services.ingest.domain.derive import derive
 from services.ingest.domain.fields import Kind
+from services.ingest.domain.native import framed, of_array
 from services.ingest.domain.outcome import Fates, Outcome, Unused, told
 from services.ingest.domain.receipt import Receipt, Refused
 from services.ingest.domain.refused import masked, without_personal
 from services.ingest.domain.rules import rules_of
-from services.ingest.domain.schema import polars_schema
+from services.ingest.domain.schema import polars_schema, single_nulls
 from services.ingest.domain.versions import UPSERT
 
 IDENTITY_ORDER = 90
@@ -147,22 +148,17 @@ def _accepted(batch: Batch, shares: Sequence[Share], stamps: Sequence[Stamp], fa
     columns["quality_status"] = _status(fates.repaired)
     columns["quality_rules"] = _rules(batch, _charset_repaired(batch, shares))
     columns["originals"] = _originals(batch)
-    frame = _framed(columns, polars_schema(batch.kind), batch.size)
-    return frame if fates.accepted.all() else frame.filter(pl.Series(fates.accepted))
+    frame = framed(_typed(columns, polars_schema(batch.kind)), single_nulls(batch.kind), batch.size)
+    return frame if fates.accepted.all() else frame.filter(of_array(fates.accepted))
 
 
-def _framed(columns: dict[str, pl.Series], schema: dict[str, pl.DataType], size: int) -> pl.DataFrame:
-    """The columns of a schema, in its order and types; those that are absent are null."""
-    framed = []
-    for name, dtype in schema.items():
-        values = columns.get(name)
-        if values is None:
-            framed.append(empty(dtype, size, name))
-            continue
-        if values.dtype != dtype:
-            values = values.cast(dtype)
-        framed.append(values if values.name == name else values.alias(name))
-    return pl.DataFrame(framed)
+def _typed(columns: dict[str, pl.Series], schema: dict[str, pl.DataType]) -> dict[str, pl.Series]:
+    """Those of the columns that a schema has, in its types."""
+    return {
+        name: values if values.dtype == schema[name] else values.cast(schema[name])
+        for name, values in columns.items()
+        if name in schema
+    }
 
 
 def _status(mended: Mask) -> pl.Series:
@@ -180,7 +176,8 @@ def _envelope(batch: Batch, stamps: Sequence[Stamp]) -> dict[str, pl.Series]:
         source_ids = choose(filled(source_ids), source_ids, keys)
     batches = [stamp.batch_id for stamp in stamps]
     times = [stamp.at or batch.door.now for stamp in stamps]
-    micros = np.array([(time - _EPOCH) // _MICROSECOND for time in times], dtype=np.int64)
+    moments = {time: (time - _EPOCH) // _MICROSECOND for time in set(times)}
+    micros = np.array([moments[time] for time in times], dtype=np.int64)
     return {
         "record_id": identity.record_ids(batches, micros, batch.lines, bodies),
         "source": constant(stamps[0].source, batch.size),

@@ -15,6 +15,7 @@ import polars as pl
 from services.ingest.domain.fields import UTC_TIME
 from services.ingest.domain.habits import Habits
 from services.ingest.domain.names import NameIndex
+from services.ingest.domain.native import of_places, rows_of
 from services.ingest.domain.shops import Shop, Shops
 from services.ingest.domain.stocks import LastStocks
 from services.ingest.domain.versions import DELETE
@@ -83,6 +84,7 @@ class Register:
         self._frame = pl.DataFrame(schema=columns)
         self._index: dict[str, int] = {}
         self._others: dict[str, dict[str, int]] = {name: {} for name in also}
+        self._views: dict[tuple[str, ...], tuple[pl.DataFrame, pl.DataFrame]] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -172,8 +174,14 @@ class Register:
                 second = map(self._others[self._also[0]].get, also.to_list())
                 places = [first if first is not None else other for first, other in zip(places, second, strict=True)]
             frame = self._frame
-        rows = pl.Series(places, dtype=pl.UInt32)
-        return pl.DataFrame([frame.get_column(name)[rows] for name in columns or self.columns])
+        return rows_of(self._view(frame, tuple(columns or self.columns)), of_places(places))
+
+    def _view(self, frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
+        """These columns of a frame; the same ones are asked for in every pass."""
+        known = self._views.get(columns)
+        if known is None or known[0] is not frame:
+            known = self._views[columns] = (frame, frame.select(columns))
+        return known[1]
 
 
 class Products(Register):

@@ -7,7 +7,7 @@ ones make. Nothing else knows what lies beneath the library.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ _OF_ARRAYS: dict[np.dtype[Any], Callable[..., PySeries]] = {
     np.dtype(np.uint32): PySeries.new_u32,
     np.dtype(np.float64): PySeries.new_f64,
 }
-_column = pl.Series._from_pyseries
+_column, _frame = pl.Series._from_pyseries, pl.DataFrame._from_pydf
 
 
 def of_array(values: npt.NDArray[Any], name: str = "") -> pl.Series:
@@ -51,6 +51,24 @@ def taken(values: pl.Series, places: pl.Series) -> pl.Series:
     return _column(values._s.gather_with_series(places._s))
 
 
-def framed(columns: Sequence[pl.Series]) -> pl.DataFrame:
-    """A frame of columns of one length, each with a name of its own."""
-    return pl.DataFrame._from_pydf(PyDataFrame([values._s for values in columns]))
+def rows_of(frame: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
+    """These rows of a frame, nulls where no row is named."""
+    return _frame(frame._df.gather_with_series(places._s))
+
+
+def framed(columns: Mapping[str, pl.Series], nulls: Sequence[pl.Series], size: int) -> pl.DataFrame:
+    """The columns that are named like these single nulls, in their order; those that are absent are null."""
+    made = []
+    for null in nulls:
+        name = null.name
+        values = columns.get(name)
+        made.append(null._s.new_from_index(0, size) if values is None else _named(values, name))
+    return _frame(PyDataFrame(made))
+
+
+def _named(values: pl.Series, name: str) -> PySeries:
+    if values.name == name:
+        return values._s
+    named = values._s.clone()
+    named.rename(name)
+    return named

@@ -45,6 +45,9 @@ _TITLES = ("先生".encode(), "女士".encode())
 _WIDE_DIGIT = b"\xef\xbc"
 _WIDE_BLANKS = (b"\xe2\x80", *(blank.encode() for blank in "\x85\xa0\u1680\u205f\u3000\ufeff"))
 _ZERO = 48
+_LEAST_MOBILE = np.frombuffer(b"13000000000", dtype=np.uint8)
+_ABOVE_MOBILE = np.array([0, 6, *[9] * 9], dtype=np.uint8)
+"""The first digit of each place of a mobile number, and how far above it the last one is."""
 
 
 class Shape:
@@ -143,10 +146,10 @@ def are_mobile_numbers(values: pl.Series) -> bool:
     if values.null_count() or not size:
         return False
     found = letters(values)
-    if (found.lengths != _PHONE_DIGITS).any():
+    if np.count_nonzero(found.lengths != _PHONE_DIGITS):
         return False
-    digits = found.data.reshape(size, _PHONE_DIGITS) - _ZERO
-    return bool((digits <= 9).all() and (digits[:, 0] == 1).all() and (digits[:, 1] >= 3).all())
+    table = found.data.reshape(size, _PHONE_DIGITS)
+    return not np.count_nonzero(table - _LEAST_MOBILE > _ABOVE_MOBILE)
 
 
 def tidy(values: pl.Series, *, widths: bool) -> pl.Series:

@@ -11,12 +11,16 @@ import polars as pl
 
 from services.ingest.domain.columns import Mask, choose, filled, letters
 from services.ingest.domain.fields import UTC_TIME
+from services.ingest.domain.native import of_array
 
 _COMMON = "%Y-%m-%dT%H:%M:%SZ"
-_COMMON_MARKS = np.frombuffer(b"0000-00-00T00:00:00Z", dtype=np.uint8)
-_COMMON_DIGITS = np.equal(_COMMON_MARKS, ord("0"))
-_COMMON_MOST = np.array([12, 31, 23, 59, 59])
-"""Of month, day, hour, minute and second."""
+_COMMON_LEAST = np.frombuffer(b"0000-00-00T00:00:00Z", dtype=np.uint8)
+_COMMON_ABOVE = np.where(ord("0") == _COMMON_LEAST, np.uint8(9), np.uint8(0))
+"""The first character of each place, and how far above it the last one is: a digit, or the mark itself."""
+_COMMON_DIGITS = np.flatnonzero(_COMMON_ABOVE)
+_COMMON_MOST = np.array([99, 99, 12, 31, 23, 59, 59], dtype=np.uint8)
+_COMMON_FEWEST = np.array([0, 0, 1, 1, 0, 0, 0], dtype=np.uint8)
+"""Of century, year, month, day, hour, minute and second."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY_US = 86_400_000_000
@@ -71,24 +75,26 @@ def parse_times(values: pl.Series, zone: ZoneInfo, format: str = "") -> Times:
 
 def _common(values: pl.Series) -> pl.Series | None:
     """Times of which every one is written like 2025-03-15T11:02:31Z; None where one is not."""
+    if values.null_count():
+        return None
     found = letters(values)
-    if values.null_count() or (found.lengths != len(_COMMON_MARKS)).any():
+    if np.count_nonzero(found.lengths != len(_COMMON_LEAST)):
         return None
-    table = found.data.reshape(len(values), len(_COMMON_MARKS))
-    digits = table[:, _COMMON_DIGITS] - ord("0")
-    if (digits > 9).any() or (table[:, ~_COMMON_DIGITS] != _COMMON_MARKS[~_COMMON_DIGITS]).any():
+    above = found.data.reshape(len(values), len(_COMMON_LEAST)) - _COMMON_LEAST
+    if np.count_nonzero(above > _COMMON_ABOVE):
         return None
-    pairs = (digits[:, 0::2] * 10 + digits[:, 1::2]).astype(np.int64)
-    century, year, month, day, hour, minute, second = pairs.T
-    if (pairs[:, 2:] > _COMMON_MOST).any() or not pairs[:, 2:4].all():
+    digits = above.take(_COMMON_DIGITS, axis=1)
+    pairs = digits[:, 0::2] * 10 + digits[:, 1::2]
+    if np.count_nonzero((pairs > _COMMON_MOST) | (pairs < _COMMON_FEWEST)):
         return None
+    century, year, month, day, hour, minute, second = pairs.T.astype(np.int64, order="C")
     months = (century * 100 + year - 1970) * 12 + month - 1
     firsts = months.astype("M8[M]").astype("M8[D]").astype(np.int64)
     nexts = (months + 1).astype("M8[M]").astype("M8[D]").astype(np.int64)
-    if (day > nexts - firsts).any():
+    if np.count_nonzero(day > nexts - firsts):
         return None
     days = firsts + day - 1
-    return pl.Series(values.name, (((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000).cast(UTC_TIME)
+    return of_array((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000, values.name).cast(UTC_TIME)
 
 
 def parse_days(values: pl.Series, format: str = "") -> pl.Series:
@@ -111,7 +117,7 @@ def business_days(utc: pl.Series, zone: ZoneInfo) -> pl.Series:
         first, last = int(micros.min()), int(micros.max())
         offset = _steady_offset_us(first, last, zone)
         if offset is not None:
-            return pl.Series(utc.name, ((micros + offset) // _DAY_US).astype(np.int32)).cast(pl.Date)
+            return of_array(((micros + offset) // _DAY_US).astype(np.int32), utc.name).cast(pl.Date)
     day = pl.col(utc.name).dt.convert_time_zone(str(zone)).dt.date()
     return utc.to_frame().select(day).to_series()
 

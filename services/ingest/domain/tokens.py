@@ -13,12 +13,15 @@ from collections.abc import Iterable
 import polars as pl
 
 from services.ingest.domain.columns import empty, filled, letters, spread_out
-from services.ingest.domain.digests import MANY, hmac_sha256, keyed
+from services.ingest.domain.digests import hmac_sha256, keyed
+from services.ingest.domain.native import of_array, of_texts
 
 TOKEN = re.compile(r"k\d+:[0-9a-f]{64}")
 TOKEN_BYTES = 67
 """No token is shorter."""
 MIN_KEY_BYTES = 32
+COLUMN_FROM = 40
+"""From so many values on a keyed digest of the column is cheaper than one of each value."""
 _BLOCK = 64
 
 
@@ -53,15 +56,16 @@ class TokenKey:
 
         What is a token already, say in a record that comes back from quarantine, stays as it is.
         """
+        if not values.null_count() and len(values):
+            return self._made(values).alias(values.name)
         known = filled(values)
-        given = values if known.all() else values.filter(pl.Series(known))
+        given = values.filter(of_array(known))
         if given.is_empty():
-            return empty(pl.String(), len(values)).alias(values.name)
-        made = self._made(given)
-        return (made if len(made) == len(values) else spread_out(made, known)).alias(values.name)
+            return empty(pl.String(), len(values), values.name)
+        return spread_out(self._made(given), known).alias(values.name)
 
     def _made(self, values: pl.Series) -> pl.Series:
-        if self._of_columns is None or len(values) < MANY or letters(values).lengths.max() >= TOKEN_BYTES:
+        if self._of_columns is None or len(values) < COLUMN_FROM or letters(values).lengths.max() >= TOKEN_BYTES:
             return self._one_by_one(values.to_list())
         return hmac_sha256(values, self._of_columns, prefix=f"{self.version}:")
 
@@ -78,7 +82,7 @@ class TokenKey:
             second = outer()
             second.update(first.digest())
             tokens[value] = prefix + second.hexdigest()
-        return pl.Series("", list(map(tokens.__getitem__, texts)), dtype=pl.String)
+        return of_texts(list(map(tokens.__getitem__, texts)))
 
 
 def _of_columns(secret: bytes) -> pl.Expr | None:

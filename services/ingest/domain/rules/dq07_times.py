@@ -53,8 +53,9 @@ def _check_time(batch: Batch, field: Field) -> None:
     known = batch.present(name)
     if not field.may_be_future:
         batch.find("DQ-07", Severity.QUARANTINE, name, known & (micros > latest), "the time lies in the future")
-    too_old = known & (micros < _as_micros(first)) & (not door.is_age_approved)
-    batch.find("DQ-07", Severity.QUARANTINE, name, too_old, f"the time lies before {door.earliest}")
+    if not door.is_age_approved:
+        too_old = known & (micros < _as_micros(first))
+        batch.find("DQ-07", Severity.QUARANTINE, name, too_old, f"the time lies before {door.earliest}")
 
 
 def _check_day(batch: Batch, name: str) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.columns import Floats, as_decimals, choose, empty, filled
 from services.ingest.domain.fields import MEASURE, Field, FieldType
+from services.ingest.domain.native import of_array
 from services.ingest.domain.rule import Rule
 from services.ingest.domain.rules.dq08_unit import unit_column
 
@@ -34,9 +35,11 @@ def _convert_received(batch: Batch, name: str) -> None:
 
 
 def _derive_quantity(batch: Batch, name: str) -> None:
+    if batch.is_complete(name):
+        return
     amounts, prices = batch.numbers("amount"), batch.numbers("unit_price")
-    missing = ~batch.present(name)
-    if amounts is None or prices is None or not missing.any():
+    missing = batch.missing(name)
+    if amounts is None or prices is None:
         return
     quotient = amounts / prices
     derived = as_decimals(quotient, MEASURE)
@@ -66,15 +69,19 @@ def _convert_field(batch: Batch, field: Field) -> None:
 
 
 def _whole(batch: Batch, name: str, base: Floats, before: pl.Series) -> pl.Series:
-    rounded = np.abs(base - np.round(base)) > np.maximum(TOLERANCE, TOLERANCE * np.abs(base))
-    batch.mend("DQ-09", name, rounded & filled(before), before, "rounded to whole base units")
+    off = np.abs(base - np.rint(base))
+    if np.count_nonzero(off):
+        rounded = off > np.maximum(TOLERANCE, TOLERANCE * np.abs(base))
+        batch.mend("DQ-09", name, rounded & filled(before), before, "rounded to whole base units")
     return _as_whole(base)
 
 
 def _as_whole(base: Floats) -> pl.Series:
     known = np.abs(base) < MAX_WHOLE  # what is no number, or too large for one, has been refused
-    whole = pl.Series("", np.round(np.where(known, base, 0)).astype(np.int64))
-    return whole if known.all() else choose(known, whole, empty(pl.Int64(), len(base)))
+    if np.count_nonzero(known) == len(base):
+        return of_array(np.rint(base).astype(np.int64))
+    whole = of_array(np.rint(np.where(known, base, 0)).astype(np.int64))
+    return choose(known, whole, empty(pl.Int64(), len(base)))
 
 
 RULE = Rule(

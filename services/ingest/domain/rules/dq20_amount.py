@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 
 from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.columns import Floats, as_decimals, choose
 from services.ingest.domain.fields import MONEY, Kind
+from services.ingest.domain.native import of_array
 from services.ingest.domain.rule import Rule
 from services.ingest.domain.units import CARTON
 
@@ -30,7 +30,7 @@ def check(batch: Batch) -> None:
     off = np.abs(amounts - expected)
     wrong = off > np.maximum(EXACT, NEAR_SHARE * size) + ROUNDING
     near = (off > np.maximum(EXACT, CLOSE_SHARE * size) + ROUNDING) & ~wrong
-    batch.put("amount_check", pl.Series(near))
+    batch.put("amount_check", of_array(near, "amount_check"))
     batch.find("DQ-20", Severity.QUARANTINE, name, wrong, "the amount is not quantity times price")
     message = "the amount is up to 5 % off quantity times price; it was kept and marked"
     batch.mend("DQ-20", name, near, batch.columns[name], message)
@@ -52,7 +52,9 @@ def _named(batch: Batch, first: str, other: str) -> str:
 
 
 def _fill(batch: Batch, name: str, expected: Floats) -> None:
-    missing = ~batch.present(name) & np.isfinite(expected)
+    if batch.is_complete(name):
+        return
+    missing = batch.missing(name) & np.isfinite(expected)
     if missing.any():
         computed = as_decimals(expected, MONEY)
         given = batch.get(name)

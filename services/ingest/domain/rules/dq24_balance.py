@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Floats, as_decimals, as_floats, choose, filled
+from services.ingest.domain.columns import Floats, as_decimals, as_floats, choose, empty, filled
 from services.ingest.domain.fields import MONEY
 from services.ingest.domain.rule import Rule, kinds
 
@@ -74,7 +74,8 @@ def _roll(batch: Batch) -> None:
 
 def _day_before(batch: Batch, stocks: Floats) -> Floats:
     """The stock of the day before, in the batch or as the door knows it; NaN where nobody does."""
-    names = {"org_code": batch.get("org_code"), "sku_code": batch.get("sku_code")}
+    nobody = empty(pl.String(), batch.size)
+    names = {name: batch.columns.get(name, nobody) for name in ("org_code", "sku_code")}
     frame = pl.DataFrame({**names, "biz_date": batch.columns["biz_date"], "stock_base": stocks})
     told = frame.filter(filled(frame.get_column("biz_date")) & ~batch.refused()).with_columns(
         pl.col("biz_date").dt.offset_by("1d")

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
 import polars as pl
 
 from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Mask, choose, empty, filled, hits
+from services.ingest.domain.columns import choose, empty, filled, hits
 from services.ingest.domain.erasing import LINK
 from services.ingest.domain.fields import FieldType
 from services.ingest.domain.rule import Rule
-from services.ingest.domain.text import shape
 
 TOKENS = ("consumer_key", "phone_token")
 
 
 def check(batch: Batch) -> None:
     for field in batch.kind.of_type(FieldType.CONSUMER):
-        ids = batch.pop(field.name)
-        if ids is not None:
-            batch.put("consumer_key", batch.door.tokens.tokens(_trimmed(ids)))
+        if batch.get(field.name) is not None:
+            is_plain = batch.shape(field.name).is_plain
+            ids = batch.columns.pop(field.name)
+            batch.put("consumer_key", batch.door.tokens.tokens(ids if is_plain else _trimmed(ids)))
     for field in batch.kind.of_type(FieldType.PERSON_NAME):
         names = batch.pop(field.name)
         if names is not None:
@@ -53,7 +52,9 @@ def _distinct(values: pl.Series) -> Iterator[str]:
 
 def _drop_without_consent(batch: Batch) -> None:
     consent = batch.get("consent_ref")
-    given = batch.nowhere() if consent is None else filled(consent) & _not_blank(batch, consent)
+    if consent is not None and not consent.null_count() and batch.shape("consent_ref").is_plain:
+        return
+    given = batch.nowhere() if consent is None else hits(consent.str.strip_chars() != "")
     if given.all():
         return
     dropped = batch.nowhere()
@@ -65,15 +66,7 @@ def _drop_without_consent(batch: Batch) -> None:
     batch.mend("DQ-32", "consent_ref", dropped, None, "no consent was given; the link to the consumer was dropped")
 
 
-def _not_blank(batch: Batch, values: pl.Series) -> Mask:
-    if batch.shape("consent_ref").is_plain:
-        return np.ones(len(values), dtype=np.bool_)
-    return hits(values.str.strip_chars() != "")
-
-
 def _trimmed(values: pl.Series) -> pl.Series:
-    if shape(values).is_plain:
-        return values
     stripped = pl.col(values.name).str.strip_chars()
     return values.to_frame().select(pl.when(stripped != "").then(stripped)).to_series()
 

@@ -1,0 +1,75 @@
+"""Columns made beneath the wrappers of the library are those that the public constructors make."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pytest
+from polars.testing import assert_frame_equal, assert_series_equal
+
+from services.ingest.domain.native import framed, of_array, of_arrow, of_places, of_texts, rows_of, taken
+
+
+@pytest.mark.parametrize("dtype", [np.bool_, np.int32, np.int64, np.uint32, np.float64])
+@pytest.mark.parametrize("values", [[], [0, 1, 7], [2, 0]])
+def test_a_column_of_an_array_is_that_of_the_public_constructor(dtype: npt.DTypeLike, values: list[int]):
+    array = np.array(values, dtype=dtype)
+
+    assert_series_equal(of_array(array, "a"), pl.Series("a", array))
+
+
+def test_a_number_that_is_none_stays_what_it_is():
+    assert of_array(np.array([1.5, np.nan])).null_count() == 0
+
+
+def test_every_second_value_of_an_array_makes_a_column():
+    assert of_array(np.arange(6)[::2]).to_list() == [0, 2, 4]
+
+
+def test_an_array_of_another_type_is_refused():
+    with pytest.raises(KeyError):
+        of_array(np.array(["a"]))
+
+
+def test_a_column_of_texts_keeps_what_is_missing():
+    assert_series_equal(of_texts(["黄山", None, ""], "a"), pl.Series("a", ["黄山", None, ""], dtype=pl.String))
+
+
+def test_a_column_of_an_arrow_array_is_that_of_the_public_constructor():
+    array = pa.array(["黄山", None], pa.large_string())
+
+    assert_series_equal(of_arrow(array, "a"), pl.Series("a", array))
+
+
+def test_what_no_row_is_named_for_is_null():
+    frame = pl.DataFrame({"a": ["x", "y"], "b": [1, 2]})
+
+    assert taken(frame["a"], of_places([1, None, 1])).to_list() == ["y", None, "y"]
+    assert rows_of(frame, of_places([None, 0])).rows() == [(None, None), ("x", 1)]
+
+
+def test_a_row_that_does_not_exist_is_not_taken():
+    with pytest.raises(pl.exceptions.OutOfBoundsError):
+        taken(pl.Series(["x"]), of_places([1]))
+
+
+def test_a_frame_has_the_columns_of_its_nulls_in_their_order():
+    nulls = [
+        pl.Series(name, [None], dtype=dtype) for name, dtype in (("a", pl.String), ("b", pl.Date), ("c", pl.Int64))
+    ]
+    numbers = pl.Series("other", [1, 2])
+
+    frame = framed({"c": numbers, "unknown": numbers, "a": pl.Series("a", ["x", "y"])}, nulls, 2)
+
+    days = pl.Series("b", [None, None], dtype=pl.Date)
+    assert_frame_equal(frame, pl.DataFrame([pl.Series("a", ["x", "y"]), days, pl.Series("c", [1, 2])]))
+    assert numbers.name == "other"
+
+
+def test_columns_of_different_lengths_make_no_frame():
+    nulls = [pl.Series(name, [None], dtype=pl.Int64) for name in ("a", "b")]
+
+    with pytest.raises(pl.exceptions.ShapeError):
+        framed({"a": pl.Series([1, 2]), "b": pl.Series([1])}, nulls, 2)
