@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import logging
 import re
@@ -30,6 +31,7 @@ MAX_FILE_BYTES = 32 * 1024 * 1024
 
 _tracer = trace.get_tracer("marketwin")
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 
 class _KeepSome(Sampler):
@@ -222,14 +224,19 @@ def _told(headers: Mapping[str, str]) -> Context:
     return trace.set_span_in_context(trace.NonRecordingSpan(parent), Context()) if parent.is_valid else Context()
 
 
-@contextmanager
-def following(headers: Mapping[str, str]) -> Iterator[None]:
-    """Within the block all goes on in the trace of these headers, without a span of its own."""
-    token = context.attach(_told(headers))
-    try:
-        yield
-    finally:
-        context.detach(token)
+def within(headers: Mapping[str, str]) -> contextvars.Context:
+    """A context in which all goes on in the trace of these headers, without a span of its own."""
+    made = contextvars.copy_context()
+    made.run(context.attach, _told(headers))
+    return made
+
+
+def told_trace_id(headers: Mapping[str, str]) -> str:
+    """The trace id of `within` these headers, mostly without making it."""
+    found = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    if found is None or found[1] == _NO_TRACE or found[2] == _NO_SPAN:
+        return within(headers).run(trace_id)
+    return found[1]
 
 
 @contextmanager

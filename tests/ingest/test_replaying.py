@@ -39,7 +39,7 @@ class Forgetful:
     async def recall(self, batches: object) -> dict[str, Taken]:
         return {}
 
-    def note(self, taken: Taken, entries: object) -> None:
+    def note(self, answers: object, entries: object) -> None:
         pass
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,8 @@ class Refused:
     reasons: tuple[Reason, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+# There is one a body, and most bodies are one record.
+class Receipt(msgspec.Struct, frozen=True):
     """sent = accepted + quarantined + rejected + duplicates; `repaired` counts some of the accepted."""
 
     batch_id: str

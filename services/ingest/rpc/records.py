@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import structlog
 
 from chassis.errors import ChassisError, Unavailable
 from chassis.rpc import error_text
-from chassis.telemetry import following, trace_id, where
+from chassis.telemetry import told_trace_id, trace_id, where, within
 from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest import usecases
 from services.ingest.domain.receipt import Receipt
@@ -31,20 +32,21 @@ class Records:
     _store: Store
 
     async def TakeIn(self, request: pb.TakeInRequest, context: Any) -> pb.TakeInResponse:
-        receipt = await usecases.take_in(self._door, _body(request))
+        receipt = await usecases.take_in(self._door, _body(request, trace_id()))
         return pb.TakeInResponse(receipt=receipt_message(receipt))
 
     async def TakeInTogether(self, request: pb.TakeInTogetherRequest, context: Any) -> pb.TakeInTogetherResponse:
         entered = [self._enter(body) for body in request.bodies]
-        on_their_way = [each for each in entered if isinstance(each, asyncio.Future)]
-        if on_their_way:
-            await asyncio.wait(on_their_way)
-        return pb.TakeInTogetherResponse(answers=map(_answer, entered))
+        for each in entered:
+            # Most are answered together: whoever waits for the first finds the others done.
+            if isinstance(each, asyncio.Future) and not each.done():
+                await asyncio.wait([each])
+        return pb.TakeInTogetherResponse(answers=[_answer(each) for each in entered])
 
     def _enter(self, request: pb.TakeInRequest) -> asyncio.Future[Receipt] | Exception:
         try:
-            with following({"traceparent": request.traceparent}):
-                return usecases.enter(self._door, _body(request))
+            told = {"traceparent": request.traceparent}
+            return usecases.enter(self._door, _body(request, told_trace_id(told)), partial(within, told))
         except Exception as error:  # who sent the others must not hear it
             return error
 
@@ -85,7 +87,7 @@ class Records:
         )
 
 
-def _body(request: pb.TakeInRequest) -> Body:
+def _body(request: pb.TakeInRequest, trace: str) -> Body:
     return Body(
         kind=request.kind,
         source=request.source,
@@ -93,13 +95,13 @@ def _body(request: pb.TakeInRequest) -> Body:
         idempotency_key=request.idempotency_key,
         content=request.body,
         sent_by=request.sent_by,
-        trace_id=trace_id(),
+        trace_id=trace,
     )
 
 
 def _answer(entered: asyncio.Future[Receipt] | Exception) -> pb.TakeInAnswer:
     error = entered if isinstance(entered, Exception) else entered.exception()
-    if error is None and isinstance(entered, asyncio.Future):
+    if error is None and not isinstance(entered, Exception):
         return pb.TakeInAnswer(receipt=receipt_message(entered.result()))
     if not isinstance(error, ChassisError):
         log.error("rpc.failed", method="TakeInTogether", error=type(error).__name__, where=where(error or ValueError()))

@@ -10,11 +10,12 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 from opentelemetry.trace import SpanKind
 
 from chassis.errors import ChassisError, Unavailable

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
 
 import asyncpg
 import msgspec
@@ -33,7 +32,11 @@ BATCH_NOTES = 500
 LOOK_UP_S = 1.0
 PREFIX = "ingest:receipt:"
 LAGS = "ingest:lag"
-_SET_ALL = "for i, key in ipairs(KEYS) do redis.call('SET', key, ARGV[i + 1], 'EX', ARGV[1]) end"
+# One argument: the client packs each of them in Python.
+_SET_ALL = """
+local given = cjson.decode(ARGV[2])
+for i = 1, #given, 2 do redis.call('SET', given[i], given[i + 1], 'EX', ARGV[1]) end
+"""
 AWAY = (
     *(OperationalError, InterfaceError, OSError, TimeoutError, RedisError),
     *(asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError),
@@ -79,15 +82,18 @@ class WriteBehind:
             log.warning("memory.valkey_away", error=type(error).__name__)
             return {}
         found = zip(batches, copies, strict=True)
-        return {batch: _taken(msgspec.json.decode(copy)) for batch, copy in found if copy is not None}
+        return {batch: _taken(copy) for batch, copy in found if copy is not None}
 
-    def note(self, taken: Taken, entries: Sequence[Entry]) -> None:
-        """Remembers an answer; the oldest waiting ones give way when nothing can be written for long."""
+    def note(self, answers: Sequence[Taken], entries: Sequence[Entry]) -> None:
+        """Remembers answers, and what they add to the balance; nothing more while too many wait to be written."""
+        if not answers:
+            return
         if len(self._waiting) >= MAX_NOTES:
             log.warning("memory.full", waiting=len(self._waiting))
             return
-        self._waiting.append((taken, entries))
-        self._latest[taken.receipt.batch_id] = taken
+        self._waiting.append((answers[0], entries))
+        self._waiting += [(taken, ()) for taken in answers[1:]]
+        self._latest.update((taken.receipt.batch_id, taken) for taken in answers)
         self._idle.clear()
         self._noted.set()
 
@@ -129,10 +135,9 @@ class WriteBehind:
                 del self._latest[taken.receipt.batch_id]
 
     async def _copy(self, notes: Sequence[tuple[Taken, Sequence[Entry]]]) -> None:
-        keys = [PREFIX + taken.receipt.batch_id for taken, _ in notes]
-        copies = [msgspec.json.encode(_plain(taken)) for taken, _ in notes]
+        given = [text for taken, _ in notes for text in (PREFIX + taken.receipt.batch_id, _copied(taken))]
         # One command: each costs the client more than the server.
-        await self._redis.eval(_SET_ALL, len(keys), *keys, str(self._kept_s), *copies)
+        await self._redis.eval(_SET_ALL, 0, str(self._kept_s), msgspec.json.encode(given))
         lags = _lags(entry for _, entries in notes for entry in entries)
         if lags:
             await self._redis.hset(LAGS, mapping={source: str(lag) for source, lag in lags.items()})
@@ -158,19 +163,30 @@ def _lags(entries: Iterable[Entry]) -> dict[str, float]:
     return {source: max(0.0, (at - newest).total_seconds()) for source, (at, newest) in latest.items()}
 
 
-def _plain(taken: Taken) -> dict[str, Any]:
-    return {
-        "source": taken.source,
-        "kind": taken.kind,
-        "digest": taken.digest,
-        "batch_id": taken.receipt.batch_id,
-        "counts": receipts.receipt_counts(taken.receipt),
-        "at": taken.at.isoformat(),
-        "sent_by": taken.sent_by,
-    }
+class _Copy(msgspec.Struct, frozen=True):
+    """An answer as Valkey has it, without its reasons."""
+
+    source: str
+    kind: str
+    digest: str
+    batch_id: str
+    counts: msgspec.Raw
+    at: datetime
+    sent_by: str
 
 
-def _taken(plain: dict[str, Any]) -> Taken:
-    receipt = Receipt(plain["batch_id"], **plain["counts"])
-    at = datetime.fromisoformat(plain["at"])
-    return Taken(plain["source"], plain["kind"], plain["digest"], receipt, at, plain["sent_by"])
+_written = msgspec.json.Encoder().encode
+_read = msgspec.json.Decoder(_Copy).decode
+
+
+def _copied(taken: Taken) -> str:
+    receipt = taken.receipt
+    counts = msgspec.Raw(receipts.receipt_counts(receipt))
+    copy = _Copy(taken.source, taken.kind, taken.digest, receipt.batch_id, counts, taken.at, taken.sent_by)
+    return _written(copy).decode()
+
+
+def _taken(content: bytes | str) -> Taken:
+    copy = _read(content)
+    receipt = Receipt(copy.batch_id, **msgspec.json.decode(copy.counts))
+    return Taken(copy.source, copy.kind, copy.digest, receipt, copy.at, copy.sent_by)

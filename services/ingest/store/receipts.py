@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
 
 import asyncpg
 import msgspec
@@ -15,6 +15,8 @@ from services.ingest.store.tables import ENTRY, RECEIPT
 from services.ingest.usecases import Entry, Taken
 
 COUNTS = ("accepted", "repaired", "quarantined", "rejected", "duplicates")
+COUNTED = 1000
+"""Sets of counts whose text is remembered; a record alone has one of a few."""
 _ENTRY_TYPES = {"at": "timestamptz", "newest": "date"} | dict.fromkeys(
     ("received", "pending", "stored", "duplicate", "quarantined", "rejected", "repaired"), "bigint"
 )
@@ -41,23 +43,32 @@ _FIND = f"SELECT {', '.join(_RECEIPT_COLUMNS)} FROM {RECEIPT.fullname} WHERE bat
 async def write_notes(db: Database, notes: Sequence[tuple[Taken, Sequence[Entry]]]) -> None:
     """Writes receipts and entries; what the book knows already stays as it is."""
     entries = {entry.id: entry for _, several in notes for entry in several}
-    receipts = {taken.receipt.batch_id: taken for taken, _ in notes}
+    answers = {taken.receipt.batch_id: taken for taken, _ in notes}
     # In one order, so that two replicas never wait for each other.
     lines = [entries[id] for id in sorted(entries)]
-    rows = [_receipt_row(receipts[id]) for id in sorted(receipts)]
+    rows = [answers[id] for id in sorted(answers)]
     async with db.driver() as driver:
-        columns = [[getattr(line, name) for line in lines] for name in _ENTRY_COLUMNS]
-        await driver.execute(_INSERT, *columns, *map(list, zip(*rows, strict=True)))
+        await driver.execute(
+            _INSERT,
+            *([getattr(line, name) for line in lines] for name in _ENTRY_COLUMNS),
+            [row.receipt.batch_id for row in rows],
+            [row.source for row in rows],
+            [row.kind for row in rows],
+            [row.digest for row in rows],
+            [receipt_counts(row.receipt) for row in rows],
+            [row.at for row in rows],
+            [row.sent_by for row in rows],
+        )
 
 
-def _receipt_row(taken: Taken) -> tuple[Any, ...]:
-    counts = msgspec.json.encode(receipt_counts(taken.receipt)).decode()
-    return taken.receipt.batch_id, taken.source, taken.kind, taken.digest, counts, taken.at, taken.sent_by
+def receipt_counts(receipt: Receipt) -> str:
+    """The numbers of a receipt as JSON, enough to answer its repetition."""
+    return _counts(receipt.accepted, receipt.repaired, receipt.quarantined, receipt.rejected, receipt.duplicates)
 
 
-def receipt_counts(receipt: Receipt) -> dict[str, int]:
-    """The numbers of a receipt, enough to answer its repetition."""
-    return {name: getattr(receipt, name) for name in COUNTS}
+@lru_cache(maxsize=COUNTED)
+def _counts(*numbers: int) -> str:
+    return msgspec.json.encode(dict(zip(COUNTS, numbers, strict=True))).decode()
 
 
 async def find_receipts(db: Database, batches: Sequence[str]) -> dict[str, Taken]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime
+
+import msgspec
 
 from services.ingest.domain.clean import Stamp
 from services.ingest.domain.fields import Kind
@@ -14,19 +16,14 @@ from services.ingest.usecases.ports import Body
 
 
 def _future() -> asyncio.Future[Receipt]:
-    future: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-    future.add_done_callback(looked_at)
-    return future
+    return asyncio.get_running_loop().create_future()
 
 
-def looked_at(future: asyncio.Future[Receipt]) -> None:
-    """Who asked may be gone; then nobody misses the error either."""
-    if not future.cancelled():
-        future.exception()
+def nothing() -> None:
+    """There is nothing to let go of."""
 
 
-@dataclass(slots=True, eq=False)
-class Arrival:
+class Arrival(msgspec.Struct, eq=False):
     """One body on its way to a receipt."""
 
     body: Body
@@ -34,9 +31,14 @@ class Arrival:
     stamp: Stamp
     digest: str
     at: datetime
-    answer: asyncio.Future[Receipt] = field(default_factory=_future)
-    context: contextvars.Context = field(default_factory=contextvars.copy_context)
-    """Holds its trace."""
+    trace: Callable[[], contextvars.Context]
+    """Makes a context that holds its trace; of the bodies of a pass only one is asked."""
+    release: Callable[[], None] = nothing
+    """Gives back the bytes that it holds."""
+    forget: Callable[[], object] = nothing
+    """Takes it from those that are on their way."""
+    answer: asyncio.Future[Receipt] = msgspec.field(default_factory=_future)
+    is_over: bool = False
 
     @property
     def size(self) -> int:
@@ -47,9 +49,20 @@ class Arrival:
         return self.stamp.source
 
     def fail(self, error: Exception) -> None:
-        if not self.answer.done():
+        if self._over():
             self.answer.set_exception(error)
+            # Who asked may be gone; then nobody misses the error either.
+            self.answer.exception()
 
     def succeed(self, receipt: Receipt) -> None:
-        if not self.answer.done():
+        if self._over():
             self.answer.set_result(receipt)
+
+    def _over(self) -> bool:
+        """Lets go of what it holds, once; whether somebody is still to be told."""
+        if self.is_over:
+            return False
+        self.is_over = True
+        self.release()
+        self.forget()
+        return not self.answer.done()

@@ -51,9 +51,9 @@ class Lanes:
         """The receipt of a body; it goes on its way even when nobody waits for it any more."""
         batch = arrival.stamp.batch_id
         self._on_the_way[batch] = arrival
-        arrival.answer.add_done_callback(lambda _: self._on_the_way.pop(batch, None))
+        arrival.forget = partial(self._on_the_way.pop, batch, None)
         if arrival.size > ALONE_BYTES:
-            self._spawn(self._alone(door, arrival), arrival.context)
+            self._spawn(self._alone(door, arrival), arrival.trace())
         else:
             self._join(door, arrival)
         return arrival.answer
@@ -70,7 +70,7 @@ class Lanes:
             lane.append(arrival)
             return
         self._waiting[key] = [arrival]
-        self._spawn(self._run(door, key), arrival.context)
+        self._spawn(self._run(door, key), arrival.trace())
 
     def _spawn(self, work: Coroutine[None, None, None], context: contextvars.Context) -> asyncio.Task[None]:
         task = asyncio.create_task(work, context=context)
@@ -85,7 +85,7 @@ class Lanes:
             passed = await _through(door, arrivals)
             if passed:
                 publishing = _publish_all(door, passed)
-                unacknowledged.add(self._spawn(publishing, passed[0].arrivals[0].context))
+                unacknowledged.add(self._spawn(publishing, passed[0].arrivals[0].trace()))
             if len(unacknowledged) >= UNACKNOWLEDGED:
                 _, unacknowledged = await asyncio.wait(unacknowledged, return_when=asyncio.FIRST_COMPLETED)
 

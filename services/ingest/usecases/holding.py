@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from chassis.errors import Unavailable
 
@@ -31,11 +32,10 @@ class Holding:
             raise Unavailable("the door holds as much as it may; send this again", retry_after_s=WAIT_S)
         self.held += size
         self._by_source[source] = of_source + size
+        return partial(self._release, source, size)
 
-        def release() -> None:
-            self.held -= size
-            self._by_source[source] -= size
-            if not self._by_source[source]:
-                del self._by_source[source]
-
-        return release
+    def _release(self, source: str, size: int) -> None:
+        self.held -= size
+        self._by_source[source] -= size
+        if not self._by_source[source]:
+            del self._by_source[source]

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+import msgspec
 import polars as pl
 
 from services.ingest.domain.decode import Limits
@@ -70,8 +71,7 @@ Part = Accepted | SetAside
 """One message of the log."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A line of the balance: what one message brought, one repeated body, or what moved later (negative numbers)."""
 
     id: str
@@ -91,8 +91,7 @@ class Entry:
     """Newest time of the facts it brought, from which the lag of the source is told; not kept in the book."""
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(msgspec.Struct, frozen=True):
     """A body that was answered: its receipt, and the digest that tells another body under the same key."""
 
     source: str
@@ -247,7 +246,7 @@ class Memory(Protocol):
 
     async def recall(self, batches: Sequence[str]) -> dict[str, Taken]: ...
 
-    def note(self, taken: Taken, entries: Sequence[Entry]) -> None: ...
+    def note(self, answers: Sequence[Taken], entries: Sequence[Entry]) -> None: ...
 
 
 class Store(Protocol):
@@ -319,8 +318,7 @@ class FrontDoor:
     """Hears kind, source and the records that each rule fired on, by severity."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Body:
+class Body(msgspec.Struct, frozen=True, kw_only=True):
     """A body of records as it came."""
 
     kind: str

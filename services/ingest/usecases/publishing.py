@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from services.ingest.domain.identity import batch_id, part_id
 from services.ingest.domain.outcome import Outcome
@@ -33,15 +34,19 @@ async def publish(door: FrontDoor, passed: Passed) -> list[Receipt]:
     outcomes = passed.cleaned.outcomes
     parts = list(_parts(passed))
     refusals = [
-        part for arrival, outcome in zip(passed.arrivals, outcomes, strict=True) for part in _refusals(arrival, outcome)
+        part
+        for arrival, outcome in zip(passed.arrivals, outcomes, strict=True)
+        if outcome.refused
+        for part in _refusals(arrival, outcome)
     ]
     refused = await asyncio.gather(*(door.log.refuse(part) for part in refusals))
     accepted = await asyncio.gather(*(door.log.accept(part) for part in parts))
     refused_before, accepted_before = ([way is Entered.BEFORE for way in ways] for ways in (refused, accepted))
     entries = [_refusal_entry(part) for part, before in zip(refusals, refused_before, strict=True) if not before]
     entries += [_entry(part) for part, before in zip(parts, accepted_before, strict=True) if not before]
-    is_spooled = Entered.SPOOLED in (*refused, *accepted)
-    receipts = [replace(each.receipt, spooled=True) if is_spooled else each.receipt for each in outcomes]
+    receipts = [outcome.receipt for outcome in outcomes]
+    if Entered.SPOOLED in (*refused, *accepted):
+        receipts = [replace(receipt, spooled=True) for receipt in receipts]
     if len(receipts) == 1:
         seen = [part for part, before in zip(parts, accepted_before, strict=True) if before]
         is_known = bool(refusals or parts) and all(refused_before) and all(accepted_before)
@@ -59,17 +64,18 @@ def _remember(door: FrontDoor, passed: Passed, receipts: Sequence[Receipt], entr
     door.directory.habits.note(kind, passed.cleaned.accepted)
     door.newest.note(source, kind, passed.cleaned.accepted)
     door.counted(kind, source, passed.cleaned.counts)
-    for arrival, receipt in zip(passed.arrivals, receipts, strict=True):
-        if receipt.sent:
-            taken = Taken(source, kind, arrival.digest, receipt, arrival.at, _safe(arrival.body.sent_by))
-            door.memory.note(taken, entries)
-            entries = ()
+    answers = [
+        Taken(source, kind, arrival.digest, receipt, arrival.at, _safe(arrival.body.sent_by))
+        for arrival, receipt in zip(passed.arrivals, receipts, strict=True)
+        if receipt.sent
+    ]
+    door.memory.note(answers, entries)
 
 
 def repeated(door: FrontDoor, known: Taken, arrival: Arrival) -> Receipt:
     """The receipt of a body that was answered before."""
     receipt = known.receipt.as_repeated()
-    door.memory.note(known, [_again(known.source, known.kind, receipt.batch_id, receipt.sent, arrival.at)])
+    door.memory.note([known], [_again(known.source, known.kind, receipt.batch_id, receipt.sent, arrival.at)])
     return receipt
 
 

@@ -183,7 +183,7 @@ async def _publish(sending: _Sending, kind: Kind, group: Replayed) -> None:
         door.directory.put(kind.name, part.records)
         door.newest.note(part.source, kind.name, part.records)
         receipt = Receipt(part.part_id, len(items), part.repaired, 0, 0, 0)
-        door.memory.note(Taken(part.source, kind.name, part.part_id, receipt, sending.at, by), _entries(part))
+        door.memory.note([Taken(part.source, kind.name, part.part_id, receipt, sending.at, by)], _entries(part))
 
 
 def _part(sending: _Sending, kind: Kind, items: Sequence[Item], records: pl.DataFrame) -> Accepted:

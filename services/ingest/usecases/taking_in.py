@@ -6,9 +6,13 @@ body ─▶ known already? ─▶ the lane of its kind and source ─▶ one pas
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import hashlib
 import re
 from collections.abc import Callable
+from functools import lru_cache
+
+from msgspec.structs import replace
 
 from chassis.errors import Invalid, NotFound, Problem
 from services.ingest.domain.clean import Stamp
@@ -17,11 +21,13 @@ from services.ingest.domain.identity import batch_id
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.receipt import Receipt
 from services.ingest.domain.text import mask_text
-from services.ingest.usecases.arrival import Arrival, looked_at
+from services.ingest.usecases.arrival import Arrival, nothing
 from services.ingest.usecases.ports import Body, FrontDoor
 
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,62}")
 UNNAMED_SOURCE = "api"
+NAMES = 1000
+"""Names of sources, and types of content, that are remembered as they were understood."""
 
 
 def known_kind(name: str) -> Kind:
@@ -42,51 +48,63 @@ async def take_in(door: FrontDoor, body: Body) -> Receipt:
     return await asyncio.shield(enter(door, body))
 
 
-def enter(door: FrontDoor, body: Body) -> asyncio.Future[Receipt]:
-    """Like `take_in`, for who has many bodies: each goes on its way at once, and the receipt follows."""
+def enter(
+    door: FrontDoor, body: Body, trace: Callable[[], contextvars.Context] | None = None
+) -> asyncio.Future[Receipt]:
+    """Like `take_in`, for who has many bodies: each goes on its way at once, and the receipt follows.
+
+    `trace` makes a context that holds the trace of the body; without it that is the one of here and now.
+    """
     kind = known_kind(body.kind)
     source = _source(body.source)
     digest = _digest(body)
     # Keys belong to who sends: two partners may both count from 1.
     told = f"{body.sent_by}\x1f{body.idempotency_key}" if body.idempotency_key else digest
-    batch = batch_id(source, kind.name, told)
-
-    def arrive() -> asyncio.Future[Receipt]:
-        now = door.now()
-        stamp = Stamp(batch_id=batch, source=source, trace_id=body.trace_id, at=now, op=body.op)
-        return door.lanes.answer(door, Arrival(body, kind, stamp, digest, now))
-
+    now = door.now()
+    stamp = Stamp(batch_id=batch_id(source, kind.name, told), source=source, trace_id=body.trace_id, at=now, op=body.op)
     release = door.holding.take(source, len(body.content))
     try:
-        answer = arrive() if door.lanes.on_the_way(batch) is None else _after_its_like(door, batch, arrive)
+        arrival = Arrival(body, kind, stamp, digest, now, trace or contextvars.copy_context().copy, release)
+        if door.lanes.on_the_way(stamp.batch_id) is None:
+            return door.lanes.answer(door, arrival)
+        return _after_its_like(door, arrival)
     except BaseException:
         release()
         raise
-    answer.add_done_callback(lambda _: release())
-    return answer
 
 
-def _after_its_like(
-    door: FrontDoor, batch: str, arrive: Callable[[], asyncio.Future[Receipt]]
-) -> asyncio.Future[Receipt]:
+def _after_its_like(door: FrontDoor, arrival: Arrival) -> asyncio.Future[Receipt]:
     async def wait() -> Receipt:
-        while (before := door.lanes.on_the_way(batch)) is not None:
+        while (before := door.lanes.on_the_way(arrival.stamp.batch_id)) is not None:
             await asyncio.wait([before])
-        return await asyncio.shield(arrive())
+        now = door.now()
+        late = replace(arrival, stamp=replace(arrival.stamp, at=now), at=now, release=nothing)
+        return await asyncio.shield(door.lanes.answer(door, late))
+
+    def done(waiting: asyncio.Future[Receipt]) -> None:
+        arrival.release()
+        # Who asked may be gone; then nobody misses the error either.
+        if not waiting.cancelled():
+            waiting.exception()
 
     waiting = asyncio.ensure_future(wait())
-    waiting.add_done_callback(looked_at)
+    waiting.add_done_callback(done)
     return waiting
 
 
 def _digest(body: Body) -> str:
     """What tells two bodies apart: a body sent under a wrong content type may be sent again under the right one."""
-    told = hashlib.sha256(body.content_type.replace(" ", "").lower().encode())
-    told.update(b"\0")
+    told = _begun(body.content_type).copy()
     told.update(body.content)
     return told.hexdigest()
 
 
+@lru_cache(maxsize=NAMES)
+def _begun(content_type: str) -> hashlib._Hash:
+    return hashlib.sha256(content_type.replace(" ", "").lower().encode() + b"\0")
+
+
+@lru_cache(maxsize=NAMES)
 def _source(name: str) -> str:
     if not name:
         return UNNAMED_SOURCE
