@@ -30,8 +30,7 @@ SLOW_NS = 1_000_000_000
 MAX_FILE_BYTES = 32 * 1024 * 1024
 
 _tracer = trace.get_tracer("marketwin")
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
-_NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
+_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
 
 class _KeepSome(Sampler):
@@ -221,7 +220,7 @@ def _told(headers: Mapping[str, str]) -> Context:
         return propagate.extract(dict(headers))
     flags = trace.TraceFlags(int(found[3], 16))
     parent = trace.SpanContext(int(found[1], 16), int(found[2], 16), is_remote=True, trace_flags=flags)
-    return trace.set_span_in_context(trace.NonRecordingSpan(parent), Context()) if parent.is_valid else Context()
+    return trace.set_span_in_context(trace.NonRecordingSpan(parent), Context())
 
 
 def within(headers: Mapping[str, str]) -> contextvars.Context:
@@ -234,9 +233,7 @@ def within(headers: Mapping[str, str]) -> contextvars.Context:
 def told_trace_id(headers: Mapping[str, str]) -> str:
     """The trace id of `within` these headers, mostly without making it."""
     found = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-    if found is None or found[1] == _NO_TRACE or found[2] == _NO_SPAN:
-        return within(headers).run(trace_id)
-    return found[1]
+    return within(headers).run(trace_id) if found is None else found[1]
 
 
 @contextmanager

@@ -165,11 +165,11 @@ async def test_a_pending_line_of_the_door_becomes_the_outcome_of_its_message(db:
     pending = Entry(id="m1", batch_id="m1", source="till", kind="pos_sale", at=NOW, received=2, pending=2)
     taken = Taken("till", "pos_sale", "digest", Receipt("m1", 2, 0, 0, 0, 0), NOW)
 
-    await receipts.write_notes(db, [(taken, [pending])])
+    await receipts.write_notes(db, {"m1": receipts.text_of(taken)}, [pending])
     waiting = await balance(db)
     await keep(db, "book", [part])
     done = await balance(db)
-    await receipts.write_notes(db, [(taken, [pending])])
+    await receipts.write_notes(db, {"m1": receipts.text_of(taken)}, [pending])
 
     assert waiting == {"received": 2, "pending": 2}
     assert done == {"received": 2, "stored": 2}

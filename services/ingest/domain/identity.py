@@ -16,13 +16,18 @@ from services.ingest.domain.columns import Micros, choose, texts, word
 from services.ingest.domain.digests import DIGEST_FORM, sha256
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_PAIRS = tuple(first + second for first in CROCKFORD for second in CROCKFORD)
 KEY_SEPARATOR = "~"
 PART_BITS = 15
 TIME_CHARS, NAME_CHARS, LINE_CHARS = 10, 12, 4
 _TIME_SHIFTS = np.arange(5 * (TIME_CHARS - 1), -1, -5)
 _LINE_SHIFTS = np.arange(5 * (LINE_CHARS - 1), -1, -5, dtype=np.uint32)
 _ALPHABET = np.frombuffer(CROCKFORD.encode(), dtype=np.uint8)
+_DIGITS = CROCKFORD.encode().ljust(256)
+_SPREADS = tuple(
+    (sum((1 << 5 * half) - 1 << 16 * half * slot + 5 * half for slot in range(16 // half)), 3 * half)
+    for half in (16, 8, 4, 2, 1)
+)
+"""Masks and shifts that move 32 digits of 5 bits to 32 bytes: the upper half of them, then of each half, and so on."""
 _KEY_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 _SEPARATOR = "\x1f"
 _NOWHERE = pa.scalar("", pa.large_string())
@@ -71,9 +76,10 @@ def record_id(name: str, at_ms: int) -> str:
 
 
 def _characters(value: int, width: int) -> str:
-    if width % 2:
-        return CROCKFORD[value >> 5 * (width - 1) & 31] + _characters(value, width - 1)
-    return "".join([_PAIRS[value >> shift & 1023] for shift in range(5 * (width - 2), -1, -10)])
+    for mask, shift in _SPREADS:
+        upper = value & mask
+        value += (upper << shift) - upper
+    return value.to_bytes(width).translate(_DIGITS).decode()
 
 
 def identify(batch: Batch) -> None:

@@ -9,7 +9,7 @@ every message, and a body sent again is recognised by the message ids of the log
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -20,7 +20,6 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from chassis.db import Database
-from services.ingest.domain.receipt import Receipt
 from services.ingest.store import receipts
 from services.ingest.usecases import Entry, Taken
 
@@ -30,12 +29,11 @@ PAUSE_S = 0.05
 MAX_NOTES = 10_000
 BATCH_NOTES = 500
 LOOK_UP_S = 1.0
-PREFIX = "ingest:receipt:"
+PREFIX = "ingest:answer:"
 LAGS = "ingest:lag"
 # One argument: the client packs each of them in Python.
 _SET_ALL = """
-local given = cjson.decode(ARGV[2])
-for i = 1, #given, 2 do redis.call('SET', given[i], given[i + 1], 'EX', ARGV[1]) end
+for key, text in pairs(cjson.decode(ARGV[2])) do redis.call('SET', key, text, 'EX', ARGV[1]) end
 """
 AWAY = (
     *(OperationalError, InterfaceError, OSError, TimeoutError, RedisError),
@@ -82,7 +80,7 @@ class WriteBehind:
             log.warning("memory.valkey_away", error=type(error).__name__)
             return {}
         found = zip(batches, copies, strict=True)
-        return {batch: _taken(copy) for batch, copy in found if copy is not None}
+        return {batch: receipts.answer_of(copy) for batch, copy in found if copy is not None}
 
     def note(self, answers: Sequence[Taken], entries: Sequence[Entry]) -> None:
         """Remembers answers, and what they add to the balance; nothing more while too many wait to be written."""
@@ -118,15 +116,17 @@ class WriteBehind:
 
     async def _write_some(self) -> None:
         notes = self._waiting[:BATCH_NOTES]
+        texts = {taken.receipt.batch_id: receipts.text_of(taken) for taken, _ in notes}
+        entries = [entry for _, several in notes for entry in several]
         try:
-            await receipts.write_notes(self._db, notes)
+            await receipts.write_notes(self._db, texts, entries)
         except AWAY as error:
             log.warning("memory.waits", error=type(error).__name__)
             await asyncio.sleep(1.0)
             return
         try:
             async with asyncio.timeout(LOOK_UP_S):
-                await self._copy(notes)
+                await self._copy(texts, entries)
         except AWAY as error:
             log.warning("memory.valkey_away", error=type(error).__name__)
         del self._waiting[: len(notes)]
@@ -134,11 +134,11 @@ class WriteBehind:
             if self._latest.get(taken.receipt.batch_id) is taken:
                 del self._latest[taken.receipt.batch_id]
 
-    async def _copy(self, notes: Sequence[tuple[Taken, Sequence[Entry]]]) -> None:
-        given = [text for taken, _ in notes for text in (PREFIX + taken.receipt.batch_id, _copied(taken))]
+    async def _copy(self, texts: Mapping[str, str], entries: Sequence[Entry]) -> None:
+        given = {PREFIX + batch: text for batch, text in texts.items()}
         # One command: each costs the client more than the server.
         await self._redis.eval(_SET_ALL, 0, str(self._kept_s), msgspec.json.encode(given))
-        lags = _lags(entry for _, entries in notes for entry in entries)
+        lags = _lags(entries)
         if lags:
             await self._redis.hset(LAGS, mapping={source: str(lag) for source, lag in lags.items()})
 
@@ -161,32 +161,3 @@ def _lags(entries: Iterable[Entry]) -> dict[str, float]:
             latest[entry.source] = max(times, latest.get(entry.source, times))
     # A clock that runs ahead makes no lag.
     return {source: max(0.0, (at - newest).total_seconds()) for source, (at, newest) in latest.items()}
-
-
-class _Copy(msgspec.Struct, frozen=True):
-    """An answer as Valkey has it, without its reasons."""
-
-    source: str
-    kind: str
-    digest: str
-    batch_id: str
-    counts: msgspec.Raw
-    at: datetime
-    sent_by: str
-
-
-_written = msgspec.json.Encoder().encode
-_read = msgspec.json.Decoder(_Copy).decode
-
-
-def _copied(taken: Taken) -> str:
-    receipt = taken.receipt
-    counts = msgspec.Raw(receipts.receipt_counts(receipt))
-    copy = _Copy(taken.source, taken.kind, taken.digest, receipt.batch_id, counts, taken.at, taken.sent_by)
-    return _written(copy).decode()
-
-
-def _taken(content: bytes | str) -> Taken:
-    copy = _read(content)
-    receipt = Receipt(copy.batch_id, **msgspec.json.decode(copy.counts))
-    return Taken(copy.source, copy.kind, copy.digest, receipt, copy.at, copy.sent_by)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 
 import asyncpg
@@ -16,59 +17,78 @@ from services.ingest.usecases import Entry, Taken
 
 COUNTS = ("accepted", "repaired", "quarantined", "rejected", "duplicates")
 COUNTED = 1000
-"""Sets of counts whose text is remembered; a record alone has one of a few."""
-_ENTRY_TYPES = {"at": "timestamptz", "newest": "date"} | dict.fromkeys(
-    ("received", "pending", "stored", "duplicate", "quarantined", "rejected", "repaired"), "bigint"
-)
-_ENTRY_COLUMNS = ("id", "batch_id", "source", "kind", *_ENTRY_TYPES)
-_RECEIPT_COLUMNS = ("batch_id", "source", "kind", "digest", "receipt", "at", "sent_by")
+"""Sets of counts whose text is remembered; bodies of one record have one of a few."""
+_ENTRY_TYPES = {
+    **dict.fromkeys(("id", "batch_id", "source", "kind"), "text"),
+    "at": "timestamptz",
+    **dict.fromkeys(("received", "pending", "stored", "duplicate", "quarantined", "rejected", "repaired"), "bigint"),
+    "newest": "date",
+}
+_RECEIPT_TYPES = {
+    **dict.fromkeys(("batch_id", "source", "kind", "digest"), "text"),
+    "receipt": "jsonb",
+    "at": "timestamptz",
+    "sent_by": "text",
+}
 
 
-def _insert(table: sa.Table, columns: Sequence[str], types: dict[str, str], *, first: int = 1) -> str:
-    arrays = ", ".join(f"${place}::{types.get(name, 'text')}[]" for place, name in enumerate(columns, start=first))
+def _insert(table: sa.Table, types: Mapping[str, str], place: int) -> str:
+    """Rows given as one JSON text: as arrays, the driver looks at every value several times."""
+    names, given = ", ".join(types), ", ".join(f"{name} {type}" for name, type in types.items())
     return (
-        f"INSERT INTO {table.fullname} ({', '.join(columns)}) "
-        f"SELECT {', '.join(f'{name}::jsonb' if name == 'receipt' else name for name in columns)} "
-        f"FROM unnest({arrays}) AS given ({', '.join(columns)}) ON CONFLICT DO NOTHING"
+        f"INSERT INTO {table.fullname} ({names}) SELECT {names} "
+        f"FROM json_to_recordset(${place}::json) AS given ({given}) ON CONFLICT DO NOTHING"
     )
 
 
 # One statement is one transaction and one round trip.
-_INSERT = f"WITH lines AS ({_insert(ENTRY, _ENTRY_COLUMNS, _ENTRY_TYPES)}) " + _insert(
-    RECEIPT, _RECEIPT_COLUMNS, {"at": "timestamptz"}, first=len(_ENTRY_COLUMNS) + 1
-)
-_FIND = f"SELECT {', '.join(_RECEIPT_COLUMNS)} FROM {RECEIPT.fullname} WHERE batch_id = ANY($1::text[])"
+_INSERT = f"WITH lines AS ({_insert(ENTRY, _ENTRY_TYPES, 1)}) {_insert(RECEIPT, _RECEIPT_TYPES, 2)}"
+_FIND = f"SELECT {', '.join(_RECEIPT_TYPES)} FROM {RECEIPT.fullname} WHERE batch_id = ANY($1::text[])"
 
 
-async def write_notes(db: Database, notes: Sequence[tuple[Taken, Sequence[Entry]]]) -> None:
-    """Writes receipts and entries; what the book knows already stays as it is."""
-    entries = {entry.id: entry for _, several in notes for entry in several}
-    answers = {taken.receipt.batch_id: taken for taken, _ in notes}
-    # In one order, so that two replicas never wait for each other.
-    lines = [entries[id] for id in sorted(entries)]
-    rows = [answers[id] for id in sorted(answers)]
-    async with db.driver() as driver:
-        await driver.execute(
-            _INSERT,
-            *([getattr(line, name) for line in lines] for name in _ENTRY_COLUMNS),
-            [row.receipt.batch_id for row in rows],
-            [row.source for row in rows],
-            [row.kind for row in rows],
-            [row.digest for row in rows],
-            [receipt_counts(row.receipt) for row in rows],
-            [row.at for row in rows],
-            [row.sent_by for row in rows],
-        )
+class _Row(msgspec.Struct, frozen=True):
+    """An answer as it is kept, without its reasons."""
+
+    batch_id: str
+    source: str
+    kind: str
+    digest: str
+    receipt: msgspec.Raw
+    at: datetime
+    sent_by: str
 
 
-def receipt_counts(receipt: Receipt) -> str:
-    """The numbers of a receipt as JSON, enough to answer its repetition."""
-    return _counts(receipt.accepted, receipt.repaired, receipt.quarantined, receipt.rejected, receipt.duplicates)
+_written = msgspec.json.Encoder().encode
+_read = msgspec.json.Decoder(_Row).decode
+
+
+def text_of(taken: Taken) -> str:
+    """An answer as JSON, enough to answer its repetition."""
+    receipt = taken.receipt
+    counts = _counts(receipt.accepted, receipt.repaired, receipt.quarantined, receipt.rejected, receipt.duplicates)
+    row = _Row(receipt.batch_id, taken.source, taken.kind, taken.digest, counts, taken.at, taken.sent_by)
+    return _written(row).decode()
 
 
 @lru_cache(maxsize=COUNTED)
-def _counts(*numbers: int) -> str:
-    return msgspec.json.encode(dict(zip(COUNTS, numbers, strict=True))).decode()
+def _counts(*numbers: int) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(dict(zip(COUNTS, numbers, strict=True))))
+
+
+def answer_of(text: str | bytes) -> Taken:
+    """The answer that was written as this text."""
+    row = _read(text)
+    receipt = Receipt(row.batch_id, **msgspec.json.decode(row.receipt))
+    return Taken(row.source, row.kind, row.digest, receipt, row.at, row.sent_by)
+
+
+async def write_notes(db: Database, answers: Mapping[str, str], entries: Iterable[Entry]) -> None:
+    """Writes answers, their texts by batch, and entries; what the book knows already stays as it is."""
+    # In one order, so that two replicas never wait for each other.
+    rows = [answers[batch] for batch in sorted(answers)]
+    lines = sorted({entry.id: entry for entry in entries}.values(), key=lambda entry: entry.id)
+    async with db.driver() as driver:
+        await driver.execute(_INSERT, _written(lines).decode(), f"[{','.join(rows)}]")
 
 
 async def find_receipts(db: Database, batches: Sequence[str]) -> dict[str, Taken]:

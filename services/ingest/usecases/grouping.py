@@ -54,23 +54,20 @@ class Lanes:
         arrival.forget = partial(self._on_the_way.pop, batch, None)
         if arrival.size > ALONE_BYTES:
             self._spawn(self._alone(door, arrival), arrival.trace())
-        else:
-            self._join(door, arrival)
+            return arrival.answer
+        key = (arrival.stamp.source, arrival.kind.name)
+        lane = self._waiting.get(key)
+        if lane is not None:
+            lane.append(arrival)
+            return arrival.answer
+        self._waiting[key] = [arrival]
+        self._spawn(self._run(door, key), arrival.trace())
         return arrival.answer
 
     async def settled(self) -> None:
         """Waits until nothing is on its way."""
         while self._tasks:
             await asyncio.wait(list(self._tasks))
-
-    def _join(self, door: FrontDoor, arrival: Arrival) -> None:
-        key = (arrival.stamp.source, arrival.kind.name)
-        lane = self._waiting.get(key)
-        if lane is not None:
-            lane.append(arrival)
-            return
-        self._waiting[key] = [arrival]
-        self._spawn(self._run(door, key), arrival.trace())
 
     def _spawn(self, work: Coroutine[None, None, None], context: contextvars.Context) -> asyncio.Task[None]:
         task = asyncio.create_task(work, context=context)
