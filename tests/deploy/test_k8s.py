@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import kubernetes_validate
 import pytest
 import redis
 import yaml
+from kubernetes_validate import utils
 from pydantic_settings import BaseSettings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -36,6 +39,14 @@ EDGES = (
     | {(name, "valkey", 6379) for name in VALKEY_USERS}
 )
 DEV_EDGES = EDGES | {(name, "postgres", 5432) for name in SERVICES}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def schemas_are_read_once() -> Iterator[None]:
+    """Or the validator would parse megabytes of definitions for each object."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(utils, "schema_contents", cache(utils.schema_contents))
+        yield
 
 
 @pytest.fixture(params=READERS)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -13,6 +14,9 @@ from demo.wecom.app import create_app
 from deploy.servers import Servers
 from services.recommend.wecom import Alert, WeComClient, WeComSettings
 from tests.wecom.world import AGENT, CORP, SECRET, CallbackAddress, Clock, Settings, Stage, StandIn, stage
+
+# Or each client would read them from their file.
+AUTHORITIES = ssl.create_default_context()
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ async def stand_in(stages: tuple[Stage, Stage], clock: Clock, address: CallbackA
     service, callback = stages
     callback.app = address.app()
     service.app = create_app(Settings(callback_url=f"{callback.url}/callback").build(), now=clock)
-    async with httpx.AsyncClient(base_url=service.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=service.url, trust_env=False, verify=AUTHORITIES) as http:
         yield StandIn(service.url, clock, http)
 
 
