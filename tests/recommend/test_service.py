@@ -111,6 +111,12 @@ async def test_an_answer_does_not_wait_for_the_end_of_a_round_of_the_ranking(
         now = await recommend.GetRecommendation(pb.GetRecommendationRequest(id=wanted.id))
         return bool(now.recommendation.revision > wanted.revision)
 
+    async def no_round_is_open() -> bool:
+        counts = await recommend.CountRecommendations(pb.CountRecommendationsRequest())
+        return int(counts.waiting) == 0
+
+    # The one that made these lists has its cards still to choose: stopped there, it would never see what follows.
+    await eventually(no_round_is_open)
     blocker = await asyncpg.connect(common.postgres_url)
     try:
         async with blocker.transaction():
