@@ -223,17 +223,17 @@ def _told(headers: Mapping[str, str]) -> Context:
     return trace.set_span_in_context(trace.NonRecordingSpan(parent), Context())
 
 
-def within(headers: Mapping[str, str]) -> contextvars.Context:
-    """A context in which all goes on in the trace of these headers, without a span of its own."""
+def within(traceparent: str) -> contextvars.Context:
+    """A context in which all goes on in the trace that was told, without a span of its own."""
     made = contextvars.copy_context()
-    made.run(context.attach, _told(headers))
+    made.run(context.attach, _told({"traceparent": traceparent}))
     return made
 
 
-def told_trace_id(headers: Mapping[str, str]) -> str:
-    """The trace id of `within` these headers, mostly without making it."""
-    found = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-    return within(headers).run(trace_id) if found is None else found[1]
+def told_trace_id(traceparent: str) -> str:
+    """The trace id that is told; who is told many needs no context to know it."""
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return within(traceparent).run(trace_id) if found is None else found[1]
 
 
 @contextmanager

@@ -113,16 +113,28 @@ def _reason(message: types_pb2.Reason) -> Reason:
 
 
 def receipt_message(receipt: Receipt) -> types_pb2.Receipt:
-    return types_pb2.Receipt(
-        batch_id=receipt.batch_id,
-        accepted=receipt.accepted,
-        repaired=receipt.repaired,
-        quarantined=receipt.quarantined,
-        rejected=receipt.rejected,
-        duplicates=receipt.duplicates,
-        reasons=[reason_message(reason) for reason in receipt.reasons],
-        spooled=receipt.spooled,
-    )
+    message = types_pb2.Receipt()
+    fill_receipt(message, receipt)
+    return message
+
+
+def fill_receipt(message: types_pb2.Receipt, receipt: Receipt) -> None:
+    """Says a receipt in an empty message: what is zero is said already, and to set it costs more than to look."""
+    message.batch_id = receipt.batch_id
+    if receipt.accepted:
+        message.accepted = receipt.accepted
+    if receipt.repaired:
+        message.repaired = receipt.repaired
+    if receipt.quarantined:
+        message.quarantined = receipt.quarantined
+    if receipt.rejected:
+        message.rejected = receipt.rejected
+    if receipt.duplicates:
+        message.duplicates = receipt.duplicates
+    if receipt.spooled:
+        message.spooled = True
+    if receipt.reasons:
+        message.reasons.extend(map(reason_message, receipt.reasons))
 
 
 def kind_message(kind: Kind) -> types_pb2.Kind:

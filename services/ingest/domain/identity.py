@@ -24,10 +24,10 @@ _LINE_SHIFTS = np.arange(5 * (LINE_CHARS - 1), -1, -5, dtype=np.uint32)
 _ALPHABET = np.frombuffer(CROCKFORD.encode(), dtype=np.uint8)
 _DIGITS = CROCKFORD.encode().ljust(256)
 _SPREADS = tuple(
-    (sum((1 << 5 * half) - 1 << 16 * half * slot + 5 * half for slot in range(16 // half)), 3 * half)
+    (sum((1 << 5 * half) - 1 << 16 * half * slot + 5 * half for slot in range(16 // half)), (1 << 3 * half) - 1)
     for half in (16, 8, 4, 2, 1)
 )
-"""Masks and shifts that move 32 digits of 5 bits to 32 bytes: the upper half of them, then of each half, and so on."""
+"""What moves 32 digits of 5 bits to 32 bytes: the upper half of them, then that of each half, and so on."""
 _KEY_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 _SEPARATOR = "\x1f"
 _NOWHERE = pa.scalar("", pa.large_string())
@@ -76,9 +76,8 @@ def record_id(name: str, at_ms: int) -> str:
 
 
 def _characters(value: int, width: int) -> str:
-    for mask, shift in _SPREADS:
-        upper = value & mask
-        value += (upper << shift) - upper
+    for upper, further in _SPREADS:
+        value += (value & upper) * further
     return value.to_bytes(width).translate(_DIGITS).decode()
 
 

@@ -17,6 +17,7 @@ from services.ingest.domain.receipt import Receipt
 from services.ingest.usecases import Body, Filter, FrontDoor, Store
 from services.ingest.usecases.reading import wanted_records
 from services.ingest.wire import (
+    fill_receipt,
     kinds_answer,
     receipt_message,
     to_ipc,
@@ -41,11 +42,14 @@ class Records:
             # Most are answered together: whoever waits for the first finds the others done.
             if isinstance(each, asyncio.Future) and not each.done():
                 await asyncio.wait([each])
-        return pb.TakeInTogetherResponse(answers=[_answer(each) for each in entered])
+        told = pb.TakeInTogetherResponse()
+        for each in entered:
+            _tell(told.answers.add(), each)
+        return told
 
     def _enter(self, request: pb.TakeInRequest) -> asyncio.Future[Receipt] | Exception:
         try:
-            told = {"traceparent": request.traceparent}
+            told = request.traceparent
             return usecases.enter(self._door, _body(request, told_trace_id(told)), partial(within, told))
         except Exception as error:  # who sent the others must not hear it
             return error
@@ -99,11 +103,12 @@ def _body(request: pb.TakeInRequest, trace: str) -> Body:
     )
 
 
-def _answer(entered: asyncio.Future[Receipt] | Exception) -> pb.TakeInAnswer:
+def _tell(answer: pb.TakeInAnswer, entered: asyncio.Future[Receipt] | Exception) -> None:
     error = entered if isinstance(entered, Exception) else entered.exception()
     if error is None and not isinstance(entered, Exception):
-        return pb.TakeInAnswer(receipt=receipt_message(entered.result()))
+        fill_receipt(answer.receipt, entered.result())
+        return
     if not isinstance(error, ChassisError):
         log.error("rpc.failed", method="TakeInTogether", error=type(error).__name__, where=where(error or ValueError()))
         error = Unavailable("the service failed", code="internal")
-    return pb.TakeInAnswer(error_json=error_text(error))
+    answer.error_json = error_text(error)

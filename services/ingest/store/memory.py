@@ -31,9 +31,10 @@ BATCH_NOTES = 500
 LOOK_UP_S = 1.0
 PREFIX = "ingest:answer:"
 LAGS = "ingest:lag"
-# One argument: the client packs each of them in Python.
+# Two arguments for all: the client packs each in Python.
 _SET_ALL = """
 for key, text in pairs(cjson.decode(ARGV[2])) do redis.call('SET', key, text, 'EX', ARGV[1]) end
+for source, lag in pairs(cjson.decode(ARGV[3])) do redis.call('HSET', KEYS[1], source, lag) end
 """
 AWAY = (
     *(OperationalError, InterfaceError, OSError, TimeoutError, RedisError),
@@ -136,11 +137,10 @@ class WriteBehind:
 
     async def _copy(self, texts: Mapping[str, str], entries: Sequence[Entry]) -> None:
         given = {PREFIX + batch: text for batch, text in texts.items()}
+        lags = {source: str(lag) for source, lag in _lags(entries).items()}
         # One command: each costs the client more than the server.
-        await self._redis.eval(_SET_ALL, 0, str(self._kept_s), msgspec.json.encode(given))
-        lags = _lags(entries)
-        if lags:
-            await self._redis.hset(LAGS, mapping={source: str(lag) for source, lag in lags.items()})
+        both = (msgspec.json.encode(each) for each in (given, lags))
+        await self._redis.eval(_SET_ALL, 1, LAGS, str(self._kept_s), *both)
 
     async def lags(self) -> dict[str, float]:
         """Seconds from the newest fact of each source's last batch to its arrival; none while Valkey is away."""

@@ -43,7 +43,7 @@ def _insert(table: sa.Table, types: Mapping[str, str], place: int) -> str:
 
 # One statement is one transaction and one round trip.
 _INSERT = f"WITH lines AS ({_insert(ENTRY, _ENTRY_TYPES, 1)}) {_insert(RECEIPT, _RECEIPT_TYPES, 2)}"
-_FIND = f"SELECT {', '.join(_RECEIPT_TYPES)} FROM {RECEIPT.fullname} WHERE batch_id = ANY($1::text[])"
+_FIND = f"SELECT {', '.join(_RECEIPT_TYPES)} FROM {RECEIPT.fullname} WHERE batch_id = ANY(string_to_array($1, ','))"
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -94,7 +94,7 @@ async def write_notes(db: Database, answers: Mapping[str, str], entries: Iterabl
 async def find_receipts(db: Database, batches: Sequence[str]) -> dict[str, Taken]:
     """The receipts of batches, without their reasons."""
     async with db.driver() as driver:
-        rows = await driver.fetch(_FIND, list(batches))
+        rows = await driver.fetch(_FIND, ",".join(batches))
     return {row["batch_id"]: _taken(row) for row in rows}
 
 
