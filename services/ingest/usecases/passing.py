@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from chassis.errors import Invalid, Problem
 from services.ingest.domain.batch import Door
 from services.ingest.domain.clean import CleanedTogether, clean_together
-from services.ingest.domain.decode import Decoded, Malformed, Rows, form, join, read, shifted
+from services.ingest.domain.decode import Decoded, Malformed, Read, form, join, read_each, shifted
 from services.ingest.domain.mapping import Mapping, to_canonical
 from services.ingest.usecases.arrival import Arrival
 from services.ingest.usecases.ports import FrontDoor
@@ -27,16 +27,14 @@ class Passed:
 def pass_over(door: FrontDoor, arrivals: Sequence[Arrival]) -> tuple[list[Passed], Failed]:
     """Cleans bodies of one source and kind, those with the same fields together; a bad body fails alone."""
     failed: Failed = []
-    by_form: dict[tuple[str, ...], list[tuple[Arrival, Decoded | Rows]]] = {}
-    for arrival in arrivals:
-        try:
-            found = read(arrival.body.content, arrival.body.content_type, door.limits)
-            if isinstance(found, Decoded):
-                found = shifted(found, arrival.body.first_line)
-        except Malformed as error:
-            failed.append((arrival, _invalid(error)))
-        else:
-            by_form.setdefault(form(found), []).append((arrival, found))
+    by_form: dict[tuple[str, ...], list[tuple[Arrival, Read]]] = {}
+    bodies = [(arrival.body.content, arrival.body.content_type) for arrival in arrivals]
+    for arrival, found in zip(arrivals, read_each(bodies, door.limits), strict=True):
+        if isinstance(found, Malformed):
+            failed.append((arrival, _invalid(found)))
+            continue
+        placed = shifted(found, arrival.body.first_line) if isinstance(found, Decoded) else found
+        by_form.setdefault(form(placed), []).append((arrival, placed))
     passed: list[Passed] = []
     for group in by_form.values():
         _pass(door, group, passed, failed)
@@ -48,9 +46,7 @@ def _invalid(error: Malformed) -> Invalid:
     return Invalid(error.message, code=code, errors=[Problem(error.pointer, error.code, error.message)])
 
 
-def _pass(
-    door: FrontDoor, group: Sequence[tuple[Arrival, Decoded | Rows]], passed: list[Passed], failed: Failed
-) -> None:
+def _pass(door: FrontDoor, group: Sequence[tuple[Arrival, Read]], passed: list[Passed], failed: Failed) -> None:
     try:
         passed.append(_cleaned(door, group))
     except Exception as error:  # each caller hears of its own body, and only of that
@@ -61,7 +57,7 @@ def _pass(
             _pass(door, [one], passed, failed)
 
 
-def _cleaned(door: FrontDoor, group: Sequence[tuple[Arrival, Decoded | Rows]]) -> Passed:
+def _cleaned(door: FrontDoor, group: Sequence[tuple[Arrival, Read]]) -> Passed:
     arrivals = [arrival for arrival, _ in group]
     kind, source = arrivals[0].kind, arrivals[0].source
     mapping = door.mappings.get((source, kind.name))

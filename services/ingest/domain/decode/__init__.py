@@ -6,7 +6,21 @@ body ──────────▶ Arrow stream | XLSX | Parquet ──┴�
 
 from __future__ import annotations
 
-from services.ingest.domain.decode.body import Decoded, Limits, Malformed, Rows, Share, shifted
-from services.ingest.domain.decode.choose import decode, form, join, read
+from services.ingest.domain.decode.body import Decoded, Limits, Malformed, Rows, Share, Slices, shifted
+from services.ingest.domain.decode.choose import Read, decode, form, join, read, read_each
 
-__all__ = ["Decoded", "Limits", "Malformed", "Rows", "Share", "decode", "form", "join", "read", "shifted"]
+__all__ = [
+    "Decoded",
+    "Limits",
+    "Malformed",
+    "Read",
+    "Rows",
+    "Share",
+    "Slices",
+    "decode",
+    "form",
+    "join",
+    "read",
+    "read_each",
+    "shifted",
+]

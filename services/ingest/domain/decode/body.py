@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from services.ingest.domain.columns import Mask
 from services.ingest.domain.receipt import Reason, Refused
 
 NESTED = "\x01"
@@ -110,6 +113,29 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
             charset_repaired=self.charset_repaired,
             is_single=self.is_single,
         )
+
+
+class Slices(msgspec.Struct, frozen=True, kw_only=True):
+    """JSON records whose values were found and not made, before they become columns."""
+
+    names: tuple[str, ...]
+    views: npt.NDArray[np.uint64]
+    """Of each field and record, the two halves of an Arrow view of the body; shape (fields, records, 2)."""
+    known: Mask
+    """Where a value is there and not null; shape (fields, records)."""
+    content: bytes
+    """The text of this body and maybe of others, with zeros behind it."""
+    malformed: tuple[Refused, ...] = ()
+    charset_repaired: str = ""
+    is_single: bool = False
+
+    @property
+    def lines(self) -> range:
+        return range(self.views.shape[1])
+
+    @property
+    def share(self) -> Share:
+        return Share(size=len(self.lines))
 
 
 def shifted(decoded: Decoded, first_line: int) -> Decoded:

@@ -18,14 +18,13 @@ _TEXTS: set[type] = {str, _NOTHING}
 _WHOLE: set[type] = {int, _NOTHING}
 
 
-def from_rows(rows: Sequence[Rows]) -> tuple[dict[str, pl.Series], pl.Series]:
-    """Text columns and lines of JSON records that have the same names."""
-    lines = rows[0].lines if len(rows) == 1 else list(chain.from_iterable(some.lines for some in rows))
+def from_rows(rows: Sequence[Rows]) -> dict[str, pl.Series]:
+    """Text columns of JSON records that have the same names."""
+    size = sum(len(some.lines) for some in rows)
     try:
-        columns = _columns(rows, len(lines), is_exact=False)
+        return _columns(rows, size, is_exact=False)
     except _MinusZero as found:
-        columns = _columns(found.exact, len(lines), is_exact=True)
-    return columns, pl.Series("line", lines, dtype=pl.UInt32)
+        return _columns(found.exact, size, is_exact=True)
 
 
 class _MinusZero(Exception):
