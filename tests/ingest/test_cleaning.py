@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from collections import Counter
 from typing import Any
@@ -14,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingest.domain.decode import Malformed
-from services.ingest.domain.digests import MANY
+from services.ingest.domain.digests import MANY, digests
 from services.ingest.domain.identity import batch_id, batch_of, part_id
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.schema import polars_schema
@@ -150,10 +149,16 @@ def test_other_content_has_another_digest(name: str, value: str):
 def test_digests_do_not_change_between_versions_of_the_code():
     own = "R340100000001 P0001 1 34010021 黄山(硬) 26.00 pack 2.000 40 52.00 false CNY 1742036551000000     false"
     payload = own.replace(" ", "\x1f")
-    digest = f"s:{hashlib.sha256(payload.encode()).hexdigest()[:32]}"
+    (digest,) = digests(pl.Series([payload])).to_list()
 
     assert clean_rows("pos_sale", sale()).accepted["payload_hash"][0] == digest
-    assert digest == "s:977041dc3ad37a848c25a57d7273a884"
+    assert digest == "x:bb058a368f19d1d5"
+
+
+def test_a_digest_is_the_xxh3_of_its_text():
+    known = ["x:2d06800538d394c2", "x:e6c632b61e964e1f", "x:78af5f94892f3950"]
+
+    assert digests(pl.Series(["", "a", "abc"])).to_list() == known
 
 
 def test_many_records_get_the_digests_that_each_would_get_alone():

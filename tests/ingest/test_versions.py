@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -77,16 +78,18 @@ def test_among_facts_of_one_time_the_last_of_the_same_source_wins():
     assert _contents(earlier.outdated) == ["first"]
 
 
-def test_digests_of_two_forms_are_no_contradiction():
-    book = _book(_row("k", "0a" * 16, source="a"))
+@pytest.mark.parametrize("mark", ["", "s:"])
+def test_digests_of_two_forms_are_no_contradiction(mark: str):
+    old, other = mark + "0a" * 16, mark + "0b" * 16
+    book = _book(_row("k", old, source="a"))
 
-    of_old_form = judge(_new(_row("k", "0b" * 16, source="b", came=1)), book, _known())
+    of_old_form = judge(_new(_row("k", other, source="b", came=1)), book, _known())
     of_new_form = judge(_new(_row("k", f"{DIGEST_FORM}0a", source="b", came=1)), book, _known())
 
-    assert _contents(of_old_form.conflicting) == ["0b" * 16]
+    assert _contents(of_old_form.conflicting) == [other]
     assert of_new_form.conflicting.is_empty()
     assert _contents(of_new_form.stored) == [f"{DIGEST_FORM}0a"]
-    assert _contents(of_new_form.replaced) == ["0a" * 16]
+    assert _contents(of_new_form.replaced) == [old]
 
 
 def test_what_a_person_decided_for_stands_until_a_person_decides_again():

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from services.ingest.domain.batch import Batch, Bodies
 from services.ingest.domain.columns import Micros, choose, texts, word
-from services.ingest.domain.digests import DIGEST_FORM, sha256
+from services.ingest.domain.digests import digests
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 KEY_SEPARATOR = "~"
@@ -31,7 +31,6 @@ _SPREADS = tuple(
 _KEY_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 _SEPARATOR = "\x1f"
 _NOWHERE = pa.scalar("", pa.large_string())
-DIGEST_DIGITS = 32
 
 
 def batch_id(source: str, kind: str, told: str) -> str:
@@ -98,7 +97,7 @@ def identify(batch: Batch) -> None:
     payloads = pl.Series(pc.utf8_rtrim(payload, _SEPARATOR))
     if batch.deleting is not None:
         payloads = choose(batch.deleting, payloads + f"{_SEPARATOR}delete", payloads)
-    batch.put("payload_hash", sha256(payloads, prefix=DIGEST_FORM, digits=DIGEST_DIGITS))
+    batch.put("payload_hash", digests(payloads))
 
 
 def _joined(parts: list[pa.Array | pa.Scalar], separator: str) -> pa.Array:

@@ -62,7 +62,7 @@ def judge(new: pl.DataFrame, current: pl.DataFrame, known: pl.DataFrame) -> Verd
     contradicting = met.filter(
         (pl.col("occurred_at") == pl.col("occurred_at_now"))
         & (pl.col("source") != pl.col("source_now"))
-        & (_has_form("payload_hash") == _has_form("payload_hash_now"))
+        & (_form("payload_hash") == _form("payload_hash_now"))
         & ~(_is_deletion("op") | _is_deletion("op_now"))
         & ~(pl.col("is_decided") | pl.col("is_decided_now").fill_null(value=False))
     ).select("record_key")
@@ -97,8 +97,10 @@ def _deletes(frame: pl.DataFrame) -> bool:
     return bool(frame.select(_is_deletion("op").any()).item())
 
 
-def _has_form(digest: str) -> pl.Expr:
-    return pl.col(digest).str.starts_with(DIGEST_FORM)
+def _form(digest: str) -> pl.Expr:
+    """The mark that a digest begins with; the oldest have none."""
+    begin = pl.col(digest).str.head(len(DIGEST_FORM))
+    return pl.when(begin.str.ends_with(DIGEST_FORM[-1])).then(begin).otherwise(pl.lit(""))
 
 
 def _is_deletion(op: str) -> pl.Expr:
