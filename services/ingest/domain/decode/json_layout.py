@@ -52,9 +52,7 @@ _MASKS = masks(WORD)
 def layout_of(line: bytes) -> Layout | None:
     """The layout of one line without escapes; None where it is no object of plain values, each under its own name."""
     gaps, texts, place = [], [], 0
-    for field in _FIELD.finditer(line):
-        if field.start() != place:
-            return None
+    while field := _FIELD.match(line, place):
         place = field.end()
         gaps.append(field[1])
         texts.append(field[2].startswith(b'"'))

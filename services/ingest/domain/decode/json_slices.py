@@ -25,6 +25,8 @@ from services.ingest.domain.decode.json_layout import LONGEST, WORD, Gap, Layout
 
 MANY = 64 * 1024
 """Bytes of bodies; fewer are read sooner by making their values."""
+LINE = 64 * 1024
+"""Bytes of the longest line by which others are known."""
 BLOCK = 8192
 """Lines looked at together, so that what is made of them on the way is bounded."""
 _Places = npt.NDArray[np.int64]
@@ -88,7 +90,7 @@ def _layout(body: bytes) -> Layout | None:
     """The layout of the first line, if that of all lines could be the same."""
     if b"\\" in body or not (body.startswith(b"{") and body.endswith((b"}", b"}\n"))):
         return None
-    return layout_of(body[: body.find(b"\n")] if b"\n" in body else body)
+    return layout_of(body[:LINE].split(b"\n", 1)[0])
 
 
 def _sliced(bodies: Sequence[bytes], layout: Layout, limits: Limits) -> Sequence[Slices]:
@@ -98,9 +100,9 @@ def _sliced(bodies: Sequence[bytes], layout: Layout, limits: Limits) -> Sequence
     if ends is None:
         return ()
     begins = np.concatenate(([0], ends[:-1] + 1))
-    found = _found(_text(content), layout, begins, ends)
     places = np.searchsorted(begins, sizes)
-    if found is None or np.diff(places).max() > limits.rows:
+    found = None if np.diff(places).max() > limits.rows else _found(_text(content), layout, begins, ends)
+    if found is None:
         return ()
     views, known = found
     return [
