@@ -11,7 +11,14 @@ from demo.packs import Pack
 from deploy.drop import drop_folders
 from deploy.embedded import claim, free_port
 from deploy.keys import secret, secret_file
-from deploy.stack import Part, has_announced, python_part, serves_grpc, serves_http
+from deploy.stack import (
+    KEEPS_WHAT_A_PASS_TAKES,
+    Part,
+    has_announced,
+    python_part,
+    serves_grpc,
+    serves_http,
+)
 
 ROOT = Path(__file__).parents[1]
 SERVICES = ("ingest", "twin", "profile", "forecast", "recommend")
@@ -79,6 +86,7 @@ def service_parts(layout: Layout, common: Mapping[str, str], wecom: Mapping[str,
     """The five services, upstream first."""
     extra = {
         "ingest": {
+            **KEEPS_WHAT_A_PASS_TAKES,
             "INGEST_CONNECTIONS": str(layout.connections),
             "INGEST_MAPPINGS": str(layout.pack.mappings),
             "INGEST_REGIONS": str(layout.pack.regions),

@@ -16,7 +16,7 @@ from bench.ingest.tills import lines, sales
 from deploy.embedded import free_port
 
 BATCH = 500
-BATCH_CONNECTIONS, SINGLE_CONNECTIONS = 16, 64
+BATCH_CONNECTIONS, SINGLE_CONNECTIONS = 32, 64
 NDJSON, JSON = "application/x-ndjson", "application/json"
 
 
