@@ -19,7 +19,7 @@ import pyarrow as pa
 from services.ingest.domain.columns import Floats, Mask, Micros, Places, as_floats, constant, filled
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.fields import UTC_TIME, Kind
-from services.ingest.domain.native import of_array, of_texts, taken
+from services.ingest.domain.native import cast, of_array, of_texts, taken
 from services.ingest.domain.once import once
 from services.ingest.domain.regions import Regions
 from services.ingest.domain.text import Shape, shape
@@ -141,7 +141,7 @@ class Bodies:
 
     def spread_times(self, micros: Micros) -> pl.Series:
         """A column with the time of each body, in microseconds since 1970, on all of its rows."""
-        return of_array(micros.repeat(self.sizes)).cast(UTC_TIME)
+        return cast(of_array(micros.repeat(self.sizes)), UTC_TIME)
 
     def slices(self) -> Iterator[slice]:
         """The rows of each body."""

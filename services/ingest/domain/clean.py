@@ -17,7 +17,7 @@ from services.ingest.domain.decode import Share
 from services.ingest.domain.deletions import mark_deletions, ops
 from services.ingest.domain.derive import derive
 from services.ingest.domain.fields import Kind
-from services.ingest.domain.native import framed, of_array
+from services.ingest.domain.native import cast, framed, of_array
 from services.ingest.domain.outcome import Fates, Outcome, Unused, told
 from services.ingest.domain.receipt import Receipt, Refused
 from services.ingest.domain.refused import masked, without_personal
@@ -28,7 +28,7 @@ from services.ingest.domain.versions import UPSERT
 IDENTITY_ORDER = 90
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_NO_RULES = pl.Series([[]], dtype=pl.List(pl.String))
+_NO_RULES = pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, 10_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,11 +154,7 @@ def _accepted(batch: Batch, shares: Sequence[Share], stamps: Sequence[Stamp], fa
 
 def _typed(columns: dict[str, pl.Series], schema: dict[str, pl.DataType]) -> dict[str, pl.Series]:
     """Those of the columns that a schema has, in its types."""
-    return {
-        name: values if values.dtype == schema[name] else values.cast(schema[name])
-        for name, values in columns.items()
-        if name in schema
-    }
+    return {name: cast(values, schema[name]) for name, values in columns.items() if name in schema}
 
 
 def _status(mended: Mask) -> pl.Series:
@@ -196,7 +192,12 @@ def _rules(batch: Batch, charset_repaired: Mask) -> pl.Series:
     for finding in batch.findings:
         by_rule[finding.rule] = by_rule.get(finding.rule, False) | finding.mask
     if not by_rule:
-        return _NO_RULES.new_from_index(0, batch.size)
+        # Making a column of lists takes as long as many rules; a piece of a long one takes nothing.
+        return (
+            _NO_RULES.slice(0, batch.size)
+            if batch.size <= len(_NO_RULES)
+            else _NO_RULES[:1].new_from_index(0, batch.size)
+        )
     flags = pl.DataFrame({name: by_rule[name] for name in sorted(by_rule)})
     fired = pl.concat_list([pl.when(pl.col(name)).then(pl.lit(name)) for name in flags.columns]).list.drop_nulls()
     return flags.select(fired.alias("quality_rules")).to_series()

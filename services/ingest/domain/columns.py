@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from services.ingest.domain.native import of_array, of_arrow, of_texts, taken
+from services.ingest.domain.native import cast, of_array, of_arrow, of_texts, taken
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -22,6 +22,7 @@ Places = npt.NDArray[np.uint32]
 Micros = npt.NDArray[np.int64]
 Characters = npt.NDArray[np.uint8]
 _NOTHING = np.zeros(0, dtype=np.uint8)
+_FLOAT = pl.Float64()
 
 
 def filled(values: pl.Series) -> Mask:
@@ -48,7 +49,7 @@ def hits(values: pl.Series) -> Mask:
 
 def as_floats(values: pl.Series) -> npt.NDArray[np.float64]:
     """A numeric column as floats, NaN for null."""
-    floats: npt.NDArray[np.float64] = values.cast(pl.Float64).to_numpy()
+    floats: npt.NDArray[np.float64] = cast(values, _FLOAT).to_numpy()
     return floats
 
 
@@ -86,7 +87,7 @@ def spread_out(some: pl.Series, mask: Mask) -> pl.Series:
 def as_decimals(floats: Floats, dtype: pl.Decimal) -> pl.Series:
     """Floats as decimals, rounded; null for NaN and for what does not fit."""
     fits = np.abs(floats) < 10.0 ** ((dtype.precision or 38) - dtype.scale) - 1
-    decimals = of_array(np.round(np.where(fits, floats, 0.0), dtype.scale)).cast(dtype)
+    decimals = cast(of_array(np.round(np.where(fits, floats, 0.0), dtype.scale)), dtype)
     return decimals if fits.all() else choose(fits, decimals, empty(dtype, len(floats)))
 
 
@@ -97,6 +98,12 @@ class Letters(NamedTuple):
     data: Characters
     starts: npt.NDArray[np.int64]
     """Where each value begins in `data`, and the end of the last."""
+
+    def have_width(self, width: int) -> bool:
+        """Whether every value has so many bytes."""
+        if self.data.size != width * (len(self.starts) - 1):
+            return False
+        return not np.count_nonzero(self.lengths != width)
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -110,7 +117,7 @@ def letters(values: pl.Series) -> Letters:
     array = values.to_arrow()
     _, offsets_buffer, data_buffer = array.buffers()
     starts = np.frombuffer(offsets_buffer, np.int64, len(array) + 1, 8 * array.offset)
-    first, last = starts[0], starts[-1]
+    first, last = starts.item(0), starts.item(-1)
     data = _NOTHING if data_buffer is None else np.frombuffer(data_buffer, np.uint8, last - first, first)
     return Letters(array, data, starts - first if first else starts)
 
@@ -129,7 +136,7 @@ def said_by_all(values: pl.Series) -> str | None:
         return None
     found = letters(values)
     width = int(found.starts[1])
-    if not width or found.data.size != width * len(values) or (found.lengths != width).any():
+    if not width or not found.have_width(width):
         return None
     rows = found.data.reshape(-1, width)
     return str(values[0]) if (rows == rows[0]).all() else None

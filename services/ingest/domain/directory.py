@@ -12,10 +12,11 @@ from datetime import date
 
 import polars as pl
 
+from services.ingest.domain.columns import choose, filled
 from services.ingest.domain.fields import UTC_TIME
 from services.ingest.domain.habits import Habits
 from services.ingest.domain.names import NameIndex
-from services.ingest.domain.native import of_places, rows_of
+from services.ingest.domain.native import of_arrow, of_places, rows_of, taken
 from services.ingest.domain.shops import Shop, Shops
 from services.ingest.domain.stocks import LastStocks
 from services.ingest.domain.versions import DELETE
@@ -72,6 +73,8 @@ ANY_SOURCE = "*"
 SKU_ALIASES = ("national", "ean_carton", "ean_pack", "erp", "pos", "name")
 RETAILER_ALIASES = ("pos_store", "erp", "oms", "other")
 COMPACT_FACTOR = 2
+MANY = 500
+"""Of so many codes the different ones are looked for."""
 
 
 class Register:
@@ -169,12 +172,11 @@ class Register:
         `columns` are those wanted, all where empty.
         """
         with self._lock:
-            places = list(map(self._index.get, codes.to_list()))
+            places = _places(self._index, codes)
             if also is not None:
-                second = map(self._others[self._also[0]].get, also.to_list())
-                places = [first if first is not None else other for first, other in zip(places, second, strict=True)]
+                places = choose(filled(places), places, _places(self._others[self._also[0]], also))
             frame = self._frame
-        return rows_of(self._view(frame, tuple(columns or self.columns)), of_places(places))
+        return rows_of(self._view(frame, tuple(columns or self.columns)), places)
 
     def _view(self, frame: pl.DataFrame, columns: tuple[str, ...]) -> pl.DataFrame:
         """These columns of a frame; the same ones are asked for in every pass."""
@@ -182,6 +184,18 @@ class Register:
         if known is None or known[0] is not frame:
             known = self._views[columns] = (frame, frame.select(columns))
         return known[1]
+
+
+def _places(index: dict[str, int], codes: pl.Series) -> pl.Series:
+    """The place of each code, null where there is none.
+
+    Many records name few shops and products: each of those is looked for once.
+    """
+    if len(codes) < MANY or codes.null_count() == len(codes):
+        return of_places(list(map(index.get, codes.to_list())))
+    told = codes.to_arrow().dictionary_encode()
+    distinct = of_places(list(map(index.get, of_arrow(told.dictionary).to_list())))
+    return taken(distinct, of_arrow(told.indices).cast(pl.UInt32))
 
 
 class Products(Register):

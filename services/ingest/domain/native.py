@@ -23,6 +23,7 @@ _OF_ARRAYS: dict[np.dtype[Any], Callable[..., PySeries]] = {
     np.dtype(np.uint32): PySeries.new_u32,
     np.dtype(np.float64): PySeries.new_f64,
 }
+_WITHOUT_PARAMETERS = (pl.Boolean, pl.Date, pl.Float64, pl.Int64, pl.String, pl.UInt32)
 _column, _frame = pl.Series._from_pyseries, pl.DataFrame._from_pydf
 
 
@@ -49,6 +50,16 @@ def of_places(values: list[int | None]) -> pl.Series:
 def taken(values: pl.Series, places: pl.Series) -> pl.Series:
     """The values on these rows, null where no row is named."""
     return _column(values._s.gather_with_series(places._s))
+
+
+def cast(values: pl.Series, dtype: pl.DataType, *, strict: bool = True) -> pl.Series:
+    """A column in another type; without `strict` what cannot be is null."""
+    return values if _has_type(values, dtype) else _column(values._s.cast(dtype, strict, False))
+
+
+def _has_type(values: pl.Series, dtype: pl.DataType) -> bool:
+    told = values._s.dtype()
+    return type(told) is type(dtype) and (type(told) in _WITHOUT_PARAMETERS or told == dtype)
 
 
 def rows_of(frame: pl.DataFrame, places: pl.Series) -> pl.DataFrame:

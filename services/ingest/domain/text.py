@@ -128,7 +128,8 @@ class Shape:
         return bool((ends[1:] - ends[:-1]).max() >= _PHONE_DIGITS)
 
     def _has_outer_blanks(self) -> bool:
-        if any(blank in self._whole for blank in _WIDE_BLANKS):
+        # One byte is found much faster than several, and most texts have none of these.
+        if any(blank[:1] in self._whole and blank in self._whole for blank in _WIDE_BLANKS):
             return True
         data, starts, ends = self._letters.data, self._letters.starts[:-1], self._letters.starts[1:] - 1
         present = starts <= ends
@@ -146,7 +147,7 @@ def are_mobile_numbers(values: pl.Series) -> bool:
     if values.null_count() or not size:
         return False
     found = letters(values)
-    if np.count_nonzero(found.lengths != _PHONE_DIGITS):
+    if not found.have_width(_PHONE_DIGITS):
         return False
     table = found.data.reshape(size, _PHONE_DIGITS)
     return not np.count_nonzero(table - _LEAST_MOBILE > _ABOVE_MOBILE)

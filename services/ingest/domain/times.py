@@ -11,18 +11,24 @@ import polars as pl
 
 from services.ingest.domain.columns import Mask, choose, filled, letters
 from services.ingest.domain.fields import UTC_TIME
-from services.ingest.domain.native import of_array
+from services.ingest.domain.native import cast, of_array
 
 _COMMON = "%Y-%m-%dT%H:%M:%SZ"
-_COMMON_LEAST = np.frombuffer(b"0000-00-00T00:00:00Z", dtype=np.uint8)
+_COMMON_LEAST = np.frombuffer(b"0000-00-00T00:00:00Z", dtype=np.uint8)[:, None]
 _COMMON_ABOVE = np.where(ord("0") == _COMMON_LEAST, np.uint8(9), np.uint8(0))
 """The first character of each place, and how far above it the last one is: a digit, or the mark itself."""
-_COMMON_DIGITS = np.flatnonzero(_COMMON_ABOVE)
-_COMMON_MOST = np.array([99, 99, 12, 31, 23, 59, 59], dtype=np.uint8)
-_COMMON_FEWEST = np.array([0, 0, 1, 1, 0, 0, 0], dtype=np.uint8)
-"""Of century, year, month, day, hour, minute and second."""
+_COMMON_DIGITS = np.flatnonzero(_COMMON_ABOVE).tolist()
+_COMMON_FEWEST = np.array([19, 0, 1, 1, 0, 0, 0], dtype=np.uint8)[:, None]
+_COMMON_MORE = np.array([2, 99, 11, 30, 23, 59, 59], dtype=np.uint8)[:, None]
+"""The least century, year, month, day, hour, minute and second, and how far above it the last one is."""
+_MONTHS_IN = np.array([1200, 12, 1])
+_MICROSECONDS_IN = np.array([86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000])
+"""Months in century, year and month; microseconds in day, hour, minute and second."""
+_MONTHS = np.arange("1900-01", "2200-02", dtype="M8[M]").astype("M8[D]").astype(np.int64)
+"""The first day of each month of these centuries, and of the month after them, in days since 1970."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_DAY = pl.Date()
 _DAY_US = 86_400_000_000
 _STEADY_US = 7 * _DAY_US
 """No zone changes its clock twice in so short a time."""
@@ -78,23 +84,23 @@ def _common(values: pl.Series) -> pl.Series | None:
     if values.null_count():
         return None
     found = letters(values)
-    if np.count_nonzero(found.lengths != len(_COMMON_LEAST)):
+    if not found.have_width(len(_COMMON_LEAST)):
         return None
-    above = found.data.reshape(len(values), len(_COMMON_LEAST)) - _COMMON_LEAST
+    # A row for each place: numpy walks along many values at once, and not along twenty characters many times.
+    places = np.ascontiguousarray(found.data.reshape(len(values), len(_COMMON_LEAST)).T)
+    above = places - _COMMON_LEAST
     if np.count_nonzero(above > _COMMON_ABOVE):
         return None
-    digits = above.take(_COMMON_DIGITS, axis=1)
-    pairs = digits[:, 0::2] * 10 + digits[:, 1::2]
-    if np.count_nonzero((pairs > _COMMON_MOST) | (pairs < _COMMON_FEWEST)):
+    digits = above.take(_COMMON_DIGITS, axis=0)
+    parts = digits[0::2] * 10 + digits[1::2] - _COMMON_FEWEST
+    if np.count_nonzero(parts > _COMMON_MORE):
         return None
-    century, year, month, day, hour, minute, second = pairs.T.astype(np.int64, order="C")
-    months = (century * 100 + year - 1970) * 12 + month - 1
-    firsts = months.astype("M8[M]").astype("M8[D]").astype(np.int64)
-    nexts = (months + 1).astype("M8[M]").astype("M8[D]").astype(np.int64)
-    if np.count_nonzero(day > nexts - firsts):
+    since = parts.astype(np.int64)
+    months = _MONTHS_IN @ since[:3]
+    since[3] += _MONTHS[months]
+    if np.count_nonzero(since[3] >= _MONTHS[1:][months]):
         return None
-    days = firsts + day - 1
-    return of_array((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000, values.name).cast(UTC_TIME)
+    return cast(of_array(_MICROSECONDS_IN @ since[3:], values.name), UTC_TIME)
 
 
 def parse_days(values: pl.Series, format: str = "") -> pl.Series:
@@ -117,7 +123,7 @@ def business_days(utc: pl.Series, zone: ZoneInfo) -> pl.Series:
         first, last = int(micros.min()), int(micros.max())
         offset = _steady_offset_us(first, last, zone)
         if offset is not None:
-            return of_array(((micros + offset) // _DAY_US).astype(np.int32), utc.name).cast(pl.Date)
+            return cast(of_array(((micros + offset) // _DAY_US).astype(np.int32), utc.name), _DAY)
     day = pl.col(utc.name).dt.convert_time_zone(str(zone)).dt.date()
     return utc.to_frame().select(day).to_series()
 
