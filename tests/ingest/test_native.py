@@ -9,7 +9,17 @@ import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
-from services.ingest.domain.native import framed, of_array, of_arrow, of_places, of_texts, rows_of, taken
+from services.ingest.domain.native import (
+    cast,
+    framed,
+    of_array,
+    of_arrow,
+    of_places,
+    of_texts,
+    places_of,
+    rows_of,
+    taken,
+)
 
 
 @pytest.mark.parametrize("dtype", [np.bool_, np.int32, np.int64, np.uint32, np.float64])
@@ -43,11 +53,35 @@ def test_a_column_of_an_arrow_array_is_that_of_the_public_constructor():
     assert_series_equal(of_arrow(array, "a"), pl.Series("a", array))
 
 
+@pytest.mark.parametrize("dtype", [pl.Int64(), pl.Float64(), pl.Decimal(14, 2), pl.String(), pl.Datetime("us", "UTC")])
+@pytest.mark.parametrize(
+    "values", [pl.Series("a", [1, None]), pl.Series("a", [1.0]), pl.Series("a", [7], dtype=pl.Int32)]
+)
+def test_a_column_is_cast_as_the_public_way_does(values: pl.Series, dtype: pl.DataType):
+    assert_series_equal(cast(values, dtype, strict=False), values.cast(dtype, strict=False))
+
+
+def test_a_column_of_the_type_stays_the_same_one():
+    values = pl.Series([1])
+
+    assert cast(values, pl.Int64()) is values
+    assert cast(cast(values, pl.Decimal(14, 2)), pl.Decimal(14, 3)).dtype == pl.Decimal(14, 3)
+
+
+def test_a_strict_cast_of_what_cannot_be_fails():
+    with pytest.raises(pl.exceptions.InvalidOperationError):
+        cast(pl.Series(["x"]), pl.Int64())
+
+
 def test_what_no_row_is_named_for_is_null():
     frame = pl.DataFrame({"a": ["x", "y"], "b": [1, 2]})
 
     assert taken(frame["a"], of_places([1, None, 1])).to_list() == ["y", None, "y"]
     assert rows_of(frame, of_places([None, 0])).rows() == [(None, None), ("x", 1)]
+
+
+def test_a_mask_names_the_rows_on_which_it_is_true():
+    assert_series_equal(places_of(np.array([True, False, True])), pl.Series([0, 2], dtype=pl.UInt32))
 
 
 def test_a_row_that_does_not_exist_is_not_taken():
@@ -56,9 +90,8 @@ def test_a_row_that_does_not_exist_is_not_taken():
 
 
 def test_a_frame_has_the_columns_of_its_nulls_in_their_order():
-    nulls = [
-        pl.Series(name, [None], dtype=dtype) for name, dtype in (("a", pl.String), ("b", pl.Date), ("c", pl.Int64))
-    ]
+    types = {"a": pl.String, "b": pl.Date, "c": pl.Int64}
+    nulls = {name: pl.Series(name, [None], dtype=dtype) for name, dtype in types.items()}
     numbers = pl.Series("other", [1, 2])
 
     frame = framed({"c": numbers, "unknown": numbers, "a": pl.Series("a", ["x", "y"])}, nulls, 2)
@@ -69,7 +102,7 @@ def test_a_frame_has_the_columns_of_its_nulls_in_their_order():
 
 
 def test_columns_of_different_lengths_make_no_frame():
-    nulls = [pl.Series(name, [None], dtype=pl.Int64) for name in ("a", "b")]
+    nulls = {name: pl.Series(name, [None], dtype=pl.Int64) for name in ("a", "b")}
 
     with pytest.raises(pl.exceptions.ShapeError):
         framed({"a": pl.Series([1, 2]), "b": pl.Series([1])}, nulls, 2)

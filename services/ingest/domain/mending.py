@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping as Dict
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from chassis.errors import Invalid, Problem
 from services.ingest.domain import text
 from services.ingest.domain.batch import Batch, Door, Unit
 from services.ingest.domain.fields import FieldType, Kind
+from services.ingest.domain.native import of_places
 from services.ingest.domain.refused import TOKENS, UNITS, kept_contents, without_personal
 from services.ingest.domain.rules import RULES
 from services.ingest.domain.schema import EXTRA
@@ -138,6 +138,6 @@ def _private(kind: Kind, record: Record, patch: Record, door: Door) -> Record:
     if lost:
         faults = [Problem(f"/{finding.field}", finding.rule, finding.message) for finding in lost]
         raise Invalid("a personal field cannot be kept", errors=faults)
-    [kept] = kept_contents(batch, given, np.array([0]))
+    [kept] = kept_contents(batch, given, of_places([0]))
     found: Record = json.loads(kept)
     return {name: value for name, value in found.items() if value is not None}

@@ -47,6 +47,11 @@ def of_places(values: list[int | None]) -> pl.Series:
     return _column(PySeries.new_opt_u32("", values, True))
 
 
+def places_of(mask: npt.NDArray[np.bool_]) -> pl.Series:
+    """The numbers of the rows on which a mask is true."""
+    return of_array(mask.nonzero()[0].astype(np.uint32))
+
+
 def taken(values: pl.Series, places: pl.Series) -> pl.Series:
     """The values on these rows, null where no row is named."""
     return _column(values._s.gather_with_series(places._s))
@@ -67,11 +72,10 @@ def rows_of(frame: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
     return _frame(frame._df.gather_with_series(places._s))
 
 
-def framed(columns: Mapping[str, pl.Series], nulls: Sequence[pl.Series], size: int) -> pl.DataFrame:
+def framed(columns: Mapping[str, pl.Series], nulls: Mapping[str, pl.Series], size: int) -> pl.DataFrame:
     """The columns that are named like these single nulls, in their order; those that are absent are null."""
     made = []
-    for null in nulls:
-        name = null.name
+    for name, null in nulls.items():
         values = columns.get(name)
         made.append(null._s.new_from_index(0, size) if values is None else _named(values, name))
     return _frame(PyDataFrame(made))

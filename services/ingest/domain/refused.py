@@ -10,6 +10,7 @@ from services.ingest.domain.batch import Batch, Finding, Severity, Unit
 from services.ingest.domain.columns import Mask
 from services.ingest.domain.decode.body import NESTED
 from services.ingest.domain.fields import NEVER_STORED, FieldType
+from services.ingest.domain.native import of_array, places_of, taken
 from services.ingest.domain.receipt import Reason, Refused
 
 UNITS = "units"
@@ -33,23 +34,22 @@ def refused_records(batch: Batch, given: dict[str, pl.Series], rejected: Mask, q
     places = np.flatnonzero(rejected | quarantined)
     if not places.size:
         return []
-    contents = kept_contents(batch, given, places)
-    lines = batch.lines.gather(places).to_list()
+    contents = iter(kept_contents(batch, given, places_of(quarantined)))
+    lines = taken(batch.lines, of_array(places.astype(np.uint32))).to_list()
     reasons = _reasons_by_place(batch, places, lines)
-    severities = ["reject" if rejected[place] else "quarantine" for place in places]
     return [
-        Refused(line, severity, content if severity == "quarantine" else "", tuple(why))
-        for line, severity, content, why in zip(lines, severities, contents, reasons, strict=True)
+        Refused(line, "quarantine", next(contents), tuple(why)) if is_kept else Refused(line, "reject", "", tuple(why))
+        for line, is_kept, why in zip(lines, quarantined[places].tolist(), reasons, strict=True)
     ]
 
 
-def kept_contents(
-    batch: Batch, given: dict[str, pl.Series], places: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> list[str]:
+def kept_contents(batch: Batch, given: dict[str, pl.Series], places: pl.Series) -> list[str]:
     """Records as JSON texts that may be kept: masked, tokens for what was dropped, and the unit of each quantity."""
+    if not len(places):
+        return []
     tokens = {name: batch.columns[name] for name in TOKENS if name in batch.columns}
-    columns = {name: _safe(batch, name, values.gather(places), places) for name, values in given.items()}
-    columns |= {name: values.gather(places) for name, values in tokens.items()}
+    columns = {name: _safe(batch, name, taken(values, places), places) for name, values in given.items()}
+    columns |= {name: taken(values, places) for name, values in tokens.items()}
     kept = [values.alias(name) for name, values in columns.items() if values.null_count() < len(values)]
     units = [_told(unit, places).alias(name) for name, unit in batch.units.items() if batch.kind.field(name)]
     if units:
@@ -59,28 +59,30 @@ def kept_contents(
     return pl.DataFrame(kept).select(pl.struct(pl.all()).struct.json_encode()).to_series().to_list()
 
 
-def _told(unit: Unit, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pl.Series:
+def _told(unit: Unit, places: pl.Series) -> pl.Series:
     """The unit of a quantity as its source told it; where record and mapping differ, both, for a person to choose."""
     if unit.column is None:
         return pl.Series("unit", [unit.fixed], dtype=pl.String).new_from_index(0, len(places))
-    column = unit.column.gather(places)
+    column = taken(unit.column, places)
     safe = text.scrub(column) if text.needs_scrub(column) else column
     told, fixed = pl.col(safe.name), pl.lit(unit.fixed, dtype=pl.String)
     both = pl.when(told != fixed).then(pl.concat_str(fixed, pl.lit(" or "), told)).otherwise(told)
     return safe.to_frame().select(told if unit.fixed is None else both).to_series()
 
 
-def _safe(batch: Batch, name: str, values: pl.Series, places: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pl.Series:
+def _safe(batch: Batch, name: str, values: pl.Series, places: pl.Series) -> pl.Series:
     """A column as it may be kept. A code may be a key: where DQ-33 made a token of it, the token is kept, as a mask
     would make strangers equal when they are sent through the door again."""
     field = batch.kind.field(name)
     now = batch.columns.get(name)
     if field is None or field.type is not FieldType.CODE or now is None or values.dtype != pl.String:
         return masked(batch, name, values)
+    if not text.shape(values).has_long_number:
+        return values
     hidden = values.str.contains(text.LONE).fill_null(value=False)
     if not hidden.any():
         return values
-    return text.mask_codes(now.gather(places)).zip_with(hidden, values)
+    return text.mask_codes(taken(now, places)).zip_with(hidden, values)
 
 
 def masked(batch: Batch, name: str, values: pl.Series) -> pl.Series:
@@ -90,7 +92,8 @@ def masked(batch: Batch, name: str, values: pl.Series) -> pl.Series:
     field = batch.kind.field(name)
     if field is None or field.type is FieldType.TEXT:
         return text.scrub(values) if text.needs_scrub(values) else values
-    return text.mask_codes(values) if values.str.contains(text.LONE).any() else values
+    is_shown = text.shape(values).has_long_number and values.str.contains(text.LONE).any()
+    return text.mask_codes(values) if is_shown else values
 
 
 def _reasons_by_place(

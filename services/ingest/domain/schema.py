@@ -72,16 +72,16 @@ def polars_schema(kind: Kind) -> dict[str, pl.DataType]:
 _SCHEMAS: dict[str, tuple[Kind, dict[str, pl.DataType]]] = {}
 
 
-def single_nulls(kind: Kind) -> tuple[pl.Series, ...]:
+def single_nulls(kind: Kind) -> dict[str, pl.Series]:
     """A null of each column of `polars_schema`."""
     known = _NULLS.get(kind.name)
     if known is None or known[0] is not kind:
-        nulls = tuple(pl.Series(name, [None], dtype=dtype) for name, dtype in polars_schema(kind).items())
+        nulls = {name: pl.Series(name, [None], dtype=dtype) for name, dtype in polars_schema(kind).items()}
         known = _NULLS[kind.name] = (kind, nulls)
     return known[1]
 
 
-_NULLS: dict[str, tuple[Kind, tuple[pl.Series, ...]]] = {}
+_NULLS: dict[str, tuple[Kind, dict[str, pl.Series]]] = {}
 
 
 def json_schema(kind: Kind) -> dict[str, Any]:

@@ -90,7 +90,7 @@ class Shape:
     @once
     def may_name_persons(self) -> bool:
         """Whether a phone number, an ID number, 先生 or 女士 is possible."""
-        return self._has_long_number or any(title in self._whole for title in _TITLES)
+        return self.has_long_number or any(title in self._whole for title in _TITLES)
 
     @once
     def may_be_phones(self) -> bool:
@@ -100,7 +100,7 @@ class Shape:
         starts = self._letters.starts[:-1]
         unbroken = starts[(self.lengths == 11) | (self.lengths == 13) | (self.lengths == 15)]
         begins = self._letters.data[unbroken] - _ZERO < 10
-        return (bool(np.count_nonzero(begins)) or not self.is_alphanumeric) and self._has_long_number
+        return (bool(np.count_nonzero(begins)) or not self.is_alphanumeric) and self.has_long_number
 
     @once
     def _whole(self) -> bytes:
@@ -116,7 +116,7 @@ class Shape:
         return digits
 
     @once
-    def _has_long_number(self) -> bool:
+    def has_long_number(self) -> bool:
         """Whether a value has as many digits as a phone number, or full-width ones."""
         if self.longest < _PHONE_DIGITS:
             return False

@@ -13,6 +13,7 @@ from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.columns import Floats, Mask, choose, empty, filled, hits, said_by_all
 from services.ingest.domain.fields import MEASURE, MONEY, Field, FieldType
 from services.ingest.domain.lists import list_text
+from services.ingest.domain.native import cast
 from services.ingest.domain.rule import Rule
 from services.ingest.domain.times import monday, parse_days
 from services.ingest.domain.units import unit_code
@@ -20,6 +21,7 @@ from services.ingest.domain.units import unit_code
 MAX_CODE_BYTES = 256
 MAX_TEXT_BYTES = 8_000
 MAX_WHOLE = 2**53
+_FLOAT = pl.Float64()
 NESTED = "\x01"
 """First character of a value that was a JSON array or object."""
 FLAGS = {
@@ -81,11 +83,11 @@ def _read_text(batch: Batch, field: Field, values: pl.Series, *, widths: bool, l
 
 
 def _read_number(batch: Batch, field: Field, values: pl.Series, dtype: pl.DataType) -> pl.Series:
-    parsed = values.cast(dtype, strict=False)
+    parsed = cast(values, dtype, strict=False)
     if parsed.null_count() == values.null_count():
         return parsed
     cleaned = _undecorated(values)
-    again = cleaned.cast(dtype, strict=False)
+    again = cast(cleaned, dtype, strict=False)
     if dtype == pl.Int64():
         again = _first_of(again, _whole(cleaned))
     mended = ~filled(parsed) & filled(again)
@@ -130,7 +132,7 @@ def _read_quantity(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
 def _read_decimal(dtype: pl.Decimal) -> Callable[[Batch, Field, pl.Series], pl.Series]:
     def read(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
         parsed = _read_number(batch, field, values, dtype)
-        exact, kept = values.cast(pl.Float64, strict=False).to_numpy(), _numbers(batch, field, parsed)
+        exact, kept = cast(values, _FLOAT, strict=False).to_numpy(), _numbers(batch, field, parsed)
         if exact.tobytes() != kept.tobytes():
             rounded = np.abs(exact - kept) > 1e-9 * np.maximum(1.0, np.abs(kept))
             batch.mend("DQ-02", field.name, rounded, values, f"rounded to {dtype.scale} decimals")
@@ -146,7 +148,8 @@ def _bounded(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
     low = -np.inf if field.minimum is None else field.minimum
     high = np.inf if field.maximum is None else field.maximum
     outside = (numbers < low) | (numbers > high)
-    _refuse(batch, field, outside, f"{field.name} must lie between {low:g} and {high:g}")
+    if np.count_nonzero(outside):
+        _refuse(batch, field, outside, f"{field.name} must lie between {low:g} and {high:g}")
     return values
 
 

@@ -30,7 +30,7 @@ def check(batch: Batch) -> None:
         codes = empty(pl.String(), batch.size).alias("sku_code")
     batch.packs = packs = _packs(batch, codes)
     unknown = (filled(codes) | batch.present(NAME)) & ~packs.known
-    if unknown.any():
+    if np.count_nonzero(unknown):
         _resolve(batch, codes, unknown)
 
 
