@@ -132,11 +132,5 @@ def texts(characters: Characters) -> pl.Series:
 
 def said_by_all(values: pl.Series) -> str | None:
     """The text that stands on every row; None where they differ, are empty, or one is missing."""
-    if values.null_count() or not len(values):
-        return None
-    found = letters(values)
-    width = int(found.starts[1])
-    if not width or not found.have_width(width):
-        return None
-    rows = found.data.reshape(-1, width)
-    return str(values[0]) if (rows == rows[0]).all() else None
+    first = values[0] if len(values) else None
+    return first if first and values.equals(values.new_from_index(0, len(values))) else None

@@ -40,6 +40,8 @@ MASK = "***"
 CONTROL = r"[\x00\x02-\x1f\x7f\x{feff}\x{200b}]+"
 _FIRST_PLAIN, _LAST_PLAIN, _BLANK = 0x21, 0x7E, 0x20
 _PHONE_DIGITS = 11
+_MAY_BE_UNBROKEN = np.isin(np.arange(17), (11, 13, 15))
+"""Whether a phone number of so many characters has no marks in it: with 86 before it, or 0086."""
 _TITLES = ("先生".encode(), "女士".encode())
 # First bytes of ０ to ９, and of the blanks and marks beyond ASCII that `tidy` removes.
 _WIDE_DIGIT = b"\xef\xbc"
@@ -98,7 +100,7 @@ class Shape:
         if self.longest < _PHONE_DIGITS:
             return False
         starts = self._letters.starts[:-1]
-        unbroken = starts[(self.lengths == 11) | (self.lengths == 13) | (self.lengths == 15)]
+        unbroken = starts[_MAY_BE_UNBROKEN.take(self.lengths, mode="clip")]
         begins = self._letters.data[unbroken] - _ZERO < 10
         return (bool(np.count_nonzero(begins)) or not self.is_alphanumeric) and self.has_long_number
 
@@ -122,6 +124,8 @@ class Shape:
             return False
         if not self.is_plain and _WIDE_DIGIT in self._whole:
             return True
+        if np.count_nonzero(self._is_digit) < _PHONE_DIGITS:
+            return False
         counts = np.zeros(self._letters.data.size + 1, dtype=np.int32)
         np.cumsum(self._is_digit, out=counts[1:])
         ends = counts[self._letters.starts]
@@ -131,6 +135,8 @@ class Shape:
         # One byte is found much faster than several, and most texts have none of these.
         if any(blank[:1] in self._whole and blank in self._whole for blank in _WIDE_BLANKS):
             return True
+        if b" " not in self._whole:
+            return False
         data, starts, ends = self._letters.data, self._letters.starts[:-1], self._letters.starts[1:] - 1
         present = starts <= ends
         return bool((data[starts[present]] == _BLANK).any() or (data[ends[present]] == _BLANK).any())
