@@ -11,6 +11,7 @@ import threading
 import traceback
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from chassis.settings import CommonSettings
 
 SLOW_NS = 1_000_000_000
 MAX_FILE_BYTES = 32 * 1024 * 1024
+SPANS = 1000
+"""How many are remembered as they are told."""
 
 _tracer = trace.get_tracer("marketwin")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
@@ -210,11 +213,19 @@ def carry() -> dict[str, str]:
         headers: dict[str, str] = {}
         propagate.inject(headers)
         return headers
-    return {"traceparent": f"00-{here.trace_id:032x}-{here.span_id:016x}-{here.trace_flags:02x}"}
+    return {"traceparent": _traceparent(here.trace_id, here.span_id, here.trace_flags)}
+
+
+@lru_cache(maxsize=SPANS)
+def _traceparent(trace_id: int, span_id: int, flags: int) -> str:
+    """Who answers a request and asks another service for it says the same twice."""
+    return f"00-{trace_id:032x}-{span_id:016x}-{flags:02x}"
 
 
 def _told(headers: Mapping[str, str]) -> Context:
     """The trace that headers carry. The propagators read whatever there is; nearly always it is a plain traceparent."""
+    if not headers:
+        return Context()
     found = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
     if found is None or "tracestate" in headers or "baggage" in headers:
         return propagate.extract(dict(headers))

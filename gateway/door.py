@@ -9,10 +9,10 @@ record costs. What is said here is made of the parts that the route of the frame
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 
+import msgspec
 from fastapi import FastAPI, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -27,7 +27,7 @@ from gateway.views import receipt_view
 
 _PATH = re.compile(r"/api/v1/records/([a-z0-9_]{1,64})")
 _QUERY = re.compile(rb"(?:source=([a-z0-9_.\-]{0,64}))?")
-_TEXT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_TEXT = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)

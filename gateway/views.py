@@ -69,8 +69,17 @@ def model_view(model: twin_pb.Model) -> Json:
 
 
 def receipt_view(receipt: ingest_pb.Receipt) -> Json:
-    numbers = fields(receipt, "batch_id", "accepted", "repaired", "quarantined", "rejected", "duplicates")
-    return {**numbers, "reasons": reasons_view(receipt.reasons), "spooled": receipt.spooled}
+    # Named one by one: of all views this is made most often.
+    return {
+        "batch_id": receipt.batch_id,
+        "accepted": receipt.accepted,
+        "repaired": receipt.repaired,
+        "quarantined": receipt.quarantined,
+        "rejected": receipt.rejected,
+        "duplicates": receipt.duplicates,
+        "reasons": reasons_view(receipt.reasons),
+        "spooled": receipt.spooled,
+    }
 
 
 def reasons_view(reasons: Iterable[ingest_pb.Reason]) -> list[Json]:
