@@ -12,7 +12,7 @@ from deploy.drop import drop_folders
 from deploy.embedded import claim, free_port
 from deploy.keys import secret, secret_file
 from deploy.stack import (
-    KEEPS_WHAT_A_PASS_TAKES,
+    OF_THE_DOOR,
     Part,
     has_announced,
     python_part,
@@ -86,7 +86,7 @@ def service_parts(layout: Layout, common: Mapping[str, str], wecom: Mapping[str,
     """The five services, upstream first."""
     extra = {
         "ingest": {
-            **KEEPS_WHAT_A_PASS_TAKES,
+            **OF_THE_DOOR,
             "INGEST_CONNECTIONS": str(layout.connections),
             "INGEST_MAPPINGS": str(layout.pack.mappings),
             "INGEST_REGIONS": str(layout.pack.regions),
@@ -114,6 +114,7 @@ def service_parts(layout: Layout, common: Mapping[str, str], wecom: Mapping[str,
 def gateway_part(layout: Layout, common: Mapping[str, str], wecom: Mapping[str, str]) -> Part:
     """The one HTTP door."""
     env = {
+        **OF_THE_DOOR,
         **common,
         **{f"GATEWAY_{name.upper()}_ADDRESS": layout.address(name) for name in SERVICES},
         **{f"GATEWAY_{name}": wecom[name] for name in HEARING},

@@ -35,9 +35,9 @@ FRUGAL = {
     "OPENBLAS_NUM_THREADS": "1",
     "_RJEM_MALLOC_CONF": "background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0",
 }
-# The door does not: a pass makes and drops arrays of some megabytes, and to have them back from the system each time
-# took a fifth of its CPU.
-KEEPS_WHAT_A_PASS_TAKES = {"MALLOC_MMAP_THRESHOLD_": "8388608", "MALLOC_TRIM_THRESHOLD_": "16777216"}
+# Those at the door (gateway, ingest) do not: a body, or a pass over bodies, makes and drops some megabytes, and to have
+# them back from the system each time took a fifth of the CPU.
+OF_THE_DOOR = {"MALLOC_MMAP_THRESHOLD_": "8388608", "MALLOC_TRIM_THRESHOLD_": "16777216"}
 
 Probe = Callable[[Child], Awaitable[bool]]
 

@@ -20,6 +20,7 @@ from gateway.auth import Tokens
 from gateway.clients import services
 from gateway.console import Console
 from gateway.door import RecordDoor
+from gateway.heads import bounded_http
 from gateway.limits import Intake, RateLimit
 from gateway.live import Hub
 from gateway.map import RegionMap
@@ -109,6 +110,7 @@ async def _listening(web: FastAPI, settings: GatewaySettings, tasks: Background)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         Traced(RecordDoor(web)),
+        http=bounded_http(settings.head_within_s),
         loop="none",
         lifespan="off",
         access_log=False,

@@ -2,7 +2,7 @@
 
 chassis error            status
 NotFound                 404
-Invalid                  400, 408 (request_timeout), 413 (too_large), 415 (unsupported_type)
+Invalid                  400, 408 (request_timeout), 413 (too_large), 415 (unsupported_type), 431 (head_too_large)
 Conflict                 409, 412 (precondition_failed), 428 (precondition_required)
 Denied                   403, 401 (unauthenticated)
 Unavailable              503, 429 (too_many_requests), 500 (internal)
@@ -33,6 +33,7 @@ BASE = "urn:marketwin:problem:"
 _STATUS: dict[type[ChassisError], int] = {NotFound: 404, Invalid: 400, Conflict: 409, Denied: 403, Unavailable: 503}
 _STATUS_BY_CODE = {
     "too_large": 413,
+    "head_too_large": 431,
     "unsupported_type": 415,
     "precondition_failed": 412,
     "precondition_required": 428,
@@ -59,6 +60,7 @@ _TITLES = {
     422: "A parameter is not valid",
     428: "Say which revision you mean",
     429: "Too many requests",
+    431: "The headers are too large",
     500: "The server failed",
     503: "Try again later",
 }

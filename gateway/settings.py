@@ -48,6 +48,8 @@ class GatewaySettings(ServiceSettings):
     """Bodies of records that may be in memory at once, all requests together."""
     body_within_s: Annotated[float, Field(gt=0)] = 60.0
     """Seconds in which a body of records must have come whole; then its sender hears 408."""
+    head_within_s: Annotated[float, Field(gt=0)] = 20.0
+    """Seconds in which the head of a request must have come whole; then its sender hears 408."""
     requests_per_s: Annotated[float, Field(gt=0)] = 600.0
     """Requests a second of one caller, in each gateway process; twice as many may come at once."""
     sign_ins_per_s: Annotated[float, Field(gt=0)] = 5.0

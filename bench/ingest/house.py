@@ -17,7 +17,7 @@ from bench.ingest.tills import MASTER_ROWS, products, shops
 from chassis.rpc import is_serving
 from deploy.embedded import free_port
 from deploy.servers import Servers, servers
-from deploy.stack import FRUGAL, KEEPS_WHAT_A_PASS_TAKES
+from deploy.stack import FRUGAL, OF_THE_DOOR
 from gateway.auth import Tokens
 
 KEY = "a secret for the benchmark, 32 bytes or more"
@@ -45,7 +45,7 @@ async def house(folder: Path, *, parts: str = PARTS) -> AsyncIterator[House]:
         environ |= {"INGEST_PARTS": parts, "INGEST_CATCH_UP_S": "0" if "book" not in parts else "10"}
         environ |= {"GATEWAY_REQUESTS_PER_S": "1000000", "GATEWAY_INGEST_ADDRESS": f"127.0.0.1:{ingest}"}
         children = [
-            _spawn("services.ingest", folder, KEEPS_WHAT_A_PASS_TAKES | environ | {"INGEST_PORT": str(ingest)}),
+            _spawn("services.ingest", folder, environ | {"INGEST_PORT": str(ingest)}),
             _spawn("gateway", folder, environ | {"GATEWAY_PORT": str(gateway)}),
         ]
         try:
@@ -63,7 +63,9 @@ async def house(folder: Path, *, parts: str = PARTS) -> AsyncIterator[House]:
 
 def _spawn(module: str, folder: Path, environ: dict[str, str]) -> subprocess.Popen[bytes]:
     with (folder / f"{module}.log").open("ab") as log:
-        return subprocess.Popen([sys.executable, "-m", module], env=FRUGAL | environ, stdout=log, stderr=log)
+        return subprocess.Popen(
+            [sys.executable, "-m", module], env=FRUGAL | OF_THE_DOOR | environ, stdout=log, stderr=log
+        )
 
 
 async def _ready(ingest: str, gateway: int) -> None:
