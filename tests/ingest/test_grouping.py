@@ -6,13 +6,19 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import copy_context
+from datetime import UTC, datetime
 
 import pytest
 
 from chassis.bus import Bus, Message, subject_of
 from chassis.errors import Conflict, Invalid, Unavailable
 from marketwin.ingest.v1 import events_pb2
-from services.ingest.usecases import Holding
+from services.ingest.domain.clean import Stamp
+from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.receipt import Receipt
+from services.ingest.usecases import Body, Holding
+from services.ingest.usecases.arrival import Arrival
 from tests.ingest.builders import JSON, sale
 from tests.ingest.running import Stub, at, balances, booked, counts, frame, is_balanced, push, send
 
@@ -125,3 +131,19 @@ def test_a_body_that_is_alone_is_taken_however_large():
     holding.take("a", 50)()
 
     assert holding.held == 0
+
+
+async def test_what_a_body_holds_is_given_back_once_and_not_before_it_is_over():
+    holding = Holding(max_bytes=100, source_quota=100)
+    body = Body(kind="pos_sale", source="a", content_type=JSON, idempotency_key="", content=b"[]")
+    stamp = Stamp(batch_id="B", source="a")
+    now = datetime.now(UTC)
+    arrival = Arrival(body, KINDS["pos_sale"], stamp, "digest", now, copy_context, holding.take("a", 50))
+
+    arrival.answer.cancel()
+    held = holding.held
+    arrival.fail(Unavailable("the log is away"))
+    arrival.succeed(Receipt("B", 1, 0, 0, 0, 0))
+
+    assert (held, holding.held) == (50, 0)
+    assert arrival.answer.cancelled()
