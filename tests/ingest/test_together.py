@@ -21,7 +21,7 @@ from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.mapping import to_canonical
 from services.ingest.domain.receipt import Refused
 from services.ingest.domain.rules.dq30_phone import PHONE
-from services.ingest.domain.text import are_mobile_numbers
+from services.ingest.domain.text import shape
 from tests.ingest.builders import CSV, JSON, NDJSON, NOW, door, order, sale
 
 LIMITS = Limits()
@@ -172,5 +172,5 @@ def as_read(work: Any) -> Any:
 def test_mobile_numbers_are_told_at_a_glance_exactly_as_by_their_pattern(texts: list[str]):
     values = pl.Series("phone", texts)
 
-    assert are_mobile_numbers(values) == values.str.contains(PHONE).all()
-    assert are_mobile_numbers(values[1:]) == (len(values) > 1 and values[1:].str.contains(PHONE).all())
+    assert shape(values).are_mobile_numbers == values.str.contains(PHONE).all()
+    assert shape(values[1:]).are_mobile_numbers == (len(values) > 1 and values[1:].str.contains(PHONE).all())

@@ -16,7 +16,17 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from services.ingest.domain.columns import Floats, Mask, Micros, Places, as_floats, constant, filled
+from services.ingest.domain.columns import (
+    Floats,
+    Mask,
+    Micros,
+    Places,
+    as_floats,
+    constant,
+    everywhere,
+    filled,
+    nowhere,
+)
 from services.ingest.domain.directory import Directory
 from services.ingest.domain.fields import UTC_TIME, Kind
 from services.ingest.domain.native import cast, of_array, of_texts, taken
@@ -172,10 +182,7 @@ class Batch:
         self.repairs: list[Repair] = []
         self._shapes: dict[str, tuple[pl.Series, Shape]] = {}
         self._numbers: dict[str, tuple[pl.Series, Floats]] = {}
-        self._nowhere: Mask = np.zeros(self.size, dtype=np.bool_)
-        self._everywhere: Mask = ~self._nowhere
-        # All rules share them.
-        self._nowhere.flags.writeable = self._everywhere.flags.writeable = False
+        self._nowhere = nowhere(self.size)
         self.repeated = self._nowhere
         """Exact repetitions of an earlier record of the batch."""
         self.deleting: Mask | None = None
@@ -216,7 +223,7 @@ class Batch:
         values = self.columns.get(name)
         if values is None:
             return self._nowhere
-        return filled(values) if values.null_count() else self._everywhere
+        return filled(values)
 
     def missing(self, name: str) -> Mask:
         """Where a field has no value."""
@@ -238,7 +245,7 @@ class Batch:
 
     def everywhere(self) -> Mask:
         """Every record; the array is shared and cannot be written."""
-        return self._everywhere
+        return everywhere(self.size)
 
     @once
     def has_one_record_a_key(self) -> bool:

@@ -25,13 +25,29 @@ _NOTHING = np.zeros(0, dtype=np.uint8)
 _FLOAT = pl.Float64()
 
 
+@lru_cache(maxsize=64)
+def nowhere(size: int) -> Mask:
+    """No row; the array is shared and cannot be written."""
+    mask = np.zeros(size, dtype=np.bool_)
+    mask.flags.writeable = False
+    return mask
+
+
+@lru_cache(maxsize=64)
+def everywhere(size: int) -> Mask:
+    """Every row; the array is shared and cannot be written."""
+    mask = ~nowhere(size)
+    mask.flags.writeable = False
+    return mask
+
+
 def filled(values: pl.Series) -> Mask:
-    """Where a column is not null."""
+    """Where a column is not null; the array may be shared and is not to be written."""
     nulls = values.null_count()
     if nulls == 0:
-        return np.ones(len(values), dtype=np.bool_)
+        return everywhere(len(values))
     if nulls == len(values):
-        return np.zeros(len(values), dtype=np.bool_)
+        return nowhere(len(values))
     mask: Mask = values.to_arrow().is_valid().to_numpy(zero_copy_only=False)
     return mask
 
@@ -42,7 +58,7 @@ def hits(values: pl.Series) -> Mask:
         mask: Mask = values.to_numpy()
         return mask
     if values.null_count() == len(values):
-        return np.zeros(len(values), dtype=np.bool_)
+        return nowhere(len(values))
     told: Mask = values.to_arrow().fill_null(False).to_numpy(zero_copy_only=False)
     return told
 

@@ -23,7 +23,6 @@ _OF_ARRAYS: dict[np.dtype[Any], Callable[..., PySeries]] = {
     np.dtype(np.uint32): PySeries.new_u32,
     np.dtype(np.float64): PySeries.new_f64,
 }
-_WITHOUT_PARAMETERS = (pl.Boolean, pl.Date, pl.Float64, pl.Int64, pl.String, pl.UInt32)
 _column, _frame = pl.Series._from_pyseries, pl.DataFrame._from_pydf
 
 
@@ -59,17 +58,12 @@ def taken(values: pl.Series, places: pl.Series) -> pl.Series:
 
 def cast(values: pl.Series, dtype: pl.DataType, *, strict: bool = True) -> pl.Series:
     """A column in another type; without `strict` what cannot be is null."""
-    return values if _has_type(values, dtype) else _column(values._s.cast(dtype, strict, False))
-
-
-def _has_type(values: pl.Series, dtype: pl.DataType) -> bool:
-    told = values._s.dtype()
-    return type(told) is type(dtype) and (type(told) in _WITHOUT_PARAMETERS or told == dtype)
+    return values if values._s.dtype() == dtype else _column(values._s.cast(dtype, strict, False))
 
 
 def rows_of(frame: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
-    """These rows of a frame, nulls where no row is named."""
-    return _frame(frame._df.gather_with_series(places._s))
+    """These rows of a frame, nulls where no row is named; all at once would wait for other threads."""
+    return _frame(PyDataFrame([values.gather_with_series(places._s) for values in frame._df.get_columns()]))
 
 
 def framed(columns: Mapping[str, pl.Series], nulls: Mapping[str, pl.Series], size: int) -> pl.DataFrame:

@@ -66,21 +66,16 @@ def told(
 ) -> tuple[Outcome, ...]:
     """An outcome for each body, exactly as if it had come alone."""
     bodies = batch.bodies
-    counts = zip(
-        *map(
-            bodies.sums,
-            (fates.accepted, fates.repaired & fates.accepted, fates.quarantined, fates.rejected, batch.repeated),
-        ),
-        strict=True,
-    )
-    reasons = _reasons(batch, shares, unused)
-    refused = _refused(batch, given, fates)
+    masks = (fates.accepted, fates.repaired & fates.accepted, fates.quarantined, fates.rejected, batch.repeated)
+    counts = map(bodies.sums, masks)
+    reasons, refused = _reasons(batch, shares, unused), _refused(batch, given, fates)
     outcomes = []
-    for place, (share, own) in enumerate(zip(shares, counts, strict=True)):
-        accepted, repaired, quarantined, rejected, repeated = own
-        rejected += len(share.malformed)
-        receipt = Receipt(batches[place], accepted, repaired, quarantined, rejected, repeated, reasons[place])
-        outcomes.append(Outcome(receipt, (*share.malformed, *refused[place])))
+    for share, batch_id, accepted, repaired, quarantined, rejected, repeated, why, out in zip(
+        shares, batches, *counts, reasons, refused, strict=True
+    ):
+        unread = len(share.malformed)
+        receipt = Receipt(batch_id, accepted, repaired, quarantined, rejected + unread, repeated, why)
+        outcomes.append(Outcome(receipt, (*share.malformed, *out) if unread or out else ()))
     return tuple(outcomes)
 
 

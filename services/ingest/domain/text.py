@@ -105,6 +105,14 @@ class Shape:
         return (bool(np.count_nonzero(begins)) or not self.is_alphanumeric) and self.has_long_number
 
     @once
+    def are_mobile_numbers(self) -> bool:
+        """Whether every value is eleven ASCII digits that begin like a mobile number; False where it takes a look."""
+        if self._nulls or not self.lengths.size or not self._letters.have_width(_PHONE_DIGITS):
+            return False
+        table = self._letters.data.reshape(-1, _PHONE_DIGITS)
+        return not np.count_nonzero(table - _LEAST_MOBILE > _ABOVE_MOBILE)
+
+    @once
     def _whole(self) -> bytes:
         return self._letters.data.tobytes()
 
@@ -145,18 +153,6 @@ class Shape:
 def shape(values: pl.Series) -> Shape:
     """The shape of a text column, in microseconds per thousand values."""
     return Shape(values)
-
-
-def are_mobile_numbers(values: pl.Series) -> bool:
-    """Whether every value is eleven ASCII digits that begin like a mobile number; False where it takes a look."""
-    size = len(values)
-    if values.null_count() or not size:
-        return False
-    found = letters(values)
-    if not found.have_width(_PHONE_DIGITS):
-        return False
-    table = found.data.reshape(size, _PHONE_DIGITS)
-    return not np.count_nonzero(table - _LEAST_MOBILE > _ABOVE_MOBILE)
 
 
 def tidy(values: pl.Series, *, widths: bool) -> pl.Series:

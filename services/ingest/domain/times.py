@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.columns import Mask, choose, filled, letters
+from services.ingest.domain.columns import Mask, choose, filled, letters, nowhere
 from services.ingest.domain.fields import UTC_TIME
 from services.ingest.domain.native import cast, of_array
 
@@ -59,14 +59,14 @@ class Times:
 def parse_times(values: pl.Series, zone: ZoneInfo, format: str = "") -> Times:
     """Times in UTC, null where the text is no time; `format` is the strptime format of the mapping, if it has one."""
     if values.null_count() == len(values):
-        return Times(values.cast(UTC_TIME), np.zeros(len(values), dtype=np.bool_))
+        return Times(values.cast(UTC_TIME), nowhere(len(values)))
     if format:
         return _formatted(values, zone, format)
     utc = _common(values)
     if utc is not None:
-        return Times(utc, np.zeros(len(values), dtype=np.bool_))
+        return Times(utc, nowhere(len(values)))
     utc = _strptime_zoned(values, _COMMON)
-    assumed = np.zeros(len(values), dtype=np.bool_)
+    assumed = nowhere(len(values))
     wanted = values.null_count()
     for pattern in _ZONED:
         if utc.null_count() > wanted:
@@ -74,7 +74,7 @@ def parse_times(values: pl.Series, zone: ZoneInfo, format: str = "") -> Times:
     for pattern in (*_LOCAL, *DAYS):
         if utc.null_count() > wanted:
             found = _localise(_strptime(_left(values, utc), pattern), zone)
-            assumed |= filled(found)
+            assumed = assumed | filled(found)
             utc = _first_of(utc, found)
     return Times(utc, assumed)
 
@@ -144,7 +144,7 @@ def monday(weeks: pl.Series) -> pl.Series:
 
 def _formatted(values: pl.Series, zone: ZoneInfo, format: str) -> Times:
     if "%z" in format or "%#z" in format:
-        return Times(_strptime_zoned(values, format), np.zeros(len(values), dtype=np.bool_))
+        return Times(_strptime_zoned(values, format), nowhere(len(values)))
     utc = _localise(_strptime(*_completed(values, format)), zone)
     return Times(utc, filled(utc))
 

@@ -51,21 +51,23 @@ class TokenKey:
         outer.update(inner.digest())
         return f"{self.version}:{outer.hexdigest()}"
 
-    def tokens(self, values: pl.Series) -> pl.Series:
-        """Tokens of a column; null stays null.
+    def tokens(self, values: pl.Series, *, longest: int | None = None) -> pl.Series:
+        """Tokens of a column; null stays null. `longest` are the bytes of the longest value, where they are known.
 
         What is a token already, say in a record that comes back from quarantine, stays as it is.
         """
         if not values.null_count() and len(values):
-            return self._made(values).alias(values.name)
+            return self._made(values, longest).alias(values.name)
         known = filled(values)
         given = values.filter(of_array(known))
         if given.is_empty():
             return empty(pl.String(), len(values), values.name)
-        return spread_out(self._made(given), known).alias(values.name)
+        return spread_out(self._made(given, longest), known).alias(values.name)
 
-    def _made(self, values: pl.Series) -> pl.Series:
-        if self._of_columns is None or len(values) < COLUMN_FROM or letters(values).lengths.max() >= TOKEN_BYTES:
+    def _made(self, values: pl.Series, longest: int | None) -> pl.Series:
+        if self._of_columns is None or len(values) < COLUMN_FROM:
+            return self._one_by_one(values.to_list())
+        if (letters(values).lengths.max() if longest is None else longest) >= TOKEN_BYTES:
             return self._one_by_one(values.to_list())
         return hmac_sha256(values, self._of_columns, prefix=f"{self.version}:")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
 from services.ingest.domain.batch import Batch, Severity
@@ -28,7 +29,7 @@ def _resolve_retailer(batch: Batch) -> None:
     found = batch.door.directory.retailer.look_up(codes, licences, columns=WANTED)
     resolved = found.get_column("retailer_code")
     known = filled(resolved)
-    if (named & ~known).any():
+    if np.count_nonzero(named & ~known):
         called = _called(batch, codes, named & ~known)
         if called is not None:
             batch.put("retailer_code", called)

@@ -32,8 +32,9 @@ def check(batch: Batch) -> None:
     per_unit = _per_unit(batch, packs, right)
     comparable = hits(packs.currency == currency)
     outside = comparable & ((prices < low * per_unit) | (prices > high * per_unit))
-    message = f"the price lies outside {low:g} to {high:g} times the {beside}"
-    batch.find("DQ-21", Severity.QUARANTINE, name, outside, message)
+    if np.count_nonzero(outside):
+        message = f"the price lies outside {low:g} to {high:g} times the {beside}"
+        batch.find("DQ-21", Severity.QUARANTINE, name, outside, message)
 
 
 def _per_unit(batch: Batch, packs: Packs, per_carton: Floats) -> Floats:

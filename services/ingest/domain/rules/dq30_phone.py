@@ -8,7 +8,6 @@ from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.columns import filled
 from services.ingest.domain.fields import FieldType
 from services.ingest.domain.rule import Rule
-from services.ingest.domain.text import are_mobile_numbers
 
 PHONE = r"^1[3-9][0-9]{9}$"
 
@@ -16,7 +15,7 @@ PHONE = r"^1[3-9][0-9]{9}$"
 def check(batch: Batch) -> None:
     for field in batch.kind.of_type(FieldType.PHONE):
         values = batch.get(field.name)
-        if values is None or values.null_count() == batch.size or are_mobile_numbers(values):
+        if values is None or values.null_count() == batch.size or batch.shape(field.name).are_mobile_numbers:
             continue
         phones = _plain(values)
         if phones.null_count() > values.null_count():

@@ -11,11 +11,12 @@ from services.ingest.domain.rule import Rule
 
 def check(batch: Batch) -> None:
     for field in batch.kind.of_type(FieldType.PHONE):
-        numbers = batch.pop(field.name)
-        if numbers is None:
+        if batch.get(field.name) is None:
             continue
+        longest = batch.shape(field.name).longest
+        numbers = batch.columns.pop(field.name)
         token_name = f"{field.name}_token" if batch.kind.field(f"{field.name}_token") else "phone_token"
-        batch.put(token_name, batch.door.tokens.tokens(numbers))
+        batch.put(token_name, batch.door.tokens.tokens(numbers, longest=longest))
         if batch.kind.field(f"{field.name}_masked"):
             batch.put(f"{field.name}_masked", _masked(numbers))
 

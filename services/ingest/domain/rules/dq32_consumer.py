@@ -18,9 +18,10 @@ TOKENS = ("consumer_key", "phone_token")
 def check(batch: Batch) -> None:
     for field in batch.kind.of_type(FieldType.CONSUMER):
         if batch.get(field.name) is not None:
-            is_plain = batch.shape(field.name).is_plain
+            shape = batch.shape(field.name)
             ids = batch.columns.pop(field.name)
-            batch.put("consumer_key", batch.door.tokens.tokens(ids if is_plain else _trimmed(ids)))
+            trimmed = ids if shape.is_plain else _trimmed(ids)
+            batch.put("consumer_key", batch.door.tokens.tokens(trimmed, longest=shape.longest))
     for field in batch.kind.of_type(FieldType.PERSON_NAME):
         names = batch.pop(field.name)
         if names is not None:
