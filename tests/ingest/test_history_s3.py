@@ -32,21 +32,27 @@ PHONE = "13511112222"
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     port = free_port()
-    with (tmp_path / "moto.log").open("wb") as log:
+    url, asked = f"http://127.0.0.1:{port}", tmp_path / "moto.log"
+    with asked.open("wb") as log:
         process = subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log)
     given = {
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "y",
         "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ENDPOINT_URL": url,
+        # Where a cloud tells its machines who they are: nobody may ask there who was given keys.
+        "AWS_EC2_METADATA_DISABLED": "false",
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": url,
+        "AWS_METADATA_ENDPOINT": url,
         "AWS_ALLOW_HTTP": "true",
         "NO_PROXY": "*",
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     try:
-        _make_bucket(f"http://127.0.0.1:{port}/market", process)
+        _make_bucket(f"{url}/market", process)
         yield "s3://market/history"
+        assert "/latest/" not in asked.read_text()
     finally:
         process.terminate()
         process.wait()
