@@ -139,10 +139,8 @@ def _judge(batch: Batch) -> None:
 
 def _charset_repaired(batch: Batch, shares: Sequence[Share]) -> Mask:
     """The records of the bodies that were read in another charset than they said (DQ-03)."""
-    if not any(share.charset_repaired for share in shares):
-        return batch.nowhere()
-    mended = np.array([bool(share.charset_repaired) for share in shares], dtype=np.bool_)
-    return np.repeat(mended, batch.bodies.sizes)
+    mended = [bool(share.charset_repaired) for share in shares]
+    return np.repeat(np.array(mended, dtype=np.bool_), batch.bodies.sizes) if any(mended) else batch.nowhere()
 
 
 def _accepted(batch: Batch, stamps: Sequence[Stamp], fates: Fates, read_anew: Mask) -> pl.DataFrame:
@@ -235,7 +233,7 @@ def _counts(batch: Batch, shares: Sequence[Share]) -> dict[tuple[str, str], int]
 
     for finding in batch.findings:
         add(finding.rule, finding.severity, int(np.count_nonzero(finding.mask)))
-    add("DQ-02", Severity.REJECT, sum(len(share.malformed) for share in shares))
-    add("DQ-03", Severity.REPAIR, sum(share.size for share in shares if share.charset_repaired))
+    add("DQ-02", Severity.REJECT, sum([len(share.malformed) for share in shares]))
+    add("DQ-03", Severity.REPAIR, sum([share.size for share in shares if share.charset_repaired]))
     add("DQ-04", Severity.WARN, int(np.count_nonzero(batch.repeated)))
     return counts

@@ -199,6 +199,11 @@ class Kind:
         return tuple(field for field in self.given if field.type in words or field.items is FieldType.CODE)
 
     @cached_property
+    def personal(self) -> frozenset[str]:
+        """The names of the fields that are read and never kept."""
+        return frozenset(field.name for field in self.fields if field.type in NEVER_STORED)
+
+    @cached_property
     def own(self) -> tuple[str, ...]:
         """The stored fields that a record brings itself: what master data add to it is left out."""
         return tuple(field.name for field in self.stored if field.given or field.name not in ENRICHED)

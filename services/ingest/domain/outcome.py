@@ -93,10 +93,12 @@ def _reasons(batch: Batch, shares: Sequence[Share], unused: Sequence[Unused]) ->
         _Told(found.field, found.rule, found.severity.value, found.message, found.mask) for found in batch.findings
     ]
     facts += [_Told(field.name, "DQ-02", Severity.WARN.value, UNUSED, field.mask) for field in unused]
+    telling = [place for place, share in enumerate(shares) if share.malformed or share.charset_repaired]
+    if not facts and not telling:
+        return [()] * len(shares)
     reasons: list[list[Reason]] = [[] for _ in shares]
-    for place, share in enumerate(shares):
-        if share.malformed or share.charset_repaired:
-            reasons[place].extend(_of_the_body(share))
+    for place in telling:
+        reasons[place].extend(_of_the_body(shares[place]))
     for fact in facts:
         for place, count in enumerate(batch.bodies.sums(fact.mask)):
             if count:

@@ -9,7 +9,7 @@ from services.ingest.domain import text
 from services.ingest.domain.batch import Batch, Finding, Severity, Unit
 from services.ingest.domain.columns import Mask
 from services.ingest.domain.decode.body import NESTED
-from services.ingest.domain.fields import NEVER_STORED, FieldType
+from services.ingest.domain.fields import FieldType
 from services.ingest.domain.native import of_array, places_of, taken
 from services.ingest.domain.receipt import Reason, Refused
 
@@ -20,13 +20,11 @@ TOKENS = ("consumer_key", "phone_token", "contact_phone_token", "contact_phone_m
 
 def without_personal(batch: Batch) -> dict[str, pl.Series]:
     """The columns of a batch as they came, less those that must never be kept."""
-    never = {field.name for field in batch.kind.of_type(*NEVER_STORED)}
-    lists = {field.name for field in batch.kind.of_type(FieldType.LIST)}
-    return {
-        name: values.str.strip_prefix(NESTED) if name in lists else values
-        for name, values in batch.columns.items()
-        if name not in never
-    }
+    given = {name: values for name, values in batch.columns.items() if name not in batch.kind.personal}
+    for field in batch.kind.of_type(FieldType.LIST):
+        if field.name in given:
+            given[field.name] = given[field.name].str.strip_prefix(NESTED)
+    return given
 
 
 def refused_records(batch: Batch, given: dict[str, pl.Series], rejected: Mask, quarantined: Mask) -> list[Refused]:

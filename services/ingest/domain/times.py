@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -30,9 +31,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _DAY = pl.Date()
 _DAY_US = 86_400_000_000
-_STEADY_US = 7 * _DAY_US
+_STEADY_DAYS = 7
 """No zone changes its clock twice in so short a time."""
-_EARLIEST_US, _LATEST_US = 0, 4_102_444_800_000_000
+_EARLIEST_DAY, _LATEST_DAY = 0, 47_482
 """1970 to 2100: what sources mean to say, and well within what the standard library can say."""
 _ZONED = ("%Y-%m-%dT%H:%M:%S%.f%#z", "%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M%#z", "%Y-%m-%d %H:%M:%S%.f %#z")
 _LOCAL = (
@@ -120,19 +121,19 @@ def business_days(utc: pl.Series, zone: ZoneInfo) -> pl.Series:
     """The calendar day of each time in a zone."""
     if len(utc) and not utc.null_count():
         micros = utc.to_numpy().view(np.int64)
-        first, last = int(micros.min()), int(micros.max())
-        offset = _steady_offset_us(first, last, zone)
+        offset = _steady_offset_us(int(micros.min()) // _DAY_US, int(micros.max()) // _DAY_US + 1, zone)
         if offset is not None:
             return cast(of_array(((micros + offset) // _DAY_US).astype(np.int32), utc.name), _DAY)
     day = pl.col(utc.name).dt.convert_time_zone(str(zone)).dt.date()
     return utc.to_frame().select(day).to_series()
 
 
+@lru_cache(maxsize=1024)
 def _steady_offset_us(first: int, last: int, zone: ZoneInfo) -> int | None:
-    """How far the clocks of a zone are ahead of UTC from the first to the last time; None where that takes a look."""
-    if last - first > _STEADY_US or not (first >= _EARLIEST_US and last <= _LATEST_US):
+    """How far the clocks of a zone are ahead of UTC from one day since 1970 to another; None where it takes a look."""
+    if last - first > _STEADY_DAYS or not (first >= _EARLIEST_DAY and last <= _LATEST_DAY):
         return None
-    offsets = {(_EPOCH + timedelta(microseconds=micros)).astimezone(zone).utcoffset() for micros in (first, last)}
+    offsets = {(_EPOCH + timedelta(days=day)).astimezone(zone).utcoffset() for day in (first, last)}
     offset = offsets.pop()
     return None if offsets or offset is None else offset // _MICROSECOND
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -14,6 +16,8 @@ from services.ingest.domain.derive import derive_dates
 from services.ingest.domain.fields import Field, FieldType
 from services.ingest.domain.rule import Rule
 from services.ingest.domain.times import parse_times
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def check(batch: Batch) -> None:
@@ -49,12 +53,11 @@ def _check_time(batch: Batch, field: Field) -> None:
     door, name = batch.door, field.name
     micros = _micros(batch.columns[name])
     latest = _as_micros(door.now + door.future)
-    first = datetime(door.earliest.year, door.earliest.month, door.earliest.day, tzinfo=door.zone)
     known = batch.present(name)
     if not field.may_be_future:
         batch.find("DQ-07", Severity.QUARANTINE, name, known & (micros > latest), "the time lies in the future")
     if not door.is_age_approved:
-        too_old = known & (micros < _as_micros(first))
+        too_old = known & (micros < _begins(door.earliest, door.zone))
         batch.find("DQ-07", Severity.QUARANTINE, name, too_old, f"the time lies before {door.earliest}")
 
 
@@ -77,7 +80,13 @@ def _micros(times: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 
 def _as_micros(time: datetime) -> int:
-    return int((time - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+    return int((time - _EPOCH).total_seconds() * 1_000_000)
+
+
+@lru_cache(maxsize=64)
+def _begins(day: date, zone: ZoneInfo) -> int:
+    """When a day begins in a zone, in microseconds since 1970."""
+    return _as_micros(datetime(day.year, day.month, day.day, tzinfo=zone))
 
 
 RULE = Rule(
