@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -19,6 +21,8 @@ from services.ingest.domain.native import (
     places_of,
     rows_of,
     taken,
+    to_array,
+    to_arrow,
 )
 
 
@@ -71,6 +75,21 @@ def test_a_column_of_the_type_stays_the_same_one():
 def test_a_strict_cast_of_what_cannot_be_fails():
     with pytest.raises(pl.exceptions.InvalidOperationError):
         cast(pl.Series(["x"]), pl.Int64())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [pl.Series([1, None]), pl.Series([1.5, None]), pl.Series([1, 2]), pl.Series([date(2025, 3, 15), None])],
+)
+def test_the_array_of_a_column_is_what_the_public_way_gives(values: pl.Series):
+    np.testing.assert_array_equal(to_array(values), values.to_numpy())
+
+
+def test_the_arrow_array_of_a_column_is_what_the_public_way_gives():
+    values = pl.Series(["黄山", None])
+
+    assert to_arrow(values).equals(values.to_arrow())
+    assert to_arrow(values).type == pa.large_string()
 
 
 def test_what_no_row_is_named_for_is_null():

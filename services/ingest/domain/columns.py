@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from services.ingest.domain.native import cast, of_array, of_arrow, of_texts, taken
+from services.ingest.domain.native import cast, of_array, of_arrow, of_texts, taken, to_array, to_arrow
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -65,7 +65,7 @@ def hits(values: pl.Series) -> Mask:
 
 def as_floats(values: pl.Series) -> npt.NDArray[np.float64]:
     """A numeric column as floats, NaN for null."""
-    floats: npt.NDArray[np.float64] = cast(values, _FLOAT).to_numpy()
+    floats: npt.NDArray[np.float64] = to_array(cast(values, _FLOAT))
     return floats
 
 
@@ -130,7 +130,7 @@ class Letters(NamedTuple):
 
 def letters(values: pl.Series) -> Letters:
     """The bytes of a text column."""
-    array = values.to_arrow()
+    array = to_arrow(values)
     _, offsets_buffer, data_buffer = array.buffers()
     starts = np.frombuffer(offsets_buffer, np.int64, len(array) + 1, 8 * array.offset)
     first, last = starts.item(0), starts.item(-1)

@@ -31,6 +31,17 @@ def of_array(values: npt.NDArray[Any], name: str = "") -> pl.Series:
     return _column(_OF_ARRAYS[values.dtype](name, np.ascontiguousarray(values), False))
 
 
+def to_array(values: pl.Series) -> npt.NDArray[Any]:
+    """The values of a column of numbers, days or times as an array that is not to be written, NaN or NaT for null."""
+    array: npt.NDArray[Any] = values._s.to_numpy(False, True)
+    return array
+
+
+def to_arrow(values: pl.Series) -> pa.Array:
+    """The values of a column as Arrow has them, texts as large strings."""
+    return values._s.to_arrow(False)
+
+
 def of_arrow(values: pa.Array, name: str = "") -> pl.Series:
     """A column of the values of an Arrow array."""
     return _column(PySeries.from_arrow(name, values))

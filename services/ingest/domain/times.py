@@ -12,7 +12,7 @@ import polars as pl
 
 from services.ingest.domain.columns import Mask, choose, filled, letters, nowhere
 from services.ingest.domain.fields import UTC_TIME
-from services.ingest.domain.native import cast, of_array
+from services.ingest.domain.native import cast, of_array, to_array
 
 _COMMON = "%Y-%m-%dT%H:%M:%SZ"
 _COMMON_LEAST = np.frombuffer(b"0000-00-00T00:00:00Z", dtype=np.uint8)[:, None]
@@ -120,7 +120,7 @@ def parse_days(values: pl.Series, format: str = "") -> pl.Series:
 def business_days(utc: pl.Series, zone: ZoneInfo) -> pl.Series:
     """The calendar day of each time in a zone."""
     if len(utc) and not utc.null_count():
-        micros = utc.to_numpy().view(np.int64)
+        micros = to_array(utc).view(np.int64)
         offset = _steady_offset_us(int(micros.min()) // _DAY_US, int(micros.max()) // _DAY_US + 1, zone)
         if offset is not None:
             return cast(of_array(((micros + offset) // _DAY_US).astype(np.int32), utc.name), _DAY)

@@ -13,7 +13,7 @@ from services.ingest.domain.batch import Batch, Severity
 from services.ingest.domain.columns import Floats, Mask, choose, empty, filled, hits, said_by_all
 from services.ingest.domain.fields import MEASURE, MONEY, Field, FieldType
 from services.ingest.domain.lists import list_text
-from services.ingest.domain.native import cast
+from services.ingest.domain.native import cast, to_array
 from services.ingest.domain.rule import Rule
 from services.ingest.domain.times import monday, parse_days
 from services.ingest.domain.units import unit_code
@@ -132,7 +132,7 @@ def _read_quantity(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
 def _read_decimal(dtype: pl.Decimal) -> Callable[[Batch, Field, pl.Series], pl.Series]:
     def read(batch: Batch, field: Field, values: pl.Series) -> pl.Series:
         parsed = _read_number(batch, field, values, dtype)
-        exact, kept = cast(values, _FLOAT, strict=False).to_numpy(), _numbers(batch, field, parsed)
+        exact, kept = to_array(cast(values, _FLOAT, strict=False)), _numbers(batch, field, parsed)
         if exact.tobytes() != kept.tobytes():
             rounded = np.abs(exact - kept) > 1e-9 * np.maximum(1.0, np.abs(kept))
             batch.mend("DQ-02", field.name, rounded, values, f"rounded to {dtype.scale} decimals")
