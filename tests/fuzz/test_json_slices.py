@@ -112,6 +112,15 @@ def test_a_text_that_is_null_in_some_lines_is_no_reason_to_make_values():
     assert join([found]).columns["pay_kind"].to_list() == [row["pay_kind"] for row in rows]
 
 
+def test_short_and_long_texts_of_one_field_keep_every_byte():
+    texts = [letter * size for size in range(40) for letter in ("x", "é", "黄", "\U0001f600")]
+
+    (found,) = read_each([(lines(*({"a": text, "b": 1} for text in texts)), NDJSON)], Limits())
+
+    assert isinstance(found, Slices)
+    assert join([found]).columns["a"].to_list() == texts
+
+
 def test_bodies_read_in_different_ways_share_columns():
     plain = lines(*(sale(order_no=f"P{place}") for place in range(20)))
     escaped = plain.replace(b'"P7"', b'"P\\u0037"')
@@ -146,6 +155,22 @@ def test_bodies_read_in_different_ways_share_columns():
 def test_a_line_that_is_unlike_the_others_is_told_as_the_exact_way_tells_it(torn: str):
     body = "\n".join([*['{"a":"x"}'] * 9, torn, *['{"a":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"}'] * 9]).encode()
 
+    (found,) = read_each([(body, NDJSON)], LIMITS)
+
+    assert outcome(lambda: found) == outcome(lambda: exact_lines(read_text(body, "", by_lines=True), LIMITS))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"\xff":1}\n' * 9,
+        b'{"a":"\xff"}\n' * 9,
+        b'{"a":null}\n' * 5 + b'{"a":"x"}\n' * 9,
+        b'{"a":null,"b":1}\n' * 9,
+        b'{"a":"x"}\n' * 5 + b'{"a":1}\n' * 9,
+    ],
+)
+def test_whatever_the_first_line_is_like_all_are_told_as_the_exact_way_tells_them(body: bytes):
     (found,) = read_each([(body, NDJSON)], LIMITS)
 
     assert outcome(lambda: found) == outcome(lambda: exact_lines(read_text(body, "", by_lines=True), LIMITS))

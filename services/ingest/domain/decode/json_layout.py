@@ -62,7 +62,10 @@ def layout_of(line: bytes) -> Layout | None:
 
 @lru_cache(maxsize=LAYOUTS)
 def _layout(gaps: tuple[bytes, ...], texts: tuple[bool, ...]) -> Layout | None:
-    names = tuple(gap.split(b'"')[1].decode() for gap in gaps[:-1])
+    try:
+        names = tuple(gap.split(b'"')[1].decode() for gap in gaps[:-1])
+    except UnicodeDecodeError:
+        return None
     begins = b"".join(gap.lstrip()[:1] for gap in gaps[:-1])
     if len(set(names)) < len(names) or begins != b"{".ljust(len(names), b",") or max(map(len, gaps)) >= LONGEST:
         return None

@@ -221,7 +221,7 @@ def _bytes_before(words: Words, sought: Words) -> npt.NDArray[np.uint8]:
 
 def _bare(words: tuple[Words, Words], lengths: _Places) -> Mask | None:
     """Where values without quotes are not null; None where one is neither a number nor a word of JSON."""
-    if lengths.max() > WORD:
+    if lengths.max(initial=0) > WORD:
         return None
     told = (np.stack(words, axis=-1) & _WHOLE[lengths]).view(f"S{WORD}")[:, 0]
     return told != _NULL if all(map(_BARE.fullmatch, set(told.tolist()))) else None
@@ -229,15 +229,15 @@ def _bare(words: tuple[Words, Words], lengths: _Places) -> Mask | None:
 
 def _views(starts: _Places, lengths: _Places, words: tuple[Words, Words]) -> Words:
     first, second = words
-    shortest, longest = int(lengths.min()), int(lengths.max())
+    shortest = int(lengths.min())
     views = np.empty((len(starts), 2), dtype=np.uint64)
-    counts: _Places | int = min(shortest, _INLINE) if shortest == longest else np.minimum(lengths, _INLINE)
+    counts: _Places | int = min(shortest, _INLINE) if shortest == lengths.max() else np.minimum(lengths, _INLINE)
     views[:, 0] = lengths.view(np.uint64) | (first & _PREFIX[counts]) << _HALF
     if shortest > _INLINE:
         views[:, 1] = starts.view(np.uint64) << _HALF
         return views
     inside = (first >> _HALF | second << _HALF) & _SUFFIX[counts]
-    views[:, 1] = inside if longest <= _INLINE else np.where(lengths <= _INLINE, inside, starts << 32)
+    views[:, 1] = np.where(lengths <= _INLINE, inside, starts.view(np.uint64) << _HALF)
     return views
 
 
