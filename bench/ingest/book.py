@@ -33,12 +33,12 @@ from chassis.testing import fresh_database
 from deploy.servers import Servers, servers
 from services.ingest.app import MIGRATIONS
 from services.ingest.consumers import DURABLE, STREAM, write_book
-from services.ingest.domain.batch import Door
-from services.ingest.domain.clean import Raw, Stamp, clean
-from services.ingest.domain.directory import Directory
+from services.ingest.domain.cleaning.batch import Door
+from services.ingest.domain.cleaning.clean import Raw, Stamp, clean
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.regions import Regions
-from services.ingest.domain.tokens import TokenKey
+from services.ingest.domain.known.directory import Directory
+from services.ingest.domain.known.regions import Regions
+from services.ingest.domain.privacy.tokens import TokenKey
 from services.ingest.store import SCHEMA, PostgresStore
 from services.ingest.store.copying import for_copy
 from services.ingest.usecases import Accepted, Newest

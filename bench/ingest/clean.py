@@ -19,12 +19,12 @@ import polars as pl
 from pydantic import ValidationError
 
 from bench.ingest.peers.by_record import PACK, PHONE, Sale
-from services.ingest.domain.batch import Door
-from services.ingest.domain.clean import Raw, Stamp, clean
-from services.ingest.domain.directory import Directory
+from services.ingest.domain.cleaning.batch import Door
+from services.ingest.domain.cleaning.clean import Raw, Stamp, clean
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.regions import Regions
-from services.ingest.domain.tokens import TokenKey
+from services.ingest.domain.known.directory import Directory
+from services.ingest.domain.known.regions import Regions
+from services.ingest.domain.privacy.tokens import TokenKey
 
 NOW = datetime(2025, 3, 16, tzinfo=UTC)
 SECRET = b"a secret for the benchmark, 32 bytes"

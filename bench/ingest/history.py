@@ -24,7 +24,7 @@ from chassis.bus import Bus, bus, subject_of
 from deploy.servers import servers
 from services.ingest.consumers import write_history
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.schema import polars_schema
+from services.ingest.domain.schemas.schema import polars_schema
 from services.ingest.store.history import history, scan
 from services.ingest.store.history_upkeep import merge
 from services.ingest.usecases import Accepted

@@ -29,9 +29,9 @@ from services.ingest.consumers import (
     write_history,
     write_minutes,
 )
-from services.ingest.domain.directory import Directory
-from services.ingest.domain.erasing import Forgotten
-from services.ingest.domain.regions import Regions
+from services.ingest.domain.known.directory import Directory
+from services.ingest.domain.known.regions import Regions
+from services.ingest.domain.privacy.erasing import Forgotten
 from services.ingest.rpc import IngestServicer
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import Connection, Runner, Webhooks, check_kinds, load_connections, load_mappings, running

@@ -11,8 +11,8 @@ from chassis.app import in_thread
 from chassis.bus import Bus, Message, subject_of
 from marketwin.ingest.v1 import events_pb2
 from services.ingest import usecases
-from services.ingest.domain.directory import Directory
-from services.ingest.domain.erasing import Forgotten
+from services.ingest.domain.known.directory import Directory
+from services.ingest.domain.privacy.erasing import Forgotten
 from services.ingest.usecases import HistoryStore, MinuteStore, Newest, Part, Store
 from services.ingest.wire import accepted_part, refused_part
 

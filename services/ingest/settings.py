@@ -10,9 +10,9 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from chassis.settings import ServiceSettings
 from services.ingest.domain.decode import Limits
-from services.ingest.domain.fusion import MAX_SPREAD, FusionRule
-from services.ingest.domain.retention import Kept
-from services.ingest.domain.tokens import TokenKey, TokenKeys
+from services.ingest.domain.keeping.fusion import MAX_SPREAD, FusionRule
+from services.ingest.domain.privacy.retention import Kept
+from services.ingest.domain.privacy.tokens import TokenKey, TokenKeys
 
 PARTS = ("door", "book", "history", "sources")
 

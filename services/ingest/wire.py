@@ -11,11 +11,11 @@ import polars as pl
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from marketwin.ingest.v1 import events_pb2, service_pb2, types_pb2
-from services.ingest.domain.fields import Kind
-from services.ingest.domain.receipt import Reason, Receipt, Refused
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.receipt import Reason, Receipt, Refused
+from services.ingest.domain.cleaning.rule import Rule
 from services.ingest.domain.rules import Described
-from services.ingest.domain.schema import json_schema
+from services.ingest.domain.schemas.fields import Kind
+from services.ingest.domain.schemas.schema import json_schema
 from services.ingest.usecases import (
     Accepted,
     Balance,

@@ -13,8 +13,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from chassis.app import background, first, utc_now
 from chassis.errors import Unavailable
-from services.ingest.domain.erasing import Forgotten
-from services.ingest.domain.retention import Kept
+from services.ingest.domain.privacy.erasing import Forgotten
+from services.ingest.domain.privacy.retention import Kept
 from services.ingest.store import Leases
 from services.ingest.usecases import Eraser, Erasures, erase_waiting, renew_forgotten
 from services.ingest.usecases.retaining import Perishable, RetentionBook, retain

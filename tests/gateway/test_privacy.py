@@ -11,7 +11,7 @@ import nats
 import pytest
 
 from chassis.testing import eventually
-from services.ingest.domain.tokens import TokenKey
+from services.ingest.domain.privacy.tokens import TokenKey
 from tests.gateway.house import House
 from tests.gateway.market import Market
 from tests.gateway.problem import problem_of

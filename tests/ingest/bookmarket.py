@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from services.ingest.domain.shops import Entry, Shop
+from services.ingest.domain.known.shops import Entry, Shop
 
 ROADS = (
     "人民路",

@@ -8,16 +8,16 @@ from typing import Any
 
 import polars as pl
 
-from services.ingest.domain.batch import Door
-from services.ingest.domain.clean import Cleaned, Stamp, clean
+from services.ingest.domain.cleaning.batch import Door
+from services.ingest.domain.cleaning.clean import Cleaned, Stamp, clean
+from services.ingest.domain.cleaning.identity import batch_id
+from services.ingest.domain.cleaning.mapping import Mapping, to_canonical
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.domain.decode import Limits, decode
-from services.ingest.domain.directory import Directory
-from services.ingest.domain.identity import batch_id
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.mapping import Mapping, to_canonical
-from services.ingest.domain.receipt import Receipt
-from services.ingest.domain.regions import Regions
-from services.ingest.domain.tokens import TokenKey
+from services.ingest.domain.known.directory import Directory
+from services.ingest.domain.known.regions import Regions
+from services.ingest.domain.privacy.tokens import TokenKey
 
 NOW = datetime(2025, 3, 16, 4, 0, tzinfo=UTC)
 KEY = TokenKey("k1", b"0123456789abcdef0123456789abcdef")

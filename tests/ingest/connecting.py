@@ -14,7 +14,7 @@ from chassis.testing import eventually
 from marketwin.ingest.v1 import service_pb2 as pb
 from marketwin.ingest.v1 import service_pb2_grpc
 from services.ingest.app import app
-from services.ingest.domain.receipt import Receipt
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.connection import Connection, Intake
 from services.ingest.sources.connection_files import read_connection

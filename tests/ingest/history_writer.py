@@ -12,7 +12,7 @@ import polars as pl
 
 from chassis.bus import bus
 from services.ingest.consumers import write_history
-from services.ingest.domain.fields import Kind
+from services.ingest.domain.schemas.fields import Kind
 from services.ingest.store.history import history
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from chassis.db import Database, database
 from chassis.testing import fresh_database
-from services.ingest.domain.receipt import Reason, Refused
+from services.ingest.domain.cleaning.receipt import Reason, Refused
 from services.ingest.store import SCHEMA
 from services.ingest.usecases import Accepted, SetAside
 from tests.ingest.builders import NOW, Row, clean_rows

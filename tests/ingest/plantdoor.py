@@ -16,7 +16,7 @@ import polars as pl
 
 from chassis.app import utc_now
 from chassis.errors import Unavailable
-from services.ingest.domain.receipt import Receipt
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.sources.connection import Checkpoint, Connection
 from services.ingest.sources.connection_files import read_connection
 from services.ingest.sources.runner import Pauses, Runner, running

@@ -12,7 +12,7 @@ from chassis.bus import Bus
 from chassis.db import Database, read_frame
 from chassis.errors import Invalid, NotFound
 from marketwin.ingest.v1 import service_pb2 as pb
-from services.ingest.domain.batch import TRADE_ZONE
+from services.ingest.domain.cleaning.batch import TRADE_ZONE
 from services.ingest.store import queries
 from tests.ingest.builders import PHONE, month_sale, order, sale, shop
 from tests.ingest.running import (

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.ingest.domain.cleaning.identity import batch_id, batch_of, part_id
 from services.ingest.domain.decode import Malformed
-from services.ingest.domain.digests import MANY, digests
-from services.ingest.domain.identity import batch_id, batch_of, part_id
+from services.ingest.domain.frames.digests import MANY, digests
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.schema import polars_schema
+from services.ingest.domain.schemas.schema import polars_schema
 from tests.ingest.builders import (
     ARROW,
     CSV,

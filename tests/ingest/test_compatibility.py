@@ -12,9 +12,9 @@ import pytest
 
 from chassis.settings import CommonSettings
 from services.ingest import app as wiring
-from services.ingest.domain.compatibility import faults, outline
-from services.ingest.domain.fields import DataClass, Field, FieldType, Kind
 from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.schemas.compatibility import faults, outline
+from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, Kind
 from services.ingest.settings import IngestSettings
 from services.ingest.sources import SchemaBroken, check_kinds
 from services.ingest.sources.kind_baseline import outlines, read_baseline, write_baseline

@@ -15,17 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.domain.digests import DIGEST_FORM, MANY, digests, keyed
-from services.ingest.domain.directory import RETAILER_COLUMNS, Register
-from services.ingest.domain.fields import UTC_TIME, Field, FieldType, Kind
+from services.ingest.domain.cleaning.receipt import Receipt
+from services.ingest.domain.frames.digests import DIGEST_FORM, MANY, digests, keyed
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.receipt import Receipt
-from services.ingest.domain.regions import Regions
-from services.ingest.domain.schema import ENVELOPE, json_schema, polars_schema
-from services.ingest.domain.text import mask_codes, mask_text, needs_scrub, scrub, shape, tidy
-from services.ingest.domain.times import business_days, parse_times
-from services.ingest.domain.tokens import TOKEN, TokenKey
-from services.ingest.domain.units import Packs
+from services.ingest.domain.known.directory import RETAILER_COLUMNS, Register
+from services.ingest.domain.known.regions import Regions
+from services.ingest.domain.privacy.tokens import TOKEN, TokenKey
+from services.ingest.domain.schemas.fields import UTC_TIME, Field, FieldType, Kind
+from services.ingest.domain.schemas.schema import ENVELOPE, json_schema, polars_schema
+from services.ingest.domain.values.text import mask_codes, mask_text, needs_scrub, scrub, shape, tidy
+from services.ingest.domain.values.times import business_days, parse_times
+from services.ingest.domain.values.units import Packs
 from tests.ingest.builders import KEY, NOW, PHONE, REGIONS, directory, month_sale, order, price, sale, shop
 
 SECRET = b"0123456789abcdef0123456789abcdef"

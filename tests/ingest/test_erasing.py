@@ -24,8 +24,8 @@ from marketwin.ingest.v1 import events_pb2, service_pb2_grpc
 from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest.app import app
 from services.ingest.consumers import DURABLE, HISTORY_DURABLE, STREAM
-from services.ingest.domain.erasing import Subject, subject
-from services.ingest.domain.tokens import TokenKey
+from services.ingest.domain.privacy.erasing import Subject, subject
+from services.ingest.domain.privacy.tokens import TokenKey
 from services.ingest.settings import IngestSettings
 from services.ingest.store.erasures import PostgresErasures
 from services.ingest.store.history import scan

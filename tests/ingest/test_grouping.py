@@ -14,9 +14,9 @@ import pytest
 from chassis.bus import Bus, Message, subject_of
 from chassis.errors import Conflict, Invalid, Unavailable
 from marketwin.ingest.v1 import events_pb2
-from services.ingest.domain.clean import Stamp
+from services.ingest.domain.cleaning.clean import Stamp
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.receipt import Receipt
 from services.ingest.usecases import Body, Holding
 from services.ingest.usecases.arrival import Arrival
 from tests.ingest.builders import JSON, sale

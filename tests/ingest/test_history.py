@@ -19,10 +19,10 @@ import pytest_asyncio
 from chassis.bus import Bus
 from chassis.testing import eventually
 from services.ingest.consumers import HISTORY_DURABLE, STREAM
-from services.ingest.domain import history as shapes
-from services.ingest.domain.fields import Field, FieldType, Kind
-from services.ingest.domain.history import SEQUENCE, history_rows
 from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.schemas import history as shapes
+from services.ingest.domain.schemas.fields import Field, FieldType, Kind
+from services.ingest.domain.schemas.history import SEQUENCE, history_rows
 from services.ingest.settings import IngestSettings
 from services.ingest.store.history import History, files_of, history, scan
 from services.ingest.store.history_upkeep import drop_past, merge

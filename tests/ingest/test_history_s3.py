@@ -16,9 +16,9 @@ import polars as pl
 import pytest
 
 from deploy.embedded import free_port
-from services.ingest.domain.erasing import Subject
-from services.ingest.domain.history import history_rows
 from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.privacy.erasing import Subject
+from services.ingest.domain.schemas.history import history_rows
 from services.ingest.store.erase_history import ErasableHistory
 from services.ingest.store.history import history, scan
 from services.ingest.store.history_upkeep import drop_past, merge

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from chassis.db import Database, Unstorable
 from chassis.settings import CommonSettings
-from services.ingest.domain.receipt import Receipt
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.store import receipts
 from services.ingest.store.book import keep
 from services.ingest.usecases import Accepted, Entry, Taken

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from chassis.bus import Bus
 from chassis.errors import Invalid
 from marketwin.ingest.v1 import service_pb2 as pb
-from services.ingest.domain.fields import FieldType
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.lists import list_text
 from services.ingest.domain.rules import ELSEWHERE, RULES
-from services.ingest.domain.schema import json_schema
+from services.ingest.domain.schemas.fields import FieldType
+from services.ingest.domain.schemas.schema import json_schema
+from services.ingest.domain.values.lists import list_text
 from tests.ingest.builders import (
     CSV,
     NOW,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from services.ingest.domain.batch import Unit
-from services.ingest.domain.mapping import Mapping
+from services.ingest.domain.cleaning.batch import Unit
+from services.ingest.domain.cleaning.mapping import Mapping
 from services.ingest.sources import MappingFault, load_mappings
 from services.ingest.sources.mapping_files import read_mapping
 from tests.ingest.builders import CSV, ONE_ACCEPTED, PHONE, cleaned, door, outcome, rules

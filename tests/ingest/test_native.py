@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal, assert_series_equal
 
-from services.ingest.domain.native import (
+from services.ingest.domain.frames.native import (
     cast,
     framed,
     of_array,

@@ -17,9 +17,9 @@ from chassis.errors import Unavailable
 from chassis.testing import eventually
 from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest.domain.decode import Limits
-from services.ingest.domain.directory import Directory
-from services.ingest.domain.regions import Regions
-from services.ingest.domain.tokens import TokenKey
+from services.ingest.domain.known.directory import Directory
+from services.ingest.domain.known.regions import Regions
+from services.ingest.domain.privacy.tokens import TokenKey
 from services.ingest.store import PostgresShelf, PostgresStore, StreamLog, spooling
 from services.ingest.usecases import Accepted, Entered, FrontDoor, Log, Newest, SetAside, Taken, replay_quarantine
 from services.ingest.usecases.grouping import Lanes

@@ -11,7 +11,7 @@ import pytest
 from chassis.bus import Bus
 from chassis.errors import Invalid, NotFound
 from marketwin.ingest.v1 import service_pb2 as pb
-from services.ingest.domain.batch import TRADE_ZONE
+from services.ingest.domain.cleaning.batch import TRADE_ZONE
 from tests.ingest.builders import order
 from tests.ingest.running import Stub, at, booked, caught_up, frame, now, push
 

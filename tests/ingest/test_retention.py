@@ -11,9 +11,9 @@ import pytest_asyncio
 
 from chassis.db import Database, read_frame
 from chassis.settings import CommonSettings
-from services.ingest.domain.history import history_rows
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.retention import Kept, due
+from services.ingest.domain.privacy.retention import Kept, due
+from services.ingest.domain.schemas.history import history_rows
 from services.ingest.store import book
 from services.ingest.store.history import History, history, scan
 from services.ingest.store.retention import PerishableBook, PerishableHistory, PostgresRetention

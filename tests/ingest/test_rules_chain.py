@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.domain.chains import CHAINS, illegal_moves
+from services.ingest.domain.cleaning.mapping import FieldMap, Mapping
+from services.ingest.domain.keeping.chains import CHAINS, illegal_moves
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.mapping import FieldMap, Mapping
 from services.ingest.domain.rules import RULES, rules_of
 from tests.ingest.builders import (
     NOW,

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.domain.completeness import partial_days
-from services.ingest.domain.coordinates import to_gcj02, to_wgs84
-from services.ingest.domain.fusion import FusionRule, fuse
-from services.ingest.domain.habits import Habits
-from services.ingest.domain.regions import Regions
+from services.ingest.domain.cleaning.habits import Habits
+from services.ingest.domain.keeping.completeness import partial_days
+from services.ingest.domain.keeping.fusion import FusionRule, fuse
+from services.ingest.domain.known.regions import Regions
+from services.ingest.domain.values.coordinates import to_gcj02, to_wgs84
 from services.ingest.sources import MappingFault
 from services.ingest.sources.mapping_files import read_mapping
 from tests.ingest.builders import NOW, clean_rows, directory, rules, sale, shop

@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from services.ingest.domain.directory import Directory
-from services.ingest.domain.names import NameIndex, is_ean_13, normalised
+from services.ingest.domain.known.directory import Directory
 from services.ingest.domain.rules.dq34_minor import is_minor
+from services.ingest.domain.values.names import NameIndex, is_ean_13, normalised
 from tests.ingest.builders import (
     KEY,
     NOW,

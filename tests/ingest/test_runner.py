@@ -20,7 +20,7 @@ from chassis.errors import Invalid, NotFound, Unavailable
 from chassis.settings import CommonSettings
 from chassis.testing import eventually
 from services.ingest.app import MIGRATIONS
-from services.ingest.domain.receipt import Receipt
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.sources.asking import ask_for_run
 from services.ingest.sources.connection import Connection, Connector, Intake, SourceAway
 from services.ingest.sources.connectors import CONNECTORS

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from services.ingest.domain.shops import Entry, Match, Shop, Shops, licence_of, plain_name
+from services.ingest.domain.known.shops import Entry, Match, Shop, Shops, licence_of, plain_name
 from tests.ingest.bookmarket import market
 
 SHOPS = Shops(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.domain.signing import is_fresh, is_signed, signature_of
+from services.ingest.domain.privacy.signing import is_fresh, is_signed, signature_of
 
 NOW = datetime(2025, 3, 14, tzinfo=UTC)
 SECONDS = str(int(NOW.timestamp()))

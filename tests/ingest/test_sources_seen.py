@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from chassis.bus import Bus
 from chassis.db import Database
 from marketwin.ingest.v1 import service_pb2 as pb
-from services.ingest.domain.batch import TRADE_ZONE
+from services.ingest.domain.cleaning.batch import TRADE_ZONE
 from services.ingest.store.tables import DAY
 from tests.ingest.builders import sale
 from tests.ingest.running import Stub, at, caught_up, now, push

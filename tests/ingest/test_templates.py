@@ -16,8 +16,8 @@ from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest.domain.decode import Limits, decode
 from services.ingest.domain.decode.notes import NOTES_MARK
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.templates import FORMATS, template
-from services.ingest.domain.words_zh import WORDS
+from services.ingest.domain.schemas.templates import FORMATS, template
+from services.ingest.domain.schemas.words_zh import WORDS
 from tests.ingest.builders import order
 from tests.ingest.running import Stub, at, counts, send
 

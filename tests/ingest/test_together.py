@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.domain.clean import CleanedTogether, Stamp, clean, clean_together
+from services.ingest.domain.cleaning.clean import CleanedTogether, Stamp, clean, clean_together
+from services.ingest.domain.cleaning.identity import batch_id
+from services.ingest.domain.cleaning.mapping import to_canonical
+from services.ingest.domain.cleaning.receipt import Refused
 from services.ingest.domain.decode import Decoded, Limits, form, join, read
 from services.ingest.domain.decode.charset import read_text
 from services.ingest.domain.decode.choose import decode
 from services.ingest.domain.decode.json_body import exact_lines
-from services.ingest.domain.identity import batch_id
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.mapping import to_canonical
-from services.ingest.domain.receipt import Refused
 from services.ingest.domain.rules.dq30_phone import PHONE
-from services.ingest.domain.text import shape
+from services.ingest.domain.values.text import shape
 from tests.ingest.builders import CSV, JSON, NDJSON, NOW, door, order, sale
 
 LIMITS = Limits()

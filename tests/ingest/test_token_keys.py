@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services.ingest.domain.tokens import TokenKey
+from services.ingest.domain.privacy.tokens import TokenKey
 from services.ingest.settings import IngestSettings
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.domain.digests import DIGEST_FORM
-from services.ingest.domain.versions import CURRENT_SCHEMA, judge
+from services.ingest.domain.frames.digests import DIGEST_FORM
+from services.ingest.domain.keeping.versions import CURRENT_SCHEMA, judge
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 IDENTITY = {name: CURRENT_SCHEMA[name] for name in ("record_key", "payload_hash")}

@@ -19,7 +19,7 @@ from demo.wecom.app import create_app
 from marketwin.ingest.v1 import service_pb2 as pb
 from marketwin.ingest.v1 import service_pb2_grpc
 from services.ingest.app import app
-from services.ingest.domain.receipt import Receipt
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.settings import IngestSettings
 from services.ingest.sources.connection import Connection
 from services.ingest.usecases import Body

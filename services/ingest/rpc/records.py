@@ -13,7 +13,7 @@ from chassis.rpc import error_text
 from chassis.telemetry import told_trace_id, trace_id, where, within
 from marketwin.ingest.v1 import service_pb2 as pb
 from services.ingest import usecases
-from services.ingest.domain.receipt import Receipt
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.usecases import Body, Filter, FrontDoor, Store
 from services.ingest.usecases.reading import wanted_records
 from services.ingest.wire import (

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from services.ingest.domain.receipt import Receipt
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.usecases import Body
 
 Checkpoint = dict[str, Any]

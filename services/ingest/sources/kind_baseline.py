@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from services.ingest.domain.compatibility import Outline, faults, outline
 from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.schemas.compatibility import Outline, faults, outline
 
 BASELINE = Path(__file__).parents[1] / "domain" / "kinds" / "baseline.json"
 

@@ -20,7 +20,7 @@ from opentelemetry.trace import SpanKind
 
 from chassis.errors import ChassisError, Unavailable
 from chassis.telemetry import span, trace_id, where
-from services.ingest.domain.receipt import Receipt
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.sources.asking import topic_of
 from services.ingest.sources.connection import Checkpoint, Connection, Connector, Intake, Ledger, SourceAway
 from services.ingest.sources.connectors import CONNECTORS

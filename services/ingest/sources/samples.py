@@ -13,8 +13,8 @@ import msgspec
 import polars as pl
 import structlog
 
-from services.ingest.domain.fields import UTC_TIME
 from services.ingest.domain.scada.tags import Tag
+from services.ingest.domain.schemas.fields import UTC_TIME
 from services.ingest.sources.connection import Checkpoint, Connection, Intake, Option, SourceAway
 from services.ingest.sources.sample_journal import JournalFull, Row, SampleJournal, Segment
 from services.ingest.sources.tag_file import TagFile

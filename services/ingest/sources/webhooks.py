@@ -16,9 +16,9 @@ import structlog
 
 from chassis.errors import Denied
 from chassis.telemetry import trace_id
-from services.ingest.domain.receipt import Receipt
-from services.ingest.domain.signing import is_fresh, is_signed
-from services.ingest.domain.text import mask_text
+from services.ingest.domain.cleaning.receipt import Receipt
+from services.ingest.domain.privacy.signing import is_fresh, is_signed
+from services.ingest.domain.values.text import mask_text
 from services.ingest.sources.connection import Connection, Ledger
 from services.ingest.usecases import Body
 

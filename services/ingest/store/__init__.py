@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from chassis.db import Database
-from services.ingest.domain.directory import Directory
-from services.ingest.domain.fields import Kind
+from services.ingest.domain.known.directory import Directory
+from services.ingest.domain.schemas.fields import Kind
 from services.ingest.store import book, connections, days, master_data, quality, queries
 from services.ingest.store.connections import Connections, Leases, leases
 from services.ingest.store.lineage import PostgresTrail

@@ -16,10 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import Database, Unstorable, copy_frame, refusal
 from chassis.outbox import mark_new
-from services.ingest.domain.chains import RULE_ID
+from services.ingest.domain.keeping.chains import RULE_ID
+from services.ingest.domain.keeping.versions import CURRENT_SCHEMA, DECIDED, Verdict, judge
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.schema import polars_schema
-from services.ingest.domain.versions import CURRENT_SCHEMA, DECIDED, Verdict, judge
+from services.ingest.domain.schemas.schema import polars_schema
 from services.ingest.store.copying import for_copy
 from services.ingest.store.ledger import Ledger
 from services.ingest.store.retiring import retire

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from chassis.db import Database
 from chassis.errors import Invalid, Problem
-from services.ingest.domain.fusion import FUSED, FusionRule, fuse
+from services.ingest.domain.keeping.fusion import FUSED, FusionRule, fuse
 from services.ingest.store.reports import DAY, FLOAT, TEXT, Report, after, cursor_of
 from services.ingest.store.tables import SCHEMA
 from services.ingest.usecases.reporting import ReportPage, ReportWanted

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import Database
-from services.ingest.domain.erasing import CONSENT, CONTACT, LINK, Subject
+from services.ingest.domain.privacy.erasing import CONSENT, CONTACT, LINK, Subject
 from services.ingest.store.privacy_tables import NEVER_SWEPT
 
 STATEMENT_LIMIT = "1800s"

@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from services.ingest.domain.erasing import Subject
+from services.ingest.domain.privacy.erasing import Subject
 
 SCANNED_KEYS = 500
 

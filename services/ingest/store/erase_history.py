@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from services.ingest.domain.erasing import Subject, carries, forget
-from services.ingest.domain.fields import Kind
-from services.ingest.domain.history import partition_of
 from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.privacy.erasing import Subject, carries, forget
+from services.ingest.domain.schemas.fields import Kind
+from services.ingest.domain.schemas.history import partition_of
 from services.ingest.store.history import COMPRESSION_LEVEL, History, files_of, statistics
 from services.ingest.store.history_upkeep import kinds_of
 

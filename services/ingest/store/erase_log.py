@@ -17,7 +17,7 @@ from nats.js.errors import NotFoundError
 from chassis.bus import DEAD_STREAM, subject_of
 from chassis.errors import Unavailable
 from marketwin.ingest.v1 import events_pb2
-from services.ingest.domain.erasing import CONSENT, Subject, carries
+from services.ingest.domain.privacy.erasing import CONSENT, Subject, carries
 from services.ingest.wire import from_ipc
 
 STREAMS = {"INGEST": "marketwin.ingest.v1.>", DEAD_STREAM: "dead.>"}

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import Database
 from chassis.errors import Invalid, NotFound
-from services.ingest.domain.erasing import Forgetting
+from services.ingest.domain.privacy.erasing import Forgetting
 from services.ingest.store.privacy_tables import ERASURE
 from services.ingest.usecases.erasing import Erasure, Traces
 

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import polars as pl
 
 from chassis.errors import Unavailable
-from services.ingest.domain.fields import Kind
-from services.ingest.domain.history import SEQUENCE, history_schema, partition_of
 from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.schemas.fields import Kind
+from services.ingest.domain.schemas.history import SEQUENCE, history_schema, partition_of
 
 if TYPE_CHECKING:
     from deltalake import CommitProperties, DeltaTable

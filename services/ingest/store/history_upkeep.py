@@ -11,8 +11,8 @@ import polars as pl
 import structlog
 
 from chassis.errors import Unavailable
-from services.ingest.domain.history import partition_of
 from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.schemas.history import partition_of
 from services.ingest.store.history import History, files_of
 
 log = structlog.get_logger()

@@ -13,8 +13,8 @@ import polars as pl
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingest.domain.batch import TRADE_ZONE, Severity
-from services.ingest.domain.receipt import Refused
+from services.ingest.domain.cleaning.batch import TRADE_ZONE, Severity
+from services.ingest.domain.cleaning.receipt import Refused
 from services.ingest.domain.rules import RULES
 from services.ingest.store.tables import ENTRY, RULE_COUNT
 from services.ingest.usecases import Entry

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis.db import Database
-from services.ingest.domain.identity import part_id
+from services.ingest.domain.cleaning.identity import part_id
 from services.ingest.store.tables import (
     BOOKS,
     CONNECTION,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from chassis.db import Database, pull_frame
-from services.ingest.domain import stocks
-from services.ingest.domain.directory import Directory
+from services.ingest.domain.known import stocks
+from services.ingest.domain.known.directory import Directory
 from services.ingest.store.tables import BOOKS, SUPERSEDED
 
 _SQL_TYPES: dict[type[pl.DataType], str] = {

@@ -18,8 +18,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from chassis.db import Database, copy_frame
 from chassis.errors import Invalid, Problem
-from services.ingest.domain.receipt import Reason
-from services.ingest.domain.replaying import CONFLICT, Item
+from services.ingest.domain.cleaning.receipt import Reason
+from services.ingest.domain.keeping.replaying import CONFLICT, Item
 from services.ingest.store.ledger import Ledger
 from services.ingest.store.setting_aside import reasons_json
 from services.ingest.store.settling import move, remember

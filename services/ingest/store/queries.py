@@ -17,8 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import Database, pull_frame
 from chassis.errors import Invalid, Problem
-from services.ingest.domain.fields import FieldType, Kind
-from services.ingest.domain.schema import polars_schema
+from services.ingest.domain.schemas.fields import FieldType, Kind
+from services.ingest.domain.schemas.schema import polars_schema
 from services.ingest.store.tables import BOOKS
 from services.ingest.usecases import Filter, Page, Totals
 

@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from chassis.db import Database
-from services.ingest.domain.receipt import Receipt
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.store.tables import ENTRY, RECEIPT
 from services.ingest.usecases import Entry, Taken
 

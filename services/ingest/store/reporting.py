@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from chassis.db import Database
-from services.ingest.domain.fusion import FusionRule
+from services.ingest.domain.keeping.fusion import FusionRule
 from services.ingest.store import chains, differences, reports
 from services.ingest.store.contradictions import contradictions
 from services.ingest.usecases.reporting import Chain, ReportPage, ReportWanted

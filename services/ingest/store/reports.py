@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from chassis.db import Database
 from chassis.errors import Invalid, Problem
-from services.ingest.domain.batch import TRADE_ZONE
+from services.ingest.domain.cleaning.batch import TRADE_ZONE
 from services.ingest.store.tables import SCHEMA
 from services.ingest.usecases.reporting import ReportPage, ReportWanted
 

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from chassis.db import Database
-from services.ingest.domain.history import DAY
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.retention import Due
+from services.ingest.domain.privacy.retention import Due
+from services.ingest.domain.schemas.history import DAY
 from services.ingest.store.erase_history import rewrite
 from services.ingest.store.history import History, files_of
 from services.ingest.store.privacy_tables import RETENTION

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import copy_frame
-from services.ingest.domain.versions import DELETE, Verdict
+from services.ingest.domain.keeping.versions import DELETE, Verdict
 from services.ingest.store.copying import as_json
 from services.ingest.store.tables import DELETED, SCHEMA, SUPERSEDED
 

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import Database, pull_frame, upsert_frame
-from services.ingest.domain.fields import UTC_TIME
 from services.ingest.domain.scada.gaps import RUNNING
 from services.ingest.domain.scada.minutes import KNOWN, MINUTES, settle
 from services.ingest.domain.scada.tags import TAG_COLUMNS
+from services.ingest.domain.schemas.fields import UTC_TIME
 from services.ingest.store.tables import BOOKS, MINUTE
 
 SETTLED_AT_ONCE = "ingest.scada_minute"

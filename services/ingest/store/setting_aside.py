@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import Unstorable, copy_frame
-from services.ingest.domain.batch import TRADE_ZONE
+from services.ingest.domain.cleaning.batch import TRADE_ZONE
+from services.ingest.domain.cleaning.receipt import Reason
+from services.ingest.domain.keeping.versions import Verdict
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.receipt import Reason
-from services.ingest.domain.versions import Verdict
 from services.ingest.store.copying import as_json, storable_json
 from services.ingest.store.ledger import Ledger
 from services.ingest.store.tables import BOOKS, QUARANTINE, SCHEMA

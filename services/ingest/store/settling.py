@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import copy_frame
-from services.ingest.domain.batch import TRADE_ZONE
+from services.ingest.domain.cleaning.batch import TRADE_ZONE
 from services.ingest.store.ledger import Ledger
 from services.ingest.store.tables import QUARANTINE, QUARANTINE_CHANGE, SCHEMA
 from services.ingest.usecases import Accepted, Entry

@@ -6,9 +6,9 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.ingest.domain.chains import CHAINS, MESSAGE, RULE_ID, illegal_moves
-from services.ingest.domain.receipt import Reason
-from services.ingest.domain.versions import DELETE
+from services.ingest.domain.cleaning.receipt import Reason
+from services.ingest.domain.keeping.chains import CHAINS, MESSAGE, RULE_ID, illegal_moves
+from services.ingest.domain.keeping.versions import DELETE
 from services.ingest.store.setting_aside import write_found
 from services.ingest.store.tables import BOOKS
 

@@ -12,9 +12,9 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from chassis.outbox import inbox_table
-from services.ingest.domain.fields import FieldType, Kind
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.schema import polars_schema
+from services.ingest.domain.schemas.fields import FieldType, Kind
+from services.ingest.domain.schemas.schema import polars_schema
 
 SCHEMA = "ingest"
 JSON_COLUMNS = ("quality_rules", "originals", "extra")

@@ -9,9 +9,9 @@ from datetime import datetime
 
 import msgspec
 
-from services.ingest.domain.clean import Stamp
-from services.ingest.domain.fields import Kind
-from services.ingest.domain.receipt import Receipt
+from services.ingest.domain.cleaning.clean import Stamp
+from services.ingest.domain.cleaning.receipt import Receipt
+from services.ingest.domain.schemas.fields import Kind
 from services.ingest.usecases.ports import Body
 
 

@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from operator import attrgetter
 
 from chassis.errors import Invalid, Problem
-from services.ingest.domain.batch import TRADE_ZONE
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.batch import TRADE_ZONE
+from services.ingest.domain.cleaning.rule import Rule
 from services.ingest.domain.rules import ELSEWHERE, RULES, Described
 from services.ingest.usecases.ports import QualityDay, RuleCount, Store
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.ingest.domain.erasing import Forgetting, Forgotten, Subject, subject
+from services.ingest.domain.privacy.erasing import Forgetting, Forgotten, Subject, subject
 from services.ingest.usecases.ports import Accepted, Part, SetAside
 
 ANSWER_S = 20.0

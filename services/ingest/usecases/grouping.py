@@ -15,7 +15,7 @@ from collections.abc import Coroutine, Sequence
 from functools import partial
 
 from chassis.errors import Conflict
-from services.ingest.domain.receipt import Receipt
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.usecases.arrival import Arrival
 from services.ingest.usecases.passing import Passed, pass_over
 from services.ingest.usecases.ports import FrontDoor

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import polars as pl
 
-from services.ingest.domain.fields import Kind
-from services.ingest.domain.history import history_rows
 from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.schemas.fields import Kind
+from services.ingest.domain.schemas.history import history_rows
 from services.ingest.usecases.ports import Accepted
 
 

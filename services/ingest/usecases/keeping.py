@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.ingest.domain.directory import Directory
+from services.ingest.domain.known.directory import Directory
 from services.ingest.usecases.ports import Accepted, Newest, Part, Store
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chassis.errors import Invalid, Problem
-from services.ingest.domain.batch import Door
-from services.ingest.domain.clean import CleanedTogether, clean_together
+from services.ingest.domain.cleaning.batch import Door
+from services.ingest.domain.cleaning.clean import CleanedTogether, clean_together
+from services.ingest.domain.cleaning.mapping import Mapping, to_canonical
 from services.ingest.domain.decode import Decoded, Malformed, Read, form, join, read_each, shifted
-from services.ingest.domain.mapping import Mapping, to_canonical
 from services.ingest.usecases.arrival import Arrival
 from services.ingest.usecases.ports import FrontDoor
 

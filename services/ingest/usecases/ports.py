@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import msgspec
 import polars as pl
 
+from services.ingest.domain.cleaning.mapping import Mapping
+from services.ingest.domain.cleaning.receipt import Reason, Receipt, Refused
 from services.ingest.domain.decode import Limits
-from services.ingest.domain.directory import Directory
-from services.ingest.domain.erasing import Forgotten
-from services.ingest.domain.fields import Kind
-from services.ingest.domain.mapping import Mapping
-from services.ingest.domain.receipt import Reason, Receipt, Refused
-from services.ingest.domain.regions import Regions
-from services.ingest.domain.tokens import TokenKey
+from services.ingest.domain.known.directory import Directory
+from services.ingest.domain.known.regions import Regions
+from services.ingest.domain.privacy.erasing import Forgotten
+from services.ingest.domain.privacy.tokens import TokenKey
+from services.ingest.domain.schemas.fields import Kind
 from services.ingest.usecases.holding import Holding
 
 if TYPE_CHECKING:

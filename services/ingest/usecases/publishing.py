@@ -9,10 +9,10 @@ from functools import lru_cache
 
 from msgspec.structs import replace
 
-from services.ingest.domain.identity import batch_id, part_id
-from services.ingest.domain.outcome import Outcome
-from services.ingest.domain.receipt import Receipt
-from services.ingest.domain.text import mask_text
+from services.ingest.domain.cleaning.identity import batch_id, part_id
+from services.ingest.domain.cleaning.outcome import Outcome
+from services.ingest.domain.cleaning.receipt import Receipt
+from services.ingest.domain.values.text import mask_text
 from services.ingest.usecases.arrival import Arrival
 from services.ingest.usecases.passing import Passed
 from services.ingest.usecases.ports import Accepted, Entered, Entry, FrontDoor, SetAside, Taken

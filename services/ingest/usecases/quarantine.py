@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from chassis.errors import Conflict, Invalid, NotFound, Problem
-from services.ingest.domain.batch import Door
+from services.ingest.domain.cleaning.batch import Door
+from services.ingest.domain.cleaning.receipt import Reason
+from services.ingest.domain.keeping.mending import changed_fields, mended
+from services.ingest.domain.keeping.replaying import Item, given_text
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.mending import changed_fields, mended
-from services.ingest.domain.receipt import Reason
-from services.ingest.domain.replaying import Item, given_text
-from services.ingest.domain.text import mask_text
+from services.ingest.domain.values.text import mask_text
 from services.ingest.usecases.ports import FrontDoor, Quarantined
 from services.ingest.usecases.reading import DEFAULT_PAGE
 from services.ingest.usecases.taking_in import known_kind

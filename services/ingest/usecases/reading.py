@@ -9,12 +9,12 @@ from datetime import date, datetime, timedelta
 from types import MappingProxyType
 
 from chassis.errors import Invalid, NotFound, Problem
-from services.ingest.domain import completeness
-from services.ingest.domain.batch import TRADE_ZONE
-from services.ingest.domain.fields import FieldType, Kind
+from services.ingest.domain.cleaning.batch import TRADE_ZONE
+from services.ingest.domain.cleaning.mapping import Mapping as SourceMapping
+from services.ingest.domain.keeping import completeness
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.mapping import Mapping as SourceMapping
-from services.ingest.domain.regions import Regions
+from services.ingest.domain.known.regions import Regions
+from services.ingest.domain.schemas.fields import FieldType, Kind
 from services.ingest.usecases.ports import Balance, ConnectionSeen, Filter, Page, SourceSeen, Store, Totals
 from services.ingest.usecases.taking_in import known_kind
 

@@ -18,12 +18,12 @@ from functools import partial
 import polars as pl
 
 from chassis.errors import Conflict, NotFound, Problem
-from services.ingest.domain.batch import Door
-from services.ingest.domain.fields import Kind
-from services.ingest.domain.identity import batch_id
+from services.ingest.domain.cleaning.batch import Door
+from services.ingest.domain.cleaning.identity import batch_id
+from services.ingest.domain.cleaning.receipt import Reason, Receipt, most_frequent_first
+from services.ingest.domain.keeping.replaying import Item, Replayed, given_text, grouped, replay, without_undecided
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.receipt import Reason, Receipt, most_frequent_first
-from services.ingest.domain.replaying import Item, Replayed, given_text, grouped, replay, without_undecided
+from services.ingest.domain.schemas.fields import Kind
 from services.ingest.usecases.ports import Accepted, Entered, Entry, FrontDoor, Taken
 from services.ingest.usecases.quarantine import Change, Claimed, Shelf, Wanted, named_items, safe_name
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import polars as pl
 
 from chassis.errors import Invalid, NotFound, Problem
-from services.ingest.domain.batch import TRADE_ZONE
+from services.ingest.domain.cleaning.batch import TRADE_ZONE
 
 REPORTS = ("suppliers", "stock", "late_orders", "contradictions")
 DIFFERENCES = (

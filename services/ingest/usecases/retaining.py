@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.retention import Due, Kept, due
+from services.ingest.domain.privacy.retention import Due, Kept, due
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

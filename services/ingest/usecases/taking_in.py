@@ -15,12 +15,12 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from chassis.errors import Invalid, NotFound, Problem
-from services.ingest.domain.clean import Stamp
-from services.ingest.domain.fields import Kind
-from services.ingest.domain.identity import batch_id
+from services.ingest.domain.cleaning.clean import Stamp
+from services.ingest.domain.cleaning.identity import batch_id
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.domain.kinds import KINDS
-from services.ingest.domain.receipt import Receipt
-from services.ingest.domain.text import mask_text
+from services.ingest.domain.schemas.fields import Kind
+from services.ingest.domain.values.text import mask_text
 from services.ingest.usecases.arrival import Arrival, nothing
 from services.ingest.usecases.ports import Body, FrontDoor
 

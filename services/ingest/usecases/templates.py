@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chassis.errors import Invalid, Problem
-from services.ingest.domain.templates import FORMATS, template
+from services.ingest.domain.schemas.templates import FORMATS, template
 from services.ingest.usecases.taking_in import known_kind
 
 

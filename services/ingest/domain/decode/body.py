@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from services.ingest.domain.columns import Mask
-from services.ingest.domain.receipt import Reason, Refused
+from services.ingest.domain.cleaning.receipt import Reason, Refused
+from services.ingest.domain.frames.columns import Mask
 
 NESTED = "\x01"
 """Stands for a JSON object where a value was expected, and begins the text of an array; only lists may be arrays."""

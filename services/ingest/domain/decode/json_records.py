@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
+from services.ingest.domain.cleaning.receipt import Refused
 from services.ingest.domain.decode.body import Columns, Limits, Malformed, Rows, refused_line, told_all
-from services.ingest.domain.receipt import Refused
 
 Again = Callable[[], Rows | None]
 _NOT_OBJECT = "a record must be a JSON object"

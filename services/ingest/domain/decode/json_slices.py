@@ -19,9 +19,9 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from services.ingest.domain.columns import Characters, Mask
 from services.ingest.domain.decode.body import Limits, Slices
 from services.ingest.domain.decode.json_layout import LONGEST, WORD, Gap, Layout, Words, layout_of, masks
+from services.ingest.domain.frames.columns import Characters, Mask
 
 MANY = 64 * 1024
 """Bytes of bodies; fewer are read sooner by making their values."""

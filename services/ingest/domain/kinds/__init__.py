@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from services.ingest.domain.fields import Kind
+from services.ingest.domain.schemas.fields import Kind
 
 
 def _found() -> dict[str, Kind]:

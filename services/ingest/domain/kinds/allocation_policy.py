@@ -1,6 +1,6 @@
 """How much of a product each tier of shops may order in a week (货源投放)."""
 
-from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="allocation_policy",

@@ -1,6 +1,6 @@
 """A measure towards staff, partners or retailers; never towards consumers."""
 
-from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="campaign",

@@ -1,6 +1,6 @@
 """Sales of a commercial company by product and period."""
 
-from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="commercial_sale",

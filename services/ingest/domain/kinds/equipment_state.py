@@ -1,6 +1,6 @@
 """A stretch of time in which a machine was in one state."""
 
-from services.ingest.domain.fields import Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="equipment_state",

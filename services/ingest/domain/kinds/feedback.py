@@ -1,6 +1,6 @@
 """An opinion of a retailer or a user."""
 
-from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="feedback",

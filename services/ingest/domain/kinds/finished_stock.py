@@ -1,6 +1,6 @@
 """Finished goods in a warehouse, by batch and day."""
 
-from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="finished_stock",

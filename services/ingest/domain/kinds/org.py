@@ -1,6 +1,6 @@
 """A company of the trade: industrial, provincial, city or county."""
 
-from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="org",

@@ -1,6 +1,6 @@
 """A line of a consumer sale as a cloud POS reports it."""
 
-from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, Kind, fields
 
 TILL_MOST = 99_999_999
 """No line of a till is larger. Eleven digits in a number are no sale but a phone number that lost its way."""

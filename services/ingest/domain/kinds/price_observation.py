@@ -1,6 +1,6 @@
 """A price seen on the market."""
 
-from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="price_observation",

@@ -1,6 +1,6 @@
 """What a plant plans to make in a week."""
 
-from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="production_plan",

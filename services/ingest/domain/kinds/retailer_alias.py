@@ -1,6 +1,6 @@
 """Another number of a shop: its store code in a POS cloud, its code in an ERP."""
 
-from services.ingest.domain.fields import Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="retailer_alias",

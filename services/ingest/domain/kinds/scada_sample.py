@@ -1,6 +1,6 @@
 """A value of a tag, as the control system read it."""
 
-from services.ingest.domain.fields import Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="scada_sample",

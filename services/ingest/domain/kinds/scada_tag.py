@@ -1,6 +1,6 @@
 """A signal of a machine, and what is expected of it."""
 
-from services.ingest.domain.fields import Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="scada_tag",

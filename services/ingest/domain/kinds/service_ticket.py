@@ -1,6 +1,6 @@
 """A complaint, a report or a question."""
 
-from services.ingest.domain.fields import Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="service_ticket",

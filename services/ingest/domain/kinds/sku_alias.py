@@ -1,6 +1,6 @@
 """Another name or number of a product: a barcode, the code of an ERP, the words on a till."""
 
-from services.ingest.domain.fields import Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="sku_alias",

@@ -1,6 +1,6 @@
 """A line of a transfer (调拨) from the maker to a commercial company."""
 
-from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="transfer",

@@ -1,6 +1,6 @@
 """A warehouse of a plant, an industrial or a commercial company."""
 
-from services.ingest.domain.fields import DataClass, Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="warehouse",

@@ -1,6 +1,6 @@
 """A shop as the WeCom upstream/downstream book (上下游) knows it."""
 
-from services.ingest.domain.fields import Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="wecom_contact",

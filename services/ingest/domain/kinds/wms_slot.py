@@ -1,6 +1,6 @@
 """A slot of a warehouse."""
 
-from services.ingest.domain.fields import Field, FieldType, Kind, fields
+from services.ingest.domain.schemas.fields import Field, FieldType, Kind, fields
 
 KIND = Kind(
     name="wms_slot",

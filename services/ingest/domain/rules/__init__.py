@@ -6,9 +6,9 @@ import importlib
 import pkgutil
 from dataclasses import dataclass
 
-from services.ingest.domain.batch import Severity
-from services.ingest.domain.fields import Kind
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.batch import Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.schemas.fields import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ ELSEWHERE = (
     Described("K-08", Severity.WARN, "A work order yields at most 105 % of its plan; `output_plan` has those above."),
     Described("DQ-40", Severity.WARN, "A day with less than 90 % of the usual records of a source is partial."),
 )
-"""domain/decode/charset.py, domain/fusion.py, domain/completeness.py."""
+"""domain/decode/charset.py, domain/keeping/fusion.py, domain/keeping/completeness.py."""
 
 
 def _found() -> tuple[Rule, ...]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Mask
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import Mask
 
 
 def check(batch: Batch) -> None:

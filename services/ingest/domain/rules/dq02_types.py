@@ -8,15 +8,15 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from services.ingest.domain import text
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Floats, Mask, choose, empty, filled, hits, said_by_all
-from services.ingest.domain.fields import MEASURE, MONEY, Field, FieldType
-from services.ingest.domain.lists import list_text
-from services.ingest.domain.native import cast, to_array
-from services.ingest.domain.rule import Rule
-from services.ingest.domain.times import monday, parse_days
-from services.ingest.domain.units import unit_code
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import Floats, Mask, choose, empty, filled, hits, said_by_all
+from services.ingest.domain.frames.native import cast, to_array
+from services.ingest.domain.schemas.fields import MEASURE, MONEY, Field, FieldType
+from services.ingest.domain.values import text
+from services.ingest.domain.values.lists import list_text
+from services.ingest.domain.values.times import monday, parse_days
+from services.ingest.domain.values.units import unit_code
 
 MAX_CODE_BYTES = 256
 MAX_TEXT_BYTES = 8_000

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import filled
-from services.ingest.domain.rule import Rule
-from services.ingest.domain.times import business_days
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import filled
+from services.ingest.domain.values.times import business_days
 
 PERIODS = {"day": "0d", "week": "6d", "month": "1mo", "year": "1y"}
 

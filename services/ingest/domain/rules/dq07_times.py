@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from services.ingest.domain import text
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import filled
-from services.ingest.domain.derive import derive_dates
-from services.ingest.domain.fields import Field, FieldType
-from services.ingest.domain.rule import Rule
-from services.ingest.domain.times import parse_times
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.derive import derive_dates
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import filled
+from services.ingest.domain.schemas.fields import Field, FieldType
+from services.ingest.domain.values import text
+from services.ingest.domain.values.times import parse_times
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

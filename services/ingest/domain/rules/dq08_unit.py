@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity, Unit
-from services.ingest.domain.columns import Mask, filled, hits
-from services.ingest.domain.fields import FieldType
-from services.ingest.domain.rule import Rule
-from services.ingest.domain.units import Packs
+from services.ingest.domain.cleaning.batch import Batch, Severity, Unit
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import Mask, filled, hits
+from services.ingest.domain.schemas.fields import FieldType
+from services.ingest.domain.values.units import Packs
 
 
 def check(batch: Batch) -> None:

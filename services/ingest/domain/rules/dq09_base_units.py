@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Floats, as_decimals, choose, empty, filled
-from services.ingest.domain.fields import MEASURE, Field, FieldType
-from services.ingest.domain.native import of_array
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import Floats, as_decimals, choose, empty, filled
+from services.ingest.domain.frames.native import of_array
 from services.ingest.domain.rules.dq08_unit import unit_column
+from services.ingest.domain.schemas.fields import MEASURE, Field, FieldType
 
 TOLERANCE = 1e-6
 MAX_WHOLE = 2.0**63

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Mask, choose, empty, filled, hits
-from services.ingest.domain.names import is_ean_13, looks_like_ean_13
-from services.ingest.domain.rule import Rule
-from services.ingest.domain.units import Packs
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import Mask, choose, empty, filled, hits
+from services.ingest.domain.values.names import is_ean_13, looks_like_ean_13
+from services.ingest.domain.values.units import Packs
 
 NAME = "sku_name_raw"
 ALLOCATED = ("transfer", "oms_order")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Mask, choose, empty, filled, hits
-from services.ingest.domain.fields import ENRICHED
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import Mask, choose, empty, filled, hits
+from services.ingest.domain.schemas.fields import ENRICHED
 
 WANTED = ("retailer_code", *ENRICHED)
 

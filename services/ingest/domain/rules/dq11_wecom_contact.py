@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import choose, empty, filled
-from services.ingest.domain.rule import Rule, kinds
-from services.ingest.domain.shops import Entry
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule, kinds
+from services.ingest.domain.frames.columns import choose, empty, filled
+from services.ingest.domain.known.shops import Entry
 
 NOBODY = "no shop has this licence or name; correct custom_id in WeCom, or give retailer_code"
 PERHAPS = "it may be {}: give retailer_code, or correct custom_id in WeCom"

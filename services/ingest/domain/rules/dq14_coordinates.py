@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Floats, Mask, hits
-from services.ingest.domain.coordinates import to_wgs84
-from services.ingest.domain.fields import Kind
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import Floats, Mask, hits
+from services.ingest.domain.schemas.fields import Kind
+from services.ingest.domain.values.coordinates import to_wgs84
 
 LON = (73.0, 136.0)
 LAT = (3.0, 54.0)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Floats, as_decimals, choose
-from services.ingest.domain.fields import MONEY, Kind
-from services.ingest.domain.native import of_array
-from services.ingest.domain.rule import Rule
-from services.ingest.domain.units import CARTON
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import Floats, as_decimals, choose
+from services.ingest.domain.frames.native import of_array
+from services.ingest.domain.schemas.fields import MONEY, Kind
+from services.ingest.domain.values.units import CARTON
 
 EXACT = 0.05
 CLOSE_SHARE = 0.005

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Floats, hits
-from services.ingest.domain.rule import Rule, kinds
-from services.ingest.domain.units import CARTON, Packs
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule, kinds
+from services.ingest.domain.frames.columns import Floats, hits
+from services.ingest.domain.values.units import CARTON, Packs
 
 GUIDE, ALLOCATION = "guide price", "allocation price"
 PRICES = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Mask, hits
-from services.ingest.domain.rule import Rule, kinds
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule, kinds
+from services.ingest.domain.frames.columns import Mask, hits
 
 TAKEN_BACK = ("cancelled", "returned")
 POSITIVE = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.habits import MEASURES
-from services.ingest.domain.rule import Rule, kinds
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.habits import MEASURES
+from services.ingest.domain.cleaning.rule import Rule, kinds
 
 
 def check(batch: Batch) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import Floats, as_decimals, as_floats, choose, empty, filled
-from services.ingest.domain.fields import MONEY
-from services.ingest.domain.rule import Rule, kinds
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule, kinds
+from services.ingest.domain.frames.columns import Floats, as_decimals, as_floats, choose, empty, filled
+from services.ingest.domain.schemas.fields import MONEY
 
 TOLERANCE = 0.005
 CENTS = 0.05

@@ -5,9 +5,9 @@ Values that stand still, jump or are missing show over time only: domain/scada l
 
 from __future__ import annotations
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import hits
-from services.ingest.domain.rule import Rule, kinds
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule, kinds
+from services.ingest.domain.frames.columns import hits
 
 
 def check(batch: Batch) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import filled
-from services.ingest.domain.fields import FieldType
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import filled
+from services.ingest.domain.schemas.fields import FieldType
 
 PHONE = r"^1[3-9][0-9]{9}$"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.fields import FieldType
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.schemas.fields import FieldType
 
 
 def check(batch: Batch) -> None:

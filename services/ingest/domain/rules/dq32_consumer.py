@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import choose, empty, filled, hits
-from services.ingest.domain.erasing import LINK
-from services.ingest.domain.fields import FieldType
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import choose, empty, filled, hits
+from services.ingest.domain.privacy.erasing import LINK
+from services.ingest.domain.schemas.fields import FieldType
 
 TOKENS = ("consumer_key", "phone_token")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from services.ingest.domain import text
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import hits
-from services.ingest.domain.fields import Field, FieldType
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import hits
+from services.ingest.domain.schemas.fields import Field, FieldType
+from services.ingest.domain.values import text
 
 PHONE_DIGITS = 11
 

@@ -8,11 +8,11 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from services.ingest.domain import text
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import choose, empty
-from services.ingest.domain.fields import FieldType
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import choose, empty
+from services.ingest.domain.schemas.fields import FieldType
+from services.ingest.domain.values import text
 
 OF_AGE = 18
 LINKS = ("consumer_key", "phone_token", "consent_ref")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.chains import CHAINS, MESSAGE, RULE_ID, illegal_moves
-from services.ingest.domain.rule import Rule, kinds
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule, kinds
+from services.ingest.domain.keeping.chains import CHAINS, MESSAGE, RULE_ID, illegal_moves
 
 
 def check(batch: Batch) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.rule import Rule, kinds
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule, kinds
 
 PARTS = {
     "finished_stock": ("reserved_base", "on_hand_base", "more is reserved than there is"),

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import hits
-from services.ingest.domain.rule import Rule, kinds
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule, kinds
+from services.ingest.domain.frames.columns import hits
 
 
 def check(batch: Batch) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.rule import Rule, kinds
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule, kinds
 
 LEG = ("wh_code", "slot", "sku_code", "batch_no")
 NEEDED = ("wh_code", "move", "sku_code", "qty_base", "started_at")

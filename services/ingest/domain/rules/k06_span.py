@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import hits
-from services.ingest.domain.fields import Kind
-from services.ingest.domain.rule import Rule
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.columns import hits
+from services.ingest.domain.schemas.fields import Kind
 
 SPANS = (
     ("started_at", "ended_at"),

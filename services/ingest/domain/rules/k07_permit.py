@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from services.ingest.domain.batch import Batch, Severity
-from services.ingest.domain.columns import hits
-from services.ingest.domain.rule import Rule, kinds
+from services.ingest.domain.cleaning.batch import Batch, Severity
+from services.ingest.domain.cleaning.rule import Rule, kinds
+from services.ingest.domain.frames.columns import hits
 
 ON_THE_ROAD = ("shipped", "received")
 

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from services.ingest.domain.fields import UTC_TIME
 from services.ingest.domain.scada.minutes import GAP_PERIODS
+from services.ingest.domain.schemas.fields import UTC_TIME
 
 STUCK_AFTER = timedelta(minutes=30)
 GAPS: dict[str, pl.DataType] = {

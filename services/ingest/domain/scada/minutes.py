@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from services.ingest.domain.fields import UTC_TIME
+from services.ingest.domain.schemas.fields import UTC_TIME
 
 GAP_PERIODS = 3
 SAMPLES: dict[str, pl.DataType] = {

@@ -20,8 +20,8 @@ from typing import Any
 import structlog
 
 from chassis.errors import Conflict, Invalid
+from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.domain.decode import Limits, Malformed
-from services.ingest.domain.receipt import Receipt
 from services.ingest.sources.connection import Connection, Connector, Intake, Option, SourceAway
 from services.ingest.sources.files import Part, PartSize, Place, Reading, digest_of, parts_of
 from services.ingest.usecases import Body

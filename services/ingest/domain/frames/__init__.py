@@ -1,0 +1,1 @@
+"""Columns, masks and digests: what rules and decoders are written in."""

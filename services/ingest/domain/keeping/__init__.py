@@ -1,0 +1,1 @@
+"""What becomes of records later: versions, states, mending and replaying, fusing."""

@@ -1,0 +1,1 @@
+"""What the door knows beside the records: shops, products, regions, last stocks."""

@@ -1,0 +1,1 @@
+"""Tokens, signatures, and what must be forgotten."""

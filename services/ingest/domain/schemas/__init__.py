@@ -1,0 +1,1 @@
+"""What kinds are made of, and the shapes that follow: JSON Schema, tables, templates."""
