@@ -1,8 +1,8 @@
 """How fast the front door is, beside a plain COPY and three peers in the same run: `make bench-ingest`.
 
-    python -m bench.ingest [--records 100000] [--singles 5000] [--booked 1000000] [--dropped 1000000] [--peers folder]
+    python -m bench.ingest [--records 200000] [--singles 10000] [--booked 1000000] [--dropped 1000000] [--peers folder]
 
-One table. A sender of our own holds 16 connections for batches of 500 NDJSON records and 64 for single objects; its
+One table. A sender of our own holds 32 connections for batches of 500 NDJSON records and 64 for single objects; its
 CPU counts nowhere. CPU is what the kernel says, so the figures hold on a busy machine, though caches and the second
 thread of a core make them worse there; seconds want a quiet one. 0 for a number leaves its rows out.
 
@@ -53,8 +53,8 @@ class Sizes:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="How fast the front door is, beside COPY and peers in the same run.")
-    parser.add_argument("--records", type=int, default=100_000, help="records in batches of 500")
-    parser.add_argument("--singles", type=int, default=5_000, help="records one by one")
+    parser.add_argument("--records", type=int, default=200_000, help="records in batches of 500")
+    parser.add_argument("--singles", type=int, default=10_000, help="records one by one")
     parser.add_argument("--booked", type=int, default=1_000_000, help="records until they can be queried")
     parser.add_argument("--dropped", type=int, default=1_000_000, help="orders in a file that is dropped")
     parser.add_argument("--peers", type=Path, default=Path(".marketwin/bench-peers"), help="where peers are installed")
