@@ -17,7 +17,7 @@ START_LIMIT_S = 60.0
 MAX_MEMORY = "256MB"
 MAX_FILE = "20GB"
 # The garbage collector works harder from here on; it is an aim, not a limit.
-MEMORY_AIM = "96MiB"
+MEMORY_AIM = "64MiB"
 ANY_LOOPBACK_PORT = ["-a", "127.0.0.1", "-p", "-1", "-m", "-1"]
 
 

@@ -33,7 +33,7 @@ FRUGAL = {
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_TRIM_THRESHOLD_": "131072",
     "OPENBLAS_NUM_THREADS": "1",
-    "_RJEM_MALLOC_CONF": "background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0",
+    "_RJEM_MALLOC_CONF": "background_thread:true,dirty_decay_ms:500,muzzy_decay_ms:0,narenas:2",
 }
 # Those at the door (gateway, ingest) do not: a body, or a pass over bodies, makes and drops some megabytes, and to have
 # them back from the system each time took a fifth of the CPU.

@@ -25,7 +25,7 @@ from marketwin.twin.v1 import events_pb2, types_pb2
 log = structlog.get_logger()
 
 RING_DELTAS = 4096
-RING_CHARACTERS = 32 * 1024 * 1024
+RING_CHARACTERS = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
