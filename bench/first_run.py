@@ -22,7 +22,7 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 LIMIT_S = 600
-REST_S = 30
+REST_S = 60
 MIB = 1024 * 1024
 T = TypeVar("T")
 

@@ -23,7 +23,7 @@ SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "100",
-    "shared_buffers": "128MB",
+    "shared_buffers": "96MB",
     "fsync": "on",
     "synchronous_commit": "on",
     "max_wal_size": "2GB",
