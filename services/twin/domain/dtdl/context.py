@@ -1,0 +1,110 @@
+"""The @context of an element: language version and extensions that hold for it and for what is inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from .dtmi import is_dtmi, version_of, without_version
+from .extensions import EXTENSIONS, SEMANTIC_TYPES_OF_2, Cotype, Extension
+from .faults import Rule, Spot
+from .jsontext import Json
+
+LANGUAGE = "dtmi:dtdl:context"
+_IOTCENTRAL = "dtmi:iotcentral:context;2"
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveContext:
+    """Specifiers by de-versioned identifier, and what they mean; `undefined` are extensions nobody here knows."""
+
+    version: int
+    specifiers: Mapping[str, str]
+    extensions: tuple[Extension, ...] = ()
+    undefined: tuple[str, ...] = ()
+    schemas: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def cotype(self, name: str) -> Cotype | None:
+        for extension in self.extensions:
+            if name in extension.cotypes:
+                return extension.cotypes[name]
+        return None
+
+
+def combine(
+    outer: ActiveContext | None, value: Json, spot: Spot, *, versions: tuple[int, ...], allow_undefined: bool
+) -> ActiveContext | None:
+    """The context that `value` makes inside `outer` (None at the top level); None when no language version results."""
+    given = _specifiers(value, spot)
+    if given is None:
+        return None
+    specifiers = dict(outer.specifiers) if outer else {}
+    specifiers.update({without_version(each): each for each in given})
+    version = _language(specifiers.get(LANGUAGE), spot, versions)
+    if version is None:
+        return None
+    _check_order(given, version, spot, is_top=outer is None)
+    return _activate(version, specifiers, given, spot, allow_undefined=allow_undefined)
+
+
+def _specifiers(value: Json, spot: Spot) -> list[str] | None:
+    items = value if isinstance(value, list) else [value]
+    given = []
+    for index, item in enumerate(items):
+        place = spot.at(index) if isinstance(value, list) else spot
+        if not isinstance(item, str):
+            place.fault(Rule.CONTEXT_SHAPE, "must be a string or an array of strings")
+        elif not is_dtmi(item):
+            place.fault(Rule.CONTEXT_DTMI, f"{item[:200]!r} is not a DTMI")
+        elif version_of(item) is None:
+            place.fault(Rule.CONTEXT_UNVERSIONED, f"{item!r} has no version")
+        else:
+            given.append(item)
+    return given if len(given) == len(items) else None
+
+
+def _language(specifier: str | None, spot: Spot, versions: tuple[int, ...]) -> int | None:
+    if specifier is None:
+        spot.fault(Rule.CONTEXT_LANGUAGE, f"names no version of the language, like '{LANGUAGE};3'")
+        return None
+    for version in versions:
+        if specifier == f"{LANGUAGE};{version}":
+            return version
+    spot.fault(Rule.CONTEXT_LANGUAGE_VERSION, f"{specifier!r} is not a version that is read here: {versions}")
+    return None
+
+
+def _check_order(given: list[str], version: int, spot: Spot, *, is_top: bool) -> None:
+    language = f"{LANGUAGE};{version}"
+    if language not in given:
+        if is_top:
+            spot.fault(Rule.CONTEXT_LANGUAGE, f"must include {language!r}")
+        return
+    before = given[: given.index(language)]
+    wrong = [
+        each for each in before if not (each == _IOTCENTRAL if version == 2 else without_version(each) == LANGUAGE)
+    ]
+    if wrong:
+        spot.fault(Rule.CONTEXT_ORDER, f"{language!r} must come before {wrong[0]!r}")
+
+
+def _activate(
+    version: int, specifiers: dict[str, str], given: list[str], spot: Spot, *, allow_undefined: bool
+) -> ActiveContext:
+    extensions = [SEMANTIC_TYPES_OF_2] if version == 2 else []
+    undefined = []
+    for specifier in specifiers.values():
+        extension = EXTENSIONS.get(specifier)
+        if without_version(specifier) == LANGUAGE:
+            continue
+        if extension is None:
+            undefined.append(specifier)
+            if specifier in given and not allow_undefined:
+                spot.fault(Rule.CONTEXT_UNDEFINED, f"extension {specifier!r} is not known here")
+        elif version in extension.versions:
+            extensions.append(extension)
+        elif specifier in given:
+            spot.fault(Rule.CONTEXT_EXTENSION_VERSION, f"{specifier!r} cannot be used with DTDL version {version}")
+    schemas = {name: enum for extension in extensions for name, enum in extension.schemas.items()}
+    return ActiveContext(version, specifiers, tuple(extensions), tuple(undefined), schemas)

@@ -1,0 +1,17 @@
+"""What a caller may set: how lenient reading is, and how much it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Bounds are of one document but `most_faults`; sizes in bytes, depth in levels of JSON."""
+
+    versions: tuple[int, ...] = (2, 3)
+    allow_undefined_extensions: bool = False
+    most_bytes: int = 64 * 1024 * 1024
+    deepest: int = 256
+    most_faults: int = 1000
+    most_steps: int = 5_000_000

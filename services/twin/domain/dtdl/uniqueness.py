@@ -1,0 +1,96 @@
+"""What must be unique: names among contents, fields, values of an Enum and properties of a Relationship."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .faults import Rule
+from .hierarchy import Budget, ancestors
+from .nodes import Graph, Node
+
+_NAMED = {"Object": "fields", "Enum": "enumValues", "Relationship": "properties"}
+
+
+def check_unique(graph: Graph, budget: Budget) -> None:
+    for node in graph.nodes:
+        member = _NAMED.get(node.class_name)
+        if member is not None:
+            _check_set(node, member)
+        if node.class_name == "Enum":
+            _check_enum(node)
+    own = {node: _check_set(node, "contents") for node in graph.interfaces}
+    for node in graph.interfaces:
+        if node.links.get("extends") and not _check_inherited(node, own, budget):
+            return
+
+
+def _distinct(nodes: Iterable[Node]) -> list[Node]:
+    return list(dict.fromkeys(nodes))
+
+
+def _check_set(node: Node, member: str) -> dict[str, Node]:
+    """Elements of a member by name; the same element referred to twice is one."""
+    names: dict[str, Node] = {}
+    indexes: dict[tuple[str, int], Node] = {}
+    for element in _distinct(node.nodes(member)):
+        if "name" in element.literals and names.setdefault(element.name, element) is not element:
+            element.spot.at("name").fault(
+                Rule.NAME_DUPLICATE, f"{element.name!r} names more than one of the {member} of {_title(node)}"
+            )
+        index = element.literals.get("index")
+        if isinstance(index, int) and element.has("Indexed"):
+            key = (element.class_name, index)
+            if indexes.setdefault(key, element) is not element:
+                element.spot.at("index").fault(Rule.INDEX_DUPLICATE, f"{index} is the index of more than one element")
+    return names
+
+
+def _title(node: Node) -> str:
+    return node.id or node.name or node.class_name
+
+
+def _check_enum(node: Node) -> None:
+    expected = {"integer": int, "string": str}.get(str(node.literals.get("valueSchema")))
+    seen: dict[object, Node] = {}
+    for element in _distinct(node.nodes("enumValues")):
+        value = element.literals.get("enumValue")
+        if value is None:
+            continue
+        spot = element.spot.at("enumValue")
+        if expected is not None and not isinstance(value, expected):
+            spot.fault(Rule.ENUM_VALUE_TYPE, f"must be {node.literals['valueSchema']}, as 'valueSchema' says")
+        if seen.setdefault(value, element) is not element:
+            spot.fault(Rule.ENUM_VALUE_DUPLICATE, f"{value!r} is the value of more than one of the values")
+
+
+def _check_inherited(node: Node, own: dict[Node, dict[str, Node]], budget: Budget) -> bool:
+    """Own names against all inherited ones; with several bases also theirs against each other."""
+    line = ancestors(node)
+    if len(node.links["extends"]) == 1:
+        if not budget.spend(len(line) * (1 + len(own[node]))):
+            return False
+        for base in line[1:]:
+            _report(node, own[node], own[base])
+        return True
+    merged: dict[str, Node] = {}
+    for each in line:
+        if not budget.spend(1 + len(own[each])):
+            return False
+        for name, element in own[each].items():
+            if merged.setdefault(name, element) is not element:
+                _fault(node, name, merged[name], element)
+    return True
+
+
+def _report(node: Node, names: dict[str, Node], inherited: dict[str, Node]) -> None:
+    if not inherited:
+        return
+    for name, element in names.items():
+        other = inherited.get(name)
+        if other is not None and other is not element:
+            _fault(node, name, element, other)
+
+
+def _fault(node: Node, name: str, element: Node, other: Node) -> None:
+    spot = element.spot.at("name") if element.partition is node else node.spot.at("extends")
+    spot.fault(Rule.NAME_DUPLICATE, f"{name!r} is a content of {_title(node)} and of {_title(other.partition)}")
