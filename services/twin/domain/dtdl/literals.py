@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .formats import is_duration
 from .faults import Rule, Spot
+from .formats import is_duration
 from .jsontext import Json
 
 _LANGUAGE = re.compile(r"[a-z]{2,4}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")

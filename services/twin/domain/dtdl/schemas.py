@@ -10,12 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TypeAlias
 
 from .jsontext import Json
-
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +21,8 @@ class Described:
 
     id: str | None = None
     version: int = 3
-    display_name: Mapping[str, str] = _NOTHING
-    description: Mapping[str, str] = _NOTHING
+    display_name: Mapping[str, str] = field(default_factory=dict)
+    description: Mapping[str, str] = field(default_factory=dict)
     comment: str | None = None
     cotypes: tuple[str, ...] = ()
     extras: Mapping[str, Json] = field(default_factory=dict)
