@@ -243,11 +243,11 @@ def _one_or_array(sample: Sample, member: str, value: Any) -> Iterator[Case]:
             yield reject(Rule.VALUE_COUNT, at, f"{name}: none of {member}", sample.with_named(member, []))
         else:
             yield accept(f"{name}: none of {member}", sample.with_named(member, []))
-    assert sample.class_name in REQUIRED
-    yield Case(f"{name}: {member} null", (sample.with_named(member, None),), ANY_RULE[member])
+    rule = Rule.VALUE_CHOICE if name == "MapKey" and member == "schema" else RULE_OF_NULL[member]
+    yield reject(rule, at, f"{name}: {member} null", sample.with_named(member, None))
 
 
-ANY_RULE = {
+RULE_OF_NULL = {
     "name": Rule.VALUE_STRING,
     "schema": Rule.ELEMENT_EXPECTED,
     "elementSchema": Rule.ELEMENT_EXPECTED,
@@ -303,7 +303,7 @@ def _contexts(sample: Sample) -> Iterator[Case]:
     yield reject(Rule.CONTEXT_DTMI, at, f"{name}: @context is a URL", sample.with_(__context="http://azureiot.com/v1"))
     yield reject(Rule.CONTEXT_UNVERSIONED, at, f"{name}: no version", sample.with_(__context="dtmi:dtdl:context"))
     yield reject(Rule.CONTEXT_LANGUAGE_VERSION, at, f"{name}: v4", sample.with_(__context="dtmi:dtdl:context;4"))
-    yield reject(Rule.CONTEXT_UNDEFINED, at, f"{name}: unknown extension", sample.with_(__context=[V3, UNKNOWN]))
+    yield reject(Rule.CONTEXT_UNDEFINED, f"{at}/1", f"{name}: unknown extension", sample.with_(__context=[V3, UNKNOWN]))
     wrong_order = ["dtmi:dtdl:extension:historization;1", V3]
     yield reject(Rule.CONTEXT_ORDER, at, f"{name}: extension first", sample.with_(__context=wrong_order))
 

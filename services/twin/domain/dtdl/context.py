@@ -45,7 +45,8 @@ def combine(
     if version is None:
         return None
     _check_order(given, version, spot, is_top=outer is None)
-    return _activate(version, specifiers, given, spot, allow_undefined=allow_undefined)
+    places = {each: spot.at(index) if isinstance(value, list) else spot for index, each in enumerate(given)}
+    return _activate(version, specifiers, places, allow_undefined=allow_undefined)
 
 
 def _specifiers(value: Json, spot: Spot) -> list[str] | None:
@@ -90,7 +91,7 @@ def _check_order(given: list[str], version: int, spot: Spot, *, is_top: bool) ->
 
 
 def _activate(
-    version: int, specifiers: dict[str, str], given: list[str], spot: Spot, *, allow_undefined: bool
+    version: int, specifiers: dict[str, str], places: dict[str, Spot], *, allow_undefined: bool
 ) -> ActiveContext:
     extensions = [SEMANTIC_TYPES_OF_2] if version == 2 else []
     undefined = []
@@ -100,11 +101,11 @@ def _activate(
             continue
         if extension is None:
             undefined.append(specifier)
-            if specifier in given and not allow_undefined:
-                spot.fault(Rule.CONTEXT_UNDEFINED, f"extension {specifier!r} is not known here")
+            if specifier in places and not allow_undefined:
+                places[specifier].fault(Rule.CONTEXT_UNDEFINED, f"extension {specifier!r} is not known here")
         elif version in extension.versions:
             extensions.append(extension)
-        elif specifier in given:
-            spot.fault(Rule.CONTEXT_EXTENSION_VERSION, f"{specifier!r} cannot be used with DTDL version {version}")
+        elif specifier in places:
+            places[specifier].fault(Rule.CONTEXT_EXTENSION_VERSION, f"{specifier!r} cannot be used with DTDL version {version}")
     schemas = {name: enum for extension in extensions for name, enum in extension.schemas.items()}
     return ActiveContext(version, specifiers, tuple(extensions), tuple(undefined), schemas)
