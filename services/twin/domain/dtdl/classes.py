@@ -11,6 +11,8 @@ from .faults import Rule, Spot
 from .jsontext import Json
 from .language import MATERIAL, PROPERTIES, RESERVED_TERMS, STANDARD_SCHEMAS, Member
 
+_ENOUGH = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Classified:
@@ -73,7 +75,10 @@ def _class_of(names: list[str], slot: Member, context: ActiveContext, spot: Spot
 def _with_cotypes(class_name: str, names: list[str], context: ActiveContext, spot: Spot) -> Classified:
     cotypes: dict[str, Cotype] = {}
     undefined = []
-    for name in names:
+    strangers = 0
+    for name in dict.fromkeys(names):
+        if strangers > _ENOUGH:
+            break
         if MATERIAL[context.version].get(name) == class_name:
             continue
         cotype = context.cotype(name)
@@ -82,6 +87,8 @@ def _with_cotypes(class_name: str, names: list[str], context: ActiveContext, spo
             _check_cotype(cotype, class_name, context.version, spot)
         elif _may_be_undefined(name, context, spot):
             undefined.append(name)
+        else:
+            strangers += 1
     return Classified(class_name, tuple(cotypes.values()), tuple(undefined))
 
 

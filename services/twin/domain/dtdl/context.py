@@ -106,6 +106,8 @@ def _activate(
         elif version in extension.versions:
             extensions.append(extension)
         elif specifier in places:
-            places[specifier].fault(Rule.CONTEXT_EXTENSION_VERSION, f"{specifier!r} cannot be used with DTDL version {version}")
+            places[specifier].fault(
+                Rule.CONTEXT_EXTENSION_VERSION, f"{specifier!r} cannot be used with DTDL version {version}"
+            )
     schemas = {name: enum for extension in extensions for name, enum in extension.schemas.items()}
     return ActiveContext(version, specifiers, tuple(extensions), tuple(undefined), schemas)

@@ -10,13 +10,14 @@ from .hierarchy import Budget, ancestors
 from .nodes import Graph, Node, Standard
 
 
-def check_cotypes(graph: Graph, budget: Budget) -> None:
+def check_cotypes(graph: Graph, interfaces: list[Node], budget: Budget) -> None:
+    """`interfaces` are those whose inheritance is bounded."""
     for node in graph.nodes:
         for cotype in node.cotypes:
             _check_cotype(node, cotype)
         _check_semantic(node)
-    for node in graph.nodes:
-        if node.class_name in ("Interface", "Relationship") and not _check_siblings(node, budget):
+    for node in (*interfaces, *(node for node in graph.nodes if node.class_name == "Relationship")):
+        if not _check_siblings(node, budget):
             return
 
 

@@ -52,8 +52,11 @@ def in_order(graph: Graph) -> list[Node] | None:
     return None if has_cycle else ordered
 
 
-def check_limits(ordered: list[Node]) -> None:
-    """Depth of schemas and of inheritance, components in components, arrays in properties of v2."""
+def check_limits(ordered: list[Node]) -> list[Node]:
+    """Depth of schemas and of inheritance, components in components, arrays in properties of v2.
+
+    Gives the Interfaces that do not inherit over too many levels: only of those it is bounded what they inherit.
+    """
     schema_depth: dict[Node, int] = {}
     extends_depth: dict[Node, int] = {}
     component: dict[Node, bool] = {}
@@ -67,6 +70,7 @@ def check_limits(ordered: list[Node]) -> None:
         _check_node(node, schema_depth[node], extends_depth.get(node, 0), array[node])
         if node.class_name == "Component" and any(component[each] for each in node.nodes("schema")):
             node.links["schema"][0].spot.fault(Rule.COMPONENT_NESTED, "a Component cannot contain a Component")
+    return [node for node in ordered if extends_depth.get(node, EXTENDS_DEPTH + 1) <= EXTENDS_DEPTH]
 
 
 def _check_node(node: Node, schema_depth: int, extends_depth: int, has_array: bool) -> None:
@@ -114,9 +118,9 @@ def ancestors(node: Node, most: int = EXTENDS_COUNT) -> list[Node]:
     return list(found)
 
 
-def check_counts(graph: Graph, ordered: list[Node], budget: Budget) -> None:
+def check_counts(interfaces: list[Node], ordered: list[Node], budget: Budget) -> None:
     """How many Interfaces one inherits from, and how many elements its contents have in all."""
-    for node in graph.interfaces:
+    for node in interfaces:
         line = ancestors(node)
         if not budget.spend(len(line)):
             return
@@ -126,7 +130,7 @@ def check_counts(graph: Graph, ordered: list[Node], budget: Budget) -> None:
         if node.version == 2:
             _check_contents_of_2(node, line)
     if sum(map(_own_count, ordered)) > CONTENTS_COUNT:
-        _check_contents(graph, budget)
+        _check_contents(interfaces, budget)
 
 
 def _check_contents_of_2(node: Node, line: list[Node]) -> None:
@@ -139,16 +143,16 @@ def _own_count(node: Node) -> int:
     return sum(len(links) for member, links in node.links.items() if member in _COUNTED)
 
 
-def _check_contents(graph: Graph, budget: Budget) -> None:
+def _check_contents(interfaces: list[Node], budget: Budget) -> None:
     """Elements are counted once in their own Interface; Interfaces that are reached are then added up."""
     totals: dict[Node, int] = {}
     reached: dict[Node, set[Node]] = {}
-    for interface in graph.interfaces:
+    for interface in interfaces:
         totals[interface], reached[interface] = _count_within(interface)
-    for interface in graph.interfaces:
+    for interface in interfaces:
         count = 0
         for each in _closure(interface, reached):
-            count += totals[each]
+            count += totals.get(each, 0)
             if not budget.spend(1):
                 return
             if count > CONTENTS_COUNT:
@@ -181,6 +185,6 @@ def _closure(start: Node, reached: dict[Node, set[Node]]) -> Iterator[Node]:
     while waiting:
         node = waiting.pop()
         yield node
-        new = reached[node] - found
+        new = reached.get(node, set()) - found
         found |= new
         waiting.extend(new)

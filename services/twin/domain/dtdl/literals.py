@@ -103,6 +103,8 @@ def read_localized(value: Json, spot: Spot, version: int) -> dict[str, str] | No
 def _read_language_map(value: dict[str, Json], spot: Spot) -> dict[str, str]:
     texts = {}
     for code, text in value.items():
+        if spot.log.is_full:
+            break
         if not _LANGUAGE.fullmatch(code):
             spot.at(code).fault(Rule.LANGUAGE_CODE, f"{code[:50]!r} is not a language code like 'en' or 'zh-Hans-CN'")
         elif not isinstance(text, str):
@@ -116,6 +118,8 @@ def _read_language_array(value: list[Json], spot: Spot, version: int) -> dict[st
     texts: dict[str, str] = {}
     defaults = 0
     for index, item in enumerate(value):
+        if spot.log.is_full:
+            break
         place = spot.at(index)
         tagged = _read_tagged(item, place, version)
         if tagged is None:

@@ -31,6 +31,8 @@ def read_members(node: Node, pend: Pend) -> None:
     shapes = CLASSES[node.version][node.class_name]
     given: set[str] = set()
     for name, value in node.source.items():
+        if node.spot.log.is_full:
+            return
         if name.startswith("@"):
             _check_keyword(name, node)
             continue
@@ -118,6 +120,8 @@ def _read_member(node: Node, given: Link, value: Json, pend: Pend) -> None:
     if not _is_counted(value, shape.fewest, shape.most, given.spot):
         return
     for item, place in _values(value, given.spot):
+        if given.spot.log.is_full:
+            return
         if shape.kind in (Kind.ELEMENT, Kind.SCHEMA):
             _read_link(node, Link(given.member, shape, place), item, pend)
             continue

@@ -51,10 +51,10 @@ def _check(sources: Iterable[Source], resolve: Resolve | None, options: Options)
     ordered = in_order(graph)
     if ordered is not None and graph.interfaces:
         budget = Budget(graph, options.most_steps)
-        check_limits(ordered)
-        check_counts(graph, ordered, budget)
-        check_unique(graph, budget)
-        check_cotypes(graph, budget)
+        bounded = check_limits(ordered)
+        check_counts(bounded, ordered, budget)
+        check_unique(graph, bounded, budget)
+        check_cotypes(graph, bounded, budget)
     return graph, log.faults()
 
 

@@ -11,7 +11,8 @@ from .nodes import Graph, Node
 _NAMED = {"Object": "fields", "Enum": "enumValues", "Relationship": "properties"}
 
 
-def check_unique(graph: Graph, budget: Budget) -> None:
+def check_unique(graph: Graph, interfaces: list[Node], budget: Budget) -> None:
+    """`interfaces` are those whose inheritance is bounded."""
     for node in graph.nodes:
         member = _NAMED.get(node.class_name)
         if member is not None:
@@ -19,7 +20,7 @@ def check_unique(graph: Graph, budget: Budget) -> None:
         if node.class_name == "Enum":
             _check_enum(node)
     own = {node: _check_set(node, "contents") for node in graph.interfaces}
-    for node in graph.interfaces:
+    for node in interfaces:
         if node.links.get("extends") and not _check_inherited(node, own, budget):
             return
 
