@@ -11,6 +11,50 @@ from .cases import MISSING, V2, V3, Case, Sample, accept, reject, samples
 
 LONG = "x" * 512
 UNKNOWN = "dtmi:ex:unknown;1"
+NO_CODES = "|e|EN|english|en_US|en-us|en-|zh-hans|en-USA|en-12|@value|@none|x-private"
+LOCALIZED: list[Any] = [
+    "",
+    "d",
+    LONG,
+    [],
+    {},
+    ["d"],
+    [{"@value": "d"}],
+    {"en": "d"},
+    {"zh": LONG, "en-US": "d"},
+    {"zh-Hans-CN": "d", "es-419": "d", "haw": "d"},
+    {"sr-Latn": "d"},
+    [{"@value": "d", "@language": "de"}, {"@value": "d", "@language": "en"}],
+    ["d", {"@value": "d", "@language": "en-US"}, {"@value": "e", "@language": "fr"}],
+]
+NO_IDS = [
+    *(
+        "",
+        "it",
+        "urn:ex:it;1",
+        "DTMI:ex:it;1",
+        "dtmi:",
+        "dtmi:;1",
+        "dtmi:1a;1",
+        "dtmi:_a;1",
+        "dtmi:a:_b:c;1",
+        "dtmi:a_;1",
+    ),
+    *(
+        "dtmi:a::b;1",
+        "dtmi:a:;1",
+        "dtmi:a;",
+        "dtmi:a;0",
+        "dtmi:a;01",
+        "dtmi:a;1.0",
+        "dtmi:a;1.01",
+        "dtmi:a;1.",
+        "dtmi:a;.1",
+    ),
+    *("dtmi:a;1.1.1", "dtmi:a;1234567890", "dtmi:a;1.1234567", "dtmi:a;-1", "dtmi:a;x", "dtmi:a;1 ", " dtmi:a;1"),
+    *("dtmi:a;1\n", "dtmi:a-b;1", "dtmi:a.b;1", "dtmi:ä;1", "dtmi:a;１", "dtmi:a;1;2", "dtmi:a b;1", "_:b0"),
+    *("dtmi:a#f", "dtmi:a/b;1"),
+]
 
 # What the specification says each class needs, and which other members it has. Written by hand, so that it can
 # disagree with the parser.
@@ -105,12 +149,7 @@ def _ids(sample: Sample) -> Iterator[Case]:
         yield accept(f"{name}: @id {right[:40]}", sample.with_(__id=right))
     for wrong in (1, None, ["dtmi:ex:it;1"], {}, True):
         yield reject(Rule.ID_SHAPE, at, f"{name}: @id {wrong}", sample.with_(__id=wrong))
-    for wrong in (
-        "", "it", "urn:ex:it;1", "DTMI:ex:it;1", "dtmi:", "dtmi:;1", "dtmi:1a;1", "dtmi:_a;1", "dtmi:a:_b:c;1", "dtmi:a_;1",
-        "dtmi:a::b;1", "dtmi:a:;1", "dtmi:a;", "dtmi:a;0", "dtmi:a;01", "dtmi:a;1.0", "dtmi:a;1.01", "dtmi:a;1.", "dtmi:a;.1",
-        "dtmi:a;1.1.1", "dtmi:a;1234567890", "dtmi:a;1.1234567", "dtmi:a;-1", "dtmi:a;x", "dtmi:a;1 ", " dtmi:a;1", "dtmi:a;1\n",
-        "dtmi:a-b;1", "dtmi:a.b;1", "dtmi:ä;1", "dtmi:a;１", "dtmi:a;1;2", "dtmi:a b;1", "_:b0", "dtmi:a#f", "dtmi:a/b;1",
-    ):  # fmt: skip
+    for wrong in NO_IDS:
         yield reject(Rule.ID_SYNTAX, at, f"{name}: @id {wrong!r}", sample.with_(__id=wrong))
     for wrong in ("dtmi:dtdl:x;1", "dtmi:standard:x;1", "dtmi:dtdl:class:Interface;3"):
         yield reject(Rule.ID_RESERVED, at, f"{name}: @id {wrong}", sample.with_(__id=wrong))
@@ -127,70 +166,57 @@ def _ids(sample: Sample) -> Iterator[Case]:
 def _texts(sample: Sample) -> Iterator[Case]:
     name = sample.class_name
     at = f"{sample.pointer}/comment"
-    for right in ("", "c", ["c"], [], LONG, {"@value": "c"}, {"@value": "c", "@type": "xsd:string"}, [{"@value": "c"}],
-                  {"@value": "c", "@type": "http://www.w3.org/2001/XMLSchema#string"}, "注释" * 256):  # fmt: skip
+    typed = [{"@value": "c", "@type": f"{xsd}string"} for xsd in ("xsd:", "http://www.w3.org/2001/XMLSchema#")]
+    for right in ("", "c", ["c"], [], LONG, {"@value": "c"}, [{"@value": "c"}], "注释" * 256, *typed):
         yield accept(f"{name}: comment {str(right)[:30]}", sample.with_(comment=right))
     for wrong in (1, None, True, 1.5, [1], [None]):
         yield reject(Rule.VALUE_STRING, None, f"{name}: comment {wrong}", sample.with_(comment=wrong))
     yield reject(Rule.VALUE_STRING, at, f"{name}: comment @value 1", sample.with_(comment={"@value": 1}))
     yield reject(Rule.VALUE_COUNT, at, f"{name}: two comments", sample.with_(comment=["a", "b"]))
-    for wrong in ({}, {"en": "c"}, {"@value": "c", "x": 1}, {"@value": "c", "@language": "en"},
-                  {"@value": "c", "@type": "xsd:integer"}, {"@value": "c", "@type": ["xsd:string"]}, {"@type": "xsd:string"}):  # fmt: skip
+    others = [{"@value": "c", "@type": wrong} for wrong in ("xsd:integer", ["xsd:string"], "string", 1)]
+    more = [{"@value": "c", "x": 1}, {"@value": "c", "@language": "en"}, {"@type": "xsd:string"}]
+    for wrong in ({}, {"en": "c"}, *others, *more):
         yield reject(Rule.VALUE_OBJECT, None, f"{name}: comment {wrong}", sample.with_(comment=wrong))
     yield reject(Rule.TEXT_LENGTH, at, f"{name}: long comment", sample.with_(comment=LONG + "x"))
 
 
 def _localized(sample: Sample) -> Iterator[Case]:
-    name = sample.class_name
     for member in ("description", "displayName"):
-        at = f"{sample.pointer}/{member}"
+        yield from _localized_shapes(sample, member)
+        yield from _localized_languages(sample, member)
 
-        def with_(value: Any, member: str = member) -> Any:
-            return sample.with_named(member, value)
 
-        for right in ("", "d", LONG, [], {}, ["d"], [{"@value": "d"}], {"en": "d"}, {"zh": LONG, "en-US": "d"},
-                      {"zh-Hans-CN": "d", "es-419": "d", "haw": "d"}, {"sr-Latn": "d"},
-                      [{"@value": "d", "@language": "de"}, {"@value": "d", "@language": "en"}],
-                      ["d", {"@value": "d", "@language": "en-US"}, {"@value": "e", "@language": "fr"}]):  # fmt: skip
-            yield accept(f"{name}: {member} {str(right)[:40]}", with_(right))
-        for wrong in (1, None, True, 1.5):
-            yield reject(Rule.LOCALIZABLE_SHAPE, at, f"{name}: {member} {wrong}", with_(wrong))
-        for wrong in (1, None, ["d"]):
-            yield reject(Rule.LOCALIZABLE_SHAPE, f"{at}/0", f"{name}: {member} [{wrong}]", with_([wrong]))
-        for code in (
-            "",
-            "e",
-            "EN",
-            "english",
-            "en_US",
-            "en-us",
-            "en-",
-            "zh-hans",
-            "en-USA",
-            "en-12",
-            "@value",
-            "@none",
-            "x-private",
-        ):
-            yield reject(Rule.LANGUAGE_CODE, f"{at}/{code}", f"{name}: {member} in {code!r}", with_({code: "d"}))
-            tagged = [{"@value": "d", "@language": code}]
-            yield reject(Rule.LANGUAGE_CODE, f"{at}/0/@language", f"{name}: {member} tagged {code!r}", with_(tagged))
-        for wrong in (1, None, ["d"], {"@value": "d"}):
-            yield reject(Rule.VALUE_STRING, f"{at}/en", f"{name}: {member} en={wrong}", with_({"en": wrong}))
-        yield reject(Rule.VALUE_STRING, f"{at}/0", f"{name}: {member} @value 1", with_([{"@value": 1}]))
-        for wrong in (
-            {"en": "d"},
-            {"@language": "en"},
-            {"@value": "d", "@type": "xsd:string"},
-            {"@value": "d", "x": "y"},
-        ):
-            yield reject(Rule.VALUE_OBJECT, f"{at}/0", f"{name}: {member} [{wrong}]", with_([wrong]))
-        for wrong in (["a", "b"], ["a", {"@value": "b"}], ["a", {"@value": "b", "@language": "en"}]):
-            yield reject(Rule.LANGUAGE_DEFAULT, at, f"{name}: {member} {wrong}", with_(wrong))
-        twice = [{"@value": "a", "@language": "fr"}, {"@value": "b", "@language": "fr"}]
-        yield reject(Rule.LANGUAGE_DUPLICATE, f"{at}/1", f"{name}: {member} twice in fr", with_(twice))
-        for wrong in (LONG + "x", {"en": LONG + "x"}, [LONG + "x"]):
-            yield reject(Rule.TEXT_LENGTH, at, f"{name}: long {member}", with_(wrong))
+def _localized_shapes(sample: Sample, member: str) -> Iterator[Case]:
+    name, at = sample.class_name, f"{sample.pointer}/{member}"
+    for right in LOCALIZED:
+        yield accept(f"{name}: {member} {str(right)[:40]}", sample.with_named(member, right))
+    for wrong in (1, None, True, 1.5):
+        yield reject(Rule.LOCALIZABLE_SHAPE, at, f"{name}: {member} {wrong}", sample.with_named(member, wrong))
+    for wrong in (1, None, ["d"]):
+        listed = sample.with_named(member, [wrong])
+        yield reject(Rule.LOCALIZABLE_SHAPE, f"{at}/0", f"{name}: {member} [{wrong}]", listed)
+    yield reject(Rule.VALUE_STRING, f"{at}/0", f"{name}: {member} @value 1", sample.with_named(member, [{"@value": 1}]))
+    for wrong in ({"en": "d"}, {"@language": "en"}, {"@value": "d", "@type": "xsd:string"}, {"@value": "d", "x": "y"}):
+        listed = sample.with_named(member, [wrong])
+        yield reject(Rule.VALUE_OBJECT, f"{at}/0", f"{name}: {member} [{wrong}]", listed)
+    for wrong in (LONG + "x", {"en": LONG + "x"}, [LONG + "x"]):
+        yield reject(Rule.TEXT_LENGTH, at, f"{name}: long {member}", sample.with_named(member, wrong))
+
+
+def _localized_languages(sample: Sample, member: str) -> Iterator[Case]:
+    name, at = sample.class_name, f"{sample.pointer}/{member}"
+    for code in NO_CODES.split("|"):
+        in_map = sample.with_named(member, {code: "d"})
+        yield reject(Rule.LANGUAGE_CODE, f"{at}/{code}", f"{name}: {member} in {code!r}", in_map)
+        tagged = sample.with_named(member, [{"@value": "d", "@language": code}])
+        yield reject(Rule.LANGUAGE_CODE, f"{at}/0/@language", f"{name}: {member} tagged {code!r}", tagged)
+    for wrong in (1, None, ["d"], {"@value": "d"}):
+        in_map = sample.with_named(member, {"en": wrong})
+        yield reject(Rule.VALUE_STRING, f"{at}/en", f"{name}: {member} en={wrong}", in_map)
+    for wrong in (["a", "b"], ["a", {"@value": "b"}], ["a", {"@value": "b", "@language": "en"}]):
+        yield reject(Rule.LANGUAGE_DEFAULT, at, f"{name}: {member} {wrong}", sample.with_named(member, wrong))
+    twice = [{"@value": "a", "@language": "fr"}, {"@value": "b", "@language": "fr"}]
+    yield reject(Rule.LANGUAGE_DUPLICATE, f"{at}/1", f"{name}: {member} twice in fr", sample.with_named(member, twice))
 
 
 def _members(sample: Sample) -> Iterator[Case]:
@@ -214,6 +240,11 @@ def _members(sample: Sample) -> Iterator[Case]:
         )
         if member not in TEXTS:
             yield from _one_or_array(sample, member, value)
+    yield from _unknown_members(sample)
+
+
+def _unknown_members(sample: Sample) -> Iterator[Case]:
+    name, at = sample.class_name, sample.pointer
     for member in sorted(EVERY_MEMBER - _members_of(sample)):
         case = sample.with_named(member, "x")
         yield reject(Rule.MEMBER_IRRELEVANT, f"{at}/{member}", f"{name}: {member} is of another class", case)
@@ -359,8 +390,10 @@ COMPLEX: list[dict[str, Any]] = [
     {"@type": "Object"},
     {"@type": "Map", "mapKey": {"name": "k", "schema": "string"}, "mapValue": {"name": "v", "schema": "time"}},
 ]
-NO_TERMS = ["", "int", "Double", "bytes", "decimal", "uuid", "short", "byte", "unsignedInteger", "scaledDecimal", "Schema",
-            "number", "http://www.w3.org/2001/XMLSchema#string", "dtmi:a;0", "dtmi:", "Temperature", "TemperatureUnit"]  # fmt: skip
+NO_TERMS = [
+    *("", "int", "Double", "bytes", "decimal", "uuid", "short", "byte", "unsignedInteger", "scaledDecimal", "Schema"),
+    *("number", "http://www.w3.org/2001/XMLSchema#string", "dtmi:a;0", "dtmi:", "Temperature", "TemperatureUnit"),
+]
 
 
 def _undefined(sample: Sample) -> Iterator[Case]:

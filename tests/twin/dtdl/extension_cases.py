@@ -30,24 +30,58 @@ from .cases import (
 
 # Semantic type, unit type, and one of its units and how many there are, from the table of the extension.
 SEMANTIC = """
-Acceleration AccelerationUnit gForce 3 | Angle AngleUnit turn 5 | AngularAcceleration AngularAccelerationUnit
-radianPerSecondSquared 1 | AngularVelocity AngularVelocityUnit degreePerSecond 4 | ApparentEnergy ApparentEnergyUnit
-voltAmpereHour 4 | ApparentPower ApparentPowerUnit voltAmpere 5 | Area AreaUnit acre 8 | Capacitance CapacitanceUnit farad 5
-| Concentration Unitless partsPerBillion 6 | Current CurrentUnit kiloampere 4 | DataRate DataRateUnit zebibytePerSecond 16 |
-DataSize DataSizeUnit byte 16 | Density DensityUnit milligramPerCubicMetre 4 | Distance LengthUnit nauticalMile 11 |
-ElectricCharge ChargeUnit ampereHour 3 | Energy EnergyUnit wattHour 14 | EnergyRate PowerUnit tonOfRefrigeration 17 |
-Force ForceUnit ton 4 | Frequency FrequencyUnit millihertz 5 | Humidity DensityUnit gramPerCubicMetre 4 |
-Illuminance IlluminanceUnit lux 2 | Inductance InductanceUnit henry 3 | IonizingRadiationDose IonizingRadiationDoseUnit gray 6 |
-Irradiance IrradianceUnit wattPerSquareMetre 1 | Latitude AngleUnit degreeOfArc 5 | Length LengthUnit metre 11 |
-Longitude AngleUnit radian 5 | Luminance LuminanceUnit candelaPerSquareMetre 1 | Luminosity PowerUnit watt 17 |
-LuminousFlux LuminousFluxUnit lumen 1 | LuminousIntensity LuminousIntensityUnit candela 1 |
-MagneticFlux MagneticFluxUnit weber 2 | MagneticInduction MagneticInductionUnit gauss 2 | Mass MassUnit massPound 7 |
-MassFlowRate MassFlowRateUnit massPoundPerHour 5 | Power PowerUnit horsepower 17 | Pressure PressureUnit hectopascal 10 |
-Radioactivity RadioactivityUnit becquerel 4 | ReactiveEnergy ReactiveEnergyUnit voltAmpereReactiveHour 4 |
-ReactivePower ReactivePowerUnit millivoltAmpereReactive 5 | RelativeDensity Unitless unity 6 | RelativeHumidity Unitless percent 6
-| Resistance ResistanceUnit ohm 4 | SoundPressure SoundPressureUnit bel 2 | Temperature TemperatureUnit kelvin 3 |
-Thrust ForceUnit pound 4 | TimeSpan TimeUnit year 8 | Torque TorqueUnit newtonMetre 1 | Velocity VelocityUnit knot 8 |
-Voltage VoltageUnit volt 5 | Volume VolumeUnit litre 8 | VolumeFlowRate VolumeFlowRateUnit gallonPerHour 12
+Acceleration AccelerationUnit gForce 3 |
+Angle AngleUnit turn 5 |
+AngularAcceleration AngularAccelerationUnit radianPerSecondSquared 1 |
+AngularVelocity AngularVelocityUnit degreePerSecond 4 |
+ApparentEnergy ApparentEnergyUnit voltAmpereHour 4 |
+ApparentPower ApparentPowerUnit voltAmpere 5 |
+Area AreaUnit acre 8 |
+Capacitance CapacitanceUnit farad 5 |
+Concentration Unitless partsPerBillion 6 |
+Current CurrentUnit kiloampere 4 |
+DataRate DataRateUnit zebibytePerSecond 16 |
+DataSize DataSizeUnit byte 16 |
+Density DensityUnit milligramPerCubicMetre 4 |
+Distance LengthUnit nauticalMile 11 |
+ElectricCharge ChargeUnit ampereHour 3 |
+Energy EnergyUnit wattHour 14 |
+EnergyRate PowerUnit tonOfRefrigeration 17 |
+Force ForceUnit ton 4 |
+Frequency FrequencyUnit millihertz 5 |
+Humidity DensityUnit gramPerCubicMetre 4 |
+Illuminance IlluminanceUnit lux 2 |
+Inductance InductanceUnit henry 3 |
+IonizingRadiationDose IonizingRadiationDoseUnit gray 6 |
+Irradiance IrradianceUnit wattPerSquareMetre 1 |
+Latitude AngleUnit degreeOfArc 5 |
+Length LengthUnit metre 11 |
+Longitude AngleUnit radian 5 |
+Luminance LuminanceUnit candelaPerSquareMetre 1 |
+Luminosity PowerUnit watt 17 |
+LuminousFlux LuminousFluxUnit lumen 1 |
+LuminousIntensity LuminousIntensityUnit candela 1 |
+MagneticFlux MagneticFluxUnit weber 2 |
+MagneticInduction MagneticInductionUnit gauss 2 |
+Mass MassUnit massPound 7 |
+MassFlowRate MassFlowRateUnit massPoundPerHour 5 |
+Power PowerUnit horsepower 17 |
+Pressure PressureUnit hectopascal 10 |
+Radioactivity RadioactivityUnit becquerel 4 |
+ReactiveEnergy ReactiveEnergyUnit voltAmpereReactiveHour 4 |
+ReactivePower ReactivePowerUnit millivoltAmpereReactive 5 |
+RelativeDensity Unitless unity 6 |
+RelativeHumidity Unitless percent 6 |
+Resistance ResistanceUnit ohm 4 |
+SoundPressure SoundPressureUnit bel 2 |
+Temperature TemperatureUnit kelvin 3 |
+Thrust ForceUnit pound 4 |
+TimeSpan TimeUnit year 8 |
+Torque TorqueUnit newtonMetre 1 |
+Velocity VelocityUnit knot 8 |
+Voltage VoltageUnit volt 5 |
+Volume VolumeUnit litre 8 |
+VolumeFlowRate VolumeFlowRateUnit gallonPerHour 12
 """
 ROWS = [row.split() for row in SEMANTIC.replace("\n", " ").split("|")]
 BASE = "dtmi:dtdl:extension:quantitativeTypes:v1"
@@ -327,7 +361,6 @@ def _mqtt() -> Iterator[Case]:
     yield accept("any payload in version 2", of(version=2) | sent | {"payloadFormat": "Avro/1.11.0"})
     for topic in ("a", "a/b", "{id}/b", "vehicles/{ex:id}/t", "a.b/c-d", "a/$b", "{a}"):
         yield accept(f"topic {topic}", of(version=2) | sent | {"telemetryTopic": topic})
-        assert topic
     for topic in (
         "",
         "/a",
@@ -355,6 +388,17 @@ def _mqtt() -> Iterator[Case]:
             f"group {group!r}",
             of(version=2) | sent | {"cmdServiceGroupId": group},
         )
+    yield from _mqtt_commands()
+    yield from _indexes()
+    yield from _results()
+
+
+def _of_mqtt(*contents: Doc, version: int = 1) -> Doc:
+    return interface(*contents, context=_context(f"mqtt;{version}"))
+
+
+def _mqtt_commands() -> Iterator[Case]:
+    of = _of_mqtt
     cacheable = ["Command", "Idempotent", "Cacheable"]
     for ttl in ("PT15S", "P1D", "P1Y2M3DT4H5M6.7S", "-PT1S", {"@value": "PT1S", "@type": "xsd:duration"}):
         yield accept(f"ttl {ttl}", of(command(type_=cacheable, ttl=ttl)))
@@ -363,6 +407,19 @@ def _mqtt() -> Iterator[Case]:
     yield accept("Idempotent", of(command(type_=["Command", "Idempotent"])))
     yield reject(Rule.COTYPE_NEEDS, None, "Cacheable alone", of(command(type_=["Command", "Cacheable"], ttl="PT1S")))
     yield reject(Rule.COTYPE_CLASS, None, "Idempotent Telemetry", of(telemetry(type_=["Telemetry", "Idempotent"])))
+
+    transparent = ["CommandRequest", "Transparent"]
+    for version in (2, 3):
+        right = command(request=field(obj(field()), type_=transparent))
+        yield accept(f"Transparent, version {version}", of(right, version=version))
+    wrong = command(request=field("string", type_=transparent))
+    yield reject(Rule.COTYPE_SCHEMA, None, "Transparent text", of(wrong, version=2))
+    old = command(request=field(obj(), type_=transparent))
+    yield reject(Rule.TYPE_UNDEFINED, None, "Transparent in version 1", of(old))
+
+
+def _indexes() -> Iterator[Case]:
+    of = _of_mqtt
 
     def indexed(index: Any, name: str = "a") -> Doc:
         return telemetry(name=name, type_=["Telemetry", "Indexed"], index=index)
@@ -375,11 +432,34 @@ def _mqtt() -> Iterator[Case]:
         yield reject(Rule.VALUE_INTEGER, "/contents/0/index", f"index {wrong!r}", of(indexed(wrong)))
     pair = [field(name="a", type_=["Field", "Indexed"], index=1), field(name="b", type_=["Field", "Indexed"], index=1)]
     yield reject(Rule.INDEX_DUPLICATE, None, "same index of fields", of(telemetry(obj(*pair))))
-    transparent = ["CommandRequest", "Transparent"]
-    yield accept("Transparent", of(command(request=field(obj(field()), type_=transparent)), version=2))
-    yield reject(
-        Rule.COTYPE_SCHEMA, None, "Transparent text", of(command(request=field("string", type_=transparent)), version=2)
+
+
+def _results() -> Iterator[Case]:
+    def part(name: str, *kinds: str, schema: Any = "string") -> Doc:
+        return field(schema, name, type_=["Field", *kinds])
+
+    def result(*fields: Doc, kind: str = "Result") -> Doc:
+        return obj(*fields, type_=["Object", kind])
+
+    def of(schema: Doc, version: int = 3) -> Doc:
+        return _of_mqtt(command(response=field(schema)), version=version)
+
+    good, bad = part("good", "NormalResult"), part("bad", "ErrorResult")
+    at = "/contents/0/response/schema/fields"
+    for fields in ((good, bad), (good,), (bad,), ()):
+        yield accept(f"Result of {len(fields)}: {[each['name'] for each in fields]}", of(result(*fields)))
+    yield reject(Rule.COTYPE_NEEDS, f"{at}/1", "Result with another field", of(result(good, field())))
+    yield reject(Rule.COTYPE_NEEDS, f"{at}/0/@type", "NormalResult without Result", of(obj(good)))
+    yield reject(Rule.COTYPE_SEVERAL, f"{at}/1/@type", "two ErrorResults", of(result(bad, part("b", "ErrorResult"))))
+    yield reject(Rule.COTYPE_CLASS, None, "Result on a Map", of(map_of(type_=["Map", "Result"])))
+    yield reject(Rule.TYPE_UNDEFINED, None, "Result in version 2", of(result(), version=2))
+    message = part("message", "ErrorMessage")
+    yield accept("Error", of(result(message, field(), kind="Error")))
+    yield accept(
+        "Error as a result", of(result(good, part("bad", "ErrorResult", schema=result(message, kind="Error"))))
     )
-    yield reject(
-        Rule.TYPE_UNDEFINED, None, "Transparent in version 1", of(command(request=field(obj(), type_=transparent)))
-    )
+    yield reject(Rule.COTYPE_NEEDS, f"{at}/0/@type", "ErrorMessage without Error", of(obj(message)))
+    number = part("message", "ErrorMessage", schema="integer")
+    yield reject(Rule.COTYPE_SCHEMA, f"{at}/0", "ErrorMessage is a number", of(result(number, kind="Error")))
+    pair = result(message, part("b", "ErrorMessage"), kind="Error")
+    yield reject(Rule.COTYPE_SEVERAL, f"{at}/1/@type", "two ErrorMessages", of(pair))

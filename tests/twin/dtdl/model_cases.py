@@ -63,6 +63,15 @@ def _literals() -> Iterator[Case]:
     for wrong in ({}, {"@value": True, "@type": "xsd:string"}, {"@value": True, "@id": "dtmi:a;1"}):
         yield reject(Rule.VALUE_OBJECT, None, f"writable {wrong}", writable(wrong))
     yield reject(Rule.VALUE_COUNT, "/contents/0/writable", "writable twice", writable([True, False]))
+    yield from _multiplicities(xsd)
+    yield from _command_types()
+    yield accept("relationship with properties", interface(relationship(properties=[prop(), prop(name="b")])))
+    wrong_kind = relationship(properties=[telemetry()])
+    yield reject(Rule.ELEMENT_CLASS, None, "relationship with telemetry", interface(wrong_kind))
+    yield accept("arrays in properties", interface(prop(array("point"))))
+
+
+def _multiplicities(xsd: str) -> Iterator[Case]:
     for member, right, low, high in (
         ("maxMultiplicity", (1, 2, 500, 501, 2**31 - 1), (0, -1, -(2**31)), ()),
         ("minMultiplicity", (0,), (-1,), (1, 2)),
@@ -91,6 +100,9 @@ def _literals() -> Iterator[Case]:
             yield reject(Rule.VALUE_OBJECT, None, f"{member} {value}", interface(relationship(**{member: value})))
     both = relationship(minMultiplicity=0, maxMultiplicity=1)
     yield accept("both multiplicities", interface(both))
+
+
+def _command_types() -> Iterator[Case]:
     for right in ("synchronous", "asynchronous", ["synchronous"], [], "dtmi:dtdl:instance:CommandType:synchronous;3"):
         yield accept(f"commandType {right}", interface(command(commandType=right)))
     for wrong in ("sync", "", 1, True, "dtmi:dtdl:instance:CommandType:synchronous;2", {"@value": "synchronous"}):
@@ -108,11 +120,6 @@ def _literals() -> Iterator[Case]:
     yield reject(
         Rule.TYPE_MATERIAL, None, "request is a payload", interface(command(request=field(type_="CommandPayload")))
     )
-    yield accept("relationship with properties", interface(relationship(properties=[prop(), prop(name="b")])))
-    yield reject(
-        Rule.ELEMENT_CLASS, None, "relationship with telemetry", interface(relationship(properties=[telemetry()]))
-    )
-    yield accept("arrays in properties", interface(prop(array("point"))))
 
 
 def _enums() -> Iterator[Case]:
@@ -120,12 +127,17 @@ def _enums() -> Iterator[Case]:
         return interface(telemetry(schema))
 
     at = "/contents/0/schema"
-    for right in (enum(), enum(1, 2), enum("a", "b", kind="string"), enum(-(2**31), 2**31 - 1), enum("", "A b", kind="string"),
-                  enum(1, kind="dtmi:dtdl:instance:Schema:integer;3"), enum(1, kind="dtmi:dtdl:instance:Schema:integer;2"),
-                  enum("1", kind="dtmi:dtdl:instance:Schema:string;3"), enum("1", kind="dtmi:dtdl:instance:Schema:string;2"),
-                  enum({"name": "a", "enumValue": {"@value": 1}}), enum({"name": "a", "enumValue": [{"@value": 1, "@type": "xsd:integer"}]}),
-                  enum({"name": "a", "enumValue": {"@value": "x", "@type": "xsd:string"}}, kind="string"),
-                  enum() | {"enumValues": {"name": "a", "enumValue": 1}}, enum() | {"valueSchema": ["integer"]}, enum("A", "a", kind="string")):  # fmt: skip
+    dtmi = "dtmi:dtdl:instance:Schema:"
+    values = [
+        *({"name": "a", "enumValue": value} for value in ({"@value": 1}, [{"@value": 1, "@type": "xsd:integer"}], [1])),
+    ]
+    kinds = [enum(1, kind=f"{dtmi}integer;{version}") for version in (2, 3)]
+    kinds += [enum("1", kind=f"{dtmi}string;{version}") for version in (2, 3)]
+    typed = {"name": "a", "enumValue": {"@value": "x", "@type": "xsd:string"}}
+    strings = [enum(*texts, kind="string") for texts in (("a", "b"), ("", "A b"), ("A", "a"), (typed,))]
+    one = enum() | {"enumValues": {"name": "a", "enumValue": 1}}
+    several = [enum(), enum(1, 2), enum(-(2**31), 2**31 - 1), one, enum() | {"valueSchema": ["integer"]}]
+    for right in (*several, *kinds, *strings, *(enum(value) for value in values)):
         yield accept(f"enum {str(right)[16:150]}", of(right))
     for wrong in ("long", "boolean", "double", "dtmi:dtdl:instance:Schema:integer;4", "dtmi:ex:s;1", 1, {}, "Integer"):
         yield reject(Rule.VALUE_CHOICE, f"{at}/valueSchema", f"valueSchema {wrong}", of(enum(kind=wrong)))

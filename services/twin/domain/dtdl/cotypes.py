@@ -16,6 +16,8 @@ def check_cotypes(graph: Graph, interfaces: list[Node], budget: Budget) -> None:
         for cotype in node.cotypes:
             _check_cotype(node, cotype)
         _check_semantic(node)
+        if node.class_name == "Object":
+            _check_fields(node)
     for node in (*interfaces, *(node for node in graph.nodes if node.class_name == "Relationship")):
         if not _check_siblings(node, budget):
             return
@@ -51,6 +53,25 @@ def _check_semantic(node: Node) -> None:
         node.spot.at("@type").fault(Rule.COTYPE_SEVERAL, "an element of DTDL v2 has at most one semantic type")
     elif unit is not None and any(_units(cotype, unit) is None for cotype in semantic):
         node.spot.at("unit").fault(Rule.UNIT_TYPE, f"{unit!r} is not a unit of each of its semantic types")
+
+
+def _check_fields(node: Node) -> None:
+    """Co-types of the fields of an Object that depend on those of the Object, or on each other's."""
+    seen: set[str] = set()
+    demanded = [cotype for cotype in node.cotypes if cotype.fields]
+    for element in dict.fromkeys(node.nodes("fields")):
+        for cotype in demanded:
+            if not any(element.has(term) for term in cotype.fields):
+                element.spot.fault(
+                    Rule.COTYPE_NEEDS, f"a field of {cotype.term} is {' or '.join(sorted(cotype.fields))}"
+                )
+        for cotype in element.cotypes:
+            place = element.spot.at("@type")
+            if cotype.within and not node.has(cotype.within):
+                place.fault(Rule.COTYPE_NEEDS, f"{cotype.term} stands only in an Object that is {cotype.within}")
+            if cotype.is_single and cotype.dtmi in seen:
+                place.fault(Rule.COTYPE_SEVERAL, f"another field of the Object is {cotype.term} too")
+            seen.add(cotype.dtmi)
 
 
 def _units(cotype: Cotype, unit: object) -> ExtensionProperty | None:

@@ -1,7 +1,7 @@
 """The language extensions: which co-types and properties each defines, and on what they may be used.
 
 Sources: the documents of the feature extensions QuantitativeTypes v1, Historization v1 and v2, Streaming v1,
-Annotation v1 and v2, Overriding v1 and v2, Mqtt v1 and v2, and Requirement v1.
+Annotation v1 and v2, Overriding v1 and v2, Mqtt v1 to v3, and Requirement v1.
 """
 
 from __future__ import annotations
@@ -39,7 +39,11 @@ class ExtensionProperty:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cotype:
-    """A type that stands beside the class of an element of one of `classes`."""
+    """A type that stands beside the class of an element of one of `classes`.
+
+    needs: another co-type of the same element; within: one of the Object around it; is_single: at most one field of
+    an Object has it; fields: what each field of the Object must have one of; schemas: what its schema must be.
+    """
 
     term: str
     dtmi: str
@@ -51,6 +55,9 @@ class Cotype:
     is_semantic: bool = False
     schemas: frozenset[str] = frozenset()
     fixed: tuple[str, bool] | None = None
+    within: str | None = None
+    is_single: bool = False
+    fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +232,25 @@ def _mqtt(version: int) -> Extension:
         on = frozenset({"CommandRequest", "CommandResponse"})
         transparent = Cotype(term="Transparent", dtmi=f"{base}Transparent", classes=on, schemas=frozenset({"Object"}))
         cotypes.append(transparent)
+    if version > 2:
+        cotypes += _results(base)
     return _extension(f"dtmi:dtdl:extension:mqtt;{version}", (3,), cotypes)
+
+
+def _results(base: str) -> list[Cotype]:
+    """Co-types for answers that may be errors, since version 3."""
+    obj, field_ = frozenset({"Object"}), frozenset({"Field"})
+    both = frozenset({"NormalResult", "ErrorResult"})
+
+    def inside(term: str, within: str, schemas: frozenset[str] = frozenset()) -> Cotype:
+        return Cotype(term=term, dtmi=f"{base}{term}", classes=field_, within=within, is_single=True, schemas=schemas)
+
+    return [
+        Cotype(term="Result", dtmi=f"{base}Result", classes=obj, fields=both),
+        Cotype(term="Error", dtmi=f"{base}Error", classes=obj),
+        *(inside(term, "Result") for term in sorted(both)),
+        inside("ErrorMessage", "Error", frozenset({"string"})),
+    ]
 
 
 SEMANTIC_TYPES_OF_2 = _old_semantic_types()
@@ -244,6 +269,7 @@ EXTENSIONS: Mapping[str, Extension] = {
         _overriding(2),
         _mqtt(1),
         _mqtt(2),
+        _mqtt(3),
     )
 }
 
