@@ -79,6 +79,12 @@ def _combined() -> Iterator[Case]:
     yield reject(Rule.CONTEXT_LANGUAGE_VERSION, "/@context", "v3.1", interface(context="dtmi:dtdl:context;3.1"))
     yield reject(Rule.CONTEXT_ORDER, "/@context", "v2 after v3", interface(context=[V3, V2]))
     yield accept("extension", interface(context=[V3, HISTORY]))
+    versions = [V3, "dtmi:dtdl:extension:historization;9", HISTORY]
+    yield reject(
+        Rule.CONTEXT_UNDEFINED, "/@context/1", "unknown version before a known one", interface(context=versions)
+    )
+    known = interface(telemetry(type_=["Telemetry", "Historized"]), context=[V3, HISTORY, HISTORY.replace(";1", ";2")])
+    yield accept("two known versions", known)
     yield accept("extensions", interface(context=[V3, HISTORY, QUANTITATIVE]))
     yield reject(Rule.CONTEXT_ORDER, "/@context", "extension before", interface(context=[HISTORY, V3]))
     yield reject(Rule.CONTEXT_UNDEFINED, "/@context/1", "unknown extension", interface(context=[V3, UNKNOWN]))

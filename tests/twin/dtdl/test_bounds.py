@@ -139,7 +139,7 @@ def test_ten_megabytes_are_judged_in_bounded_time(kind: str) -> None:
     large = {
         "contents": lambda: json.dumps(interface(*(telemetry(name=f"t{number}_") for number in range(155_000)))),
         "text": lambda: json.dumps(interface(comment="x" * 10 * MIB)),
-        "languages": lambda: json.dumps(interface(displayName={f"l{number}": "x" for number in range(700_000)})),
+        "languages": lambda: json.dumps(interface(displayName={f"l{number}": "x" for number in range(650_000)})),
         "types": lambda: json.dumps(interface() | {"@type": ["Interface"] + ["x"] * 2_000_000}),
         "twice": lambda: "{" + ",".join(['"a":1'] * 1_700_000) + "}",
     }[kind]()
@@ -158,12 +158,12 @@ JSON = st.recursive(
     max_leaves=8,
 )
 NAMES = (
-    "@context @id @type @graph @value name schema contents extends schemas fields enumValues enumValue valueSchema mapKey "
-    "mapValue elementSchema request response properties target writable comment description displayName unit annotates"
+    "@context @id @type @graph @value name schema contents extends schemas fields enumValues enumValue valueSchema "
+    "mapKey mapValue elementSchema request response properties target writable comment description displayName unit annotates"
 )
 WORDS = (
-    f"{V3} {V2} Interface Telemetry Property Command Relationship Component Array Enum Map Object Field MapKey Temperature "
-    "double string integer kelvin dtmi:ex:a;1 dtmi:ex:b;1 dtmi:ex:thing;1 dtmi:dtdl:extension:quantitativeTypes;1"
+    f"{V3} {V2} Interface Telemetry Property Command Relationship Component Array Enum Map Object Field MapKey "
+    "Temperature double string integer kelvin dtmi:ex:a;1 dtmi:ex:b;1 dtmi:ex:thing;1 dtmi:dtdl:extension:quantitativeTypes;1"
 )
 LIKE_DTDL = st.recursive(
     st.sampled_from(WORDS.split()) | JSON,
@@ -175,7 +175,7 @@ LIKE_DTDL = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(NAMES.split()), LIKE_DTDL, max_size=8))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_document_is_judged_without_an_exception(members: Doc) -> None:
     for document in (members, interface() | members, interface(telemetry() | members), interface(telemetry(members))):
         if not validate(document):

@@ -240,3 +240,9 @@ def test_the_package_needs_nothing_but_the_standard_library() -> None:
                 assert node.level == 1
 
     assert imported <= set(sys.stdlib_module_names)
+
+
+def test_the_example_of_the_readme_runs() -> None:
+    text = (PACKAGE / "README.md").read_text(encoding="utf-8")
+
+    exec(text.split("```python")[1].split("```")[0], {})

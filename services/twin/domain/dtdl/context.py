@@ -93,21 +93,25 @@ def _check_order(given: list[str], version: int, spot: Spot, *, is_top: bool) ->
 def _activate(
     version: int, specifiers: dict[str, str], places: dict[str, Spot], *, allow_undefined: bool
 ) -> ActiveContext:
-    extensions = [SEMANTIC_TYPES_OF_2] if version == 2 else []
-    undefined = []
-    for specifier in specifiers.values():
-        extension = EXTENSIONS.get(specifier)
-        if without_version(specifier) == LANGUAGE:
-            continue
-        if extension is None:
-            undefined.append(specifier)
-            if specifier in places and not allow_undefined:
-                places[specifier].fault(Rule.CONTEXT_UNDEFINED, f"extension {specifier!r} is not known here")
-        elif version in extension.versions:
-            extensions.append(extension)
-        elif specifier in places:
-            places[specifier].fault(
-                Rule.CONTEXT_EXTENSION_VERSION, f"{specifier!r} cannot be used with DTDL version {version}"
-            )
+    for specifier, spot in places.items():
+        _check_extension(specifier, version, spot, allow_undefined=allow_undefined)
+    active = [each for each in specifiers.values() if without_version(each) != LANGUAGE]
+    known = [EXTENSIONS[each] for each in active if each in EXTENSIONS]
+    extensions = [extension for extension in known if version in extension.versions]
+    if version == 2:
+        extensions.append(SEMANTIC_TYPES_OF_2)
+    undefined = tuple(each for each in active if each not in EXTENSIONS)
     schemas = {name: enum for extension in extensions for name, enum in extension.schemas.items()}
-    return ActiveContext(version, specifiers, tuple(extensions), tuple(undefined), schemas)
+    return ActiveContext(version, specifiers, tuple(extensions), undefined, schemas)
+
+
+def _check_extension(specifier: str, version: int, spot: Spot, *, allow_undefined: bool) -> None:
+    """Also of a specifier that another of the same name, further down or later, puts out of force."""
+    if without_version(specifier) == LANGUAGE:
+        return
+    extension = EXTENSIONS.get(specifier)
+    if extension is None:
+        if not allow_undefined:
+            spot.fault(Rule.CONTEXT_UNDEFINED, f"extension {specifier!r} is not known here")
+    elif version not in extension.versions:
+        spot.fault(Rule.CONTEXT_EXTENSION_VERSION, f"{specifier!r} cannot be used with DTDL version {version}")

@@ -13,6 +13,7 @@ _TIME_OF_DATE = re.compile(rf"{_CLOCK}{_OFFSET}")
 _DURATION = re.compile(
     r"-?P(?=.)(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?=.)(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?"
 )
+_WEEKS = re.compile(r"-?P[0-9]+W")
 
 
 def is_date(text: str) -> bool:
@@ -38,5 +39,5 @@ def is_time(text: str) -> bool:
 
 
 def is_duration(text: str) -> bool:
-    """Years, months, days, hours, minutes and seconds, at least one of them; only seconds have a fraction."""
-    return _DURATION.fullmatch(text) is not None
+    """Years to seconds, at least one of them and only seconds with a fraction, as XML Schema has it; or weeks."""
+    return _DURATION.fullmatch(text) is not None or _WEEKS.fullmatch(text) is not None
