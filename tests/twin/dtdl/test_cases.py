@@ -7,15 +7,27 @@ import pytest
 
 from services.twin.domain.dtdl import ModelErrors, Options, Rule, parse, validate
 
-from . import class_cases, context_cases, extension_cases, json_cases, model_cases, value_cases
+from . import (
+    class_cases,
+    context_cases,
+    extension_cases,
+    hierarchy_cases,
+    json_cases,
+    model_cases,
+    quantity_cases,
+    text_cases,
+    value_cases,
+)
 from .cases import Case
 
 CASES = {
-    "v3": list(class_cases.all_cases()),
+    "v3": [*class_cases.all_cases(), *text_cases.all_cases()],
     "v2": list(class_cases.of_version_2()),
     "context": list(context_cases.all_cases()),
     "extension": list(extension_cases.all_cases()),
+    "quantity": list(quantity_cases.all_cases()),
     "model": list(model_cases.all_cases()),
+    "hierarchy": list(hierarchy_cases.all_cases()),
 }
 ALL = [case for cases in CASES.values() for case in cases]
 TEXTS = list(json_cases.all_cases())

@@ -45,6 +45,7 @@ from .cases import (
     relationship,
     telemetry,
 )
+from .quantity_cases import ROWS
 
 PACKAGE = Path(dtdl.__file__).parent
 
@@ -240,6 +241,19 @@ def test_the_package_needs_nothing_but_the_standard_library() -> None:
                 assert node.level == 1
 
     assert imported <= set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize(("kind", "enum_name", "unit", "count"), ROWS)
+def test_every_kind_of_unit_has_as_many_units_as_the_extension_lists(
+    kind: str, enum_name: str, unit: str, count: str
+) -> None:
+    model = parse(interface(prop(enum_name), context=[V3, QUANTITATIVE]))
+    content = model.interface("dtmi:ex:thing;1").contents["value"]
+
+    assert isinstance(content, Property)
+    assert isinstance(content.schema, UnitSchema)
+    assert len(set(content.schema.units)) == int(count)
+    assert unit in content.schema.units, kind
 
 
 def test_the_example_of_the_readme_runs() -> None:

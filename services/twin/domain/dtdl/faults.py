@@ -160,12 +160,11 @@ class FaultLog:
     def __init__(self, most: int) -> None:
         self._most = most
         self._faults: list[Fault] = []
-        self._seen: set[tuple[int, str, Rule]] = set()
+        self._seen: set[Fault] = set()
 
     def add(self, fault: Fault) -> None:
-        key = (fault.document, fault.pointer, fault.rule)
-        if key not in self._seen and not self.is_full:
-            self._seen.add(key)
+        if fault not in self._seen and not self.is_full:
+            self._seen.add(fault)
             self._faults.append(fault)
 
     @property

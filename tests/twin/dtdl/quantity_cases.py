@@ -1,0 +1,213 @@
+"""Semantic types and their units: the QuantitativeTypes extension."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from services.twin.domain.dtdl import Rule
+
+from .cases import (
+    QUANTITATIVE,
+    V3,
+    Case,
+    Doc,
+    accept,
+    array,
+    enum,
+    interface,
+    map_of,
+    obj,
+    prop,
+    reject,
+    samples,
+    telemetry,
+)
+
+BASE = "dtmi:dtdl:extension:quantitativeTypes:v1"
+
+# Semantic type, unit type, and one of its units and how many there are, from the table of the extension.
+SEMANTIC = """
+Acceleration AccelerationUnit gForce 3 |
+Angle AngleUnit turn 5 |
+AngularAcceleration AngularAccelerationUnit radianPerSecondSquared 1 |
+AngularVelocity AngularVelocityUnit degreePerSecond 4 |
+ApparentEnergy ApparentEnergyUnit voltAmpereHour 4 |
+ApparentPower ApparentPowerUnit voltAmpere 5 |
+Area AreaUnit acre 8 |
+Capacitance CapacitanceUnit farad 5 |
+Concentration Unitless partsPerBillion 6 |
+Current CurrentUnit kiloampere 4 |
+DataRate DataRateUnit zebibytePerSecond 16 |
+DataSize DataSizeUnit byte 16 |
+Density DensityUnit milligramPerCubicMetre 4 |
+Distance LengthUnit nauticalMile 11 |
+ElectricCharge ChargeUnit ampereHour 3 |
+Energy EnergyUnit wattHour 14 |
+EnergyRate PowerUnit tonOfRefrigeration 17 |
+Force ForceUnit ton 4 |
+Frequency FrequencyUnit millihertz 5 |
+Humidity DensityUnit gramPerCubicMetre 4 |
+Illuminance IlluminanceUnit lux 2 |
+Inductance InductanceUnit henry 3 |
+IonizingRadiationDose IonizingRadiationDoseUnit gray 6 |
+Irradiance IrradianceUnit wattPerSquareMetre 1 |
+Latitude AngleUnit degreeOfArc 5 |
+Length LengthUnit metre 11 |
+Longitude AngleUnit radian 5 |
+Luminance LuminanceUnit candelaPerSquareMetre 1 |
+Luminosity PowerUnit watt 17 |
+LuminousFlux LuminousFluxUnit lumen 1 |
+LuminousIntensity LuminousIntensityUnit candela 1 |
+MagneticFlux MagneticFluxUnit weber 2 |
+MagneticInduction MagneticInductionUnit gauss 2 |
+Mass MassUnit massPound 7 |
+MassFlowRate MassFlowRateUnit massPoundPerHour 5 |
+Power PowerUnit horsepower 17 |
+Pressure PressureUnit hectopascal 10 |
+Radioactivity RadioactivityUnit becquerel 4 |
+ReactiveEnergy ReactiveEnergyUnit voltAmpereReactiveHour 4 |
+ReactivePower ReactivePowerUnit millivoltAmpereReactive 5 |
+RelativeDensity Unitless unity 6 |
+RelativeHumidity Unitless percent 6 |
+Resistance ResistanceUnit ohm 4 |
+SoundPressure SoundPressureUnit bel 2 |
+Temperature TemperatureUnit kelvin 3 |
+Thrust ForceUnit pound 4 |
+TimeSpan TimeUnit year 8 |
+Torque TorqueUnit newtonMetre 1 |
+Velocity VelocityUnit knot 8 |
+Voltage VoltageUnit volt 5 |
+Volume VolumeUnit litre 8 |
+VolumeFlowRate VolumeFlowRateUnit gallonPerHour 12
+"""
+ROWS = [row.split() for row in SEMANTIC.replace("\n", " ").split("|")]
+
+
+def _measured(kind: str, unit: Any, schema: Any = "double", **members: Any) -> Doc:
+    return interface(telemetry(schema, type_=["Telemetry", kind], unit=unit, **members), context=[V3, QUANTITATIVE])
+
+
+def _semantic_types() -> Iterator[Case]:
+    for kind, enum_name, unit, _ in ROWS:
+        yield accept(f"{kind} in {unit}", _measured(kind, unit))
+        by_dtmi = telemetry(type_=["Telemetry", f"{BASE}:class:{kind}"]) | {
+            f"{BASE}:property:unit": f"{BASE}:unit:{unit}"
+        }
+        yield accept(f"{kind} by DTMI", interface(by_dtmi, context=[V3, QUANTITATIVE]))
+        wrong = "metre" if enum_name != "LengthUnit" else "kelvin"
+        yield reject(Rule.UNIT_TYPE, "/contents/0/unit", f"{kind} in {wrong}", _measured(kind, wrong))
+        lonely = interface(telemetry(type_=["Telemetry", kind]), context=[V3, QUANTITATIVE])
+        yield reject(Rule.MEMBER_REQUIRED, "/contents/0", f"{kind} without unit", lonely)
+        yield reject(
+            Rule.TYPE_UNDEFINED,
+            "/contents/0/@type",
+            f"{kind} without context",
+            interface(telemetry(type_=["Telemetry", kind], unit=unit)),
+        )
+        for name in (enum_name, f"{BASE}:enum:{enum_name}"):
+            yield accept(f"{kind}: {name} as schema", interface(prop(name), context=[V3, QUANTITATIVE]))
+
+
+def _units() -> Iterator[Case]:
+    for wrong in ("", "Kelvin", "celsius", "dtmi:standard:unit:kelvin;2", f"{BASE}:unit:metre", 1, None, {}, ["metre"]):
+        yield reject(Rule.UNIT_TYPE, None, f"unit {wrong}", _measured("Temperature", wrong))
+    yield accept("unit in an array", _measured("Temperature", ["kelvin"]))
+    yield reject(Rule.VALUE_COUNT, "/contents/0/unit", "no unit in an array", _measured("Temperature", []))
+    yield reject(Rule.VALUE_COUNT, "/contents/0/unit", "two units", _measured("Temperature", ["kelvin", "kelvin"]))
+    twice = _measured("Temperature", "kelvin", **{f"{BASE}:property:unit": "kelvin"})
+    yield reject(Rule.MEMBER_TWICE, None, "unit by term and DTMI", twice)
+    yield reject(
+        Rule.MEMBER_UNDEFINED,
+        "/contents/0/unit",
+        "unit without semantic type",
+        interface(telemetry(unit="kelvin"), context=[V3, QUANTITATIVE]),
+    )
+    own = enum(
+        {
+            "@type": ["EnumValue", "SymbolicUnit", "DecimalUnit"],
+            "name": "a",
+            "enumValue": 1,
+            "symbol": "a",
+            "baseUnit": "metre",
+            "prefix": "kilo",
+        },
+        {"@type": ["EnumValue", "RatioUnit"], "name": "b", "enumValue": 2, "topUnit": "metre", "bottomUnit": "second"},
+        {"@type": ["EnumValue", "UnitPrefix"], "name": "c", "enumValue": 3, "symbol": "k", "exponent": 3},
+    )
+    yield accept("units of one's own", interface(telemetry(own), context=[V3, QUANTITATIVE]))
+    for kind in ("SymbolicUnit", "DecimalUnit", "RatioUnit", "UnitPrefix"):
+        value = {"@type": ["EnumValue", kind], "name": "a", "enumValue": 1}
+        yield reject(
+            Rule.MEMBER_REQUIRED,
+            None,
+            f"{kind} without its members",
+            interface(telemetry(enum(value)), context=[V3, QUANTITATIVE]),
+        )
+        on = telemetry(
+            type_=["Telemetry", kind], symbol="a", baseUnit="metre", topUnit="metre", bottomUnit="second", exponent=1
+        )
+        yield reject(Rule.COTYPE_CLASS, None, f"{kind} on a Telemetry", interface(on, context=[V3, QUANTITATIVE]))
+    wrong_base = {"@type": ["EnumValue", "DecimalUnit"], "name": "a", "enumValue": 1, "baseUnit": "kilo"}
+    yield reject(
+        Rule.VALUE_CHOICE,
+        None,
+        "base unit is a prefix",
+        interface(telemetry(enum(wrong_base)), context=[V3, QUANTITATIVE]),
+    )
+
+
+def _quantities() -> Iterator[Case]:
+    for schema in ("double", "float", "integer", "long", "dtmi:dtdl:instance:Schema:long;3"):
+        yield accept(f"Temperature is {schema}", _measured("Temperature", "kelvin", schema))
+    for schema in (
+        "string",
+        "boolean",
+        "date",
+        "dateTime",
+        "duration",
+        "time",
+        "point",
+        "TemperatureUnit",
+        array(),
+        obj(),
+        enum(1),
+        map_of(),
+    ):
+        yield reject(
+            Rule.COTYPE_SCHEMA,
+            "/contents/0",
+            f"Temperature is {str(schema)[:40]}",
+            _measured("Temperature", "kelvin", schema),
+        )
+    yield accept(
+        "Length and Distance",
+        interface(telemetry(type_=["Telemetry", "Length", "Distance"], unit="metre"), context=[V3, QUANTITATIVE]),
+    )
+    both = telemetry(type_=["Telemetry", "Length", "Temperature"], unit="metre")
+    yield reject(
+        Rule.UNIT_TYPE, "/contents/0/unit", "Length and Temperature", interface(both, context=[V3, QUANTITATIVE])
+    )
+    abstract = telemetry(type_=["Telemetry", "QuantitativeType"])
+    yield reject(
+        Rule.COTYPE_ABSTRACT, "/contents/0/@type", "QuantitativeType", interface(abstract, context=[V3, QUANTITATIVE])
+    )
+    allowed = {"CommandRequest", "CommandResponse", "Field", "MapValue", "Property", "Telemetry"}
+    for sample in samples():
+        changed = sample.with_(__type=[sample.class_name, "Length"], unit="metre")
+        changed["@context"] = [V3, QUANTITATIVE]
+        if sample.class_name in allowed:
+            yield accept(f"Length on {sample.class_name}", changed)
+        else:
+            at = f"{sample.pointer}/@type"
+            yield reject(Rule.COTYPE_CLASS, at, f"Length on {sample.class_name}", changed)
+        if sample.is_implied:
+            alone = sample.with_(__type="Length", unit="metre")
+            alone["@context"] = [V3, QUANTITATIVE]
+            yield reject(Rule.TYPE_MATERIAL, None, f"Length alone on {sample.class_name}", alone)
+
+
+def all_cases() -> Iterator[Case]:
+    yield from _semantic_types()
+    yield from _units()
+    yield from _quantities()
