@@ -196,6 +196,13 @@ def _limits_of_2() -> Iterator[Case]:
         "Map of points": map_of("polygon"),
     }.items():
         yield reject(Rule.PROPERTY_ARRAY, "/contents/0", f"v2: Property of {title}", of(prop(schema)))
+    yield from _semantic_types_of_2()
+
+
+def _semantic_types_of_2() -> Iterator[Case]:
+    def of(*contents: Any, **members: Any) -> Doc:
+        return interface(*contents, context=V2, **members)
+
     yield accept("v2: CommandPayload", of(command(request=field(type_="CommandPayload"))))
     yield reject(Rule.TYPE_MATERIAL, None, "v2: CommandRequest", of(command(request=field(type_="CommandRequest"))))
     yield accept("v2: Temperature", of(telemetry(type_=["Telemetry", "Temperature"], unit="kelvin")))
