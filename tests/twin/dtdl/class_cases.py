@@ -250,6 +250,8 @@ def _schemas(sample: Sample) -> Iterator[Case]:
         return
     name, at = sample.class_name, f"{sample.pointer}/{member}"
     for right in STANDARD:
+        if name == "Array" and "multiPolygon" in right:
+            continue  # too deep, see hierarchy_cases.py
         yield accept(f"{name}: {member} {right}", sample.with_named(member, right))
     for right in COMPLEX:
         yield accept(f"{name}: {member} {right['@type']}", sample.with_named(member, right))

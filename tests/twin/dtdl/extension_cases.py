@@ -216,9 +216,9 @@ def _of_mqtt(*contents: Doc, version: int = 1) -> Doc:
 def _mqtt_commands() -> Iterator[Case]:
     of = _of_mqtt
     cacheable = ["Command", "Idempotent", "Cacheable"]
-    for ttl in ("PT15S", "P1D", "P1Y2M3DT4H5M6.7S", "-PT1S", {"@value": "PT1S", "@type": "xsd:duration"}):
+    for ttl in ("PT15S", "P1D", "P1Y2M3DT4H5M6.7S", "P1W", {"@value": "PT1S", "@type": "xsd:duration"}):
         yield accept(f"ttl {ttl}", of(command(type_=cacheable, ttl=ttl)))
-    for ttl in ("", "15", "P", "PT", "P1H", "PT1D", "1D", "p1d", "P1.5D", 15, None, "P1D "):
+    for ttl in ("", "15", "P", "PT", "P1H", "PT1D", "1D", "p1d", "P1.5DT1H", "-PT1S", 15, None, "P1D "):
         yield reject(Rule.VALUE_DURATION, "/contents/0/ttl", f"ttl {ttl!r}", of(command(type_=cacheable, ttl=ttl)))
     yield accept("Idempotent", of(command(type_=["Command", "Idempotent"])))
     yield reject(Rule.COTYPE_NEEDS, None, "Cacheable alone", of(command(type_=["Command", "Cacheable"], ttl="PT1S")))

@@ -74,6 +74,12 @@ def _depths() -> Iterator[Case]:
     yield reject(Rule.SCHEMA_DEPTH, "/schemas/1", "depth by reference, too deep", interface(schemas=[five, six]))
     yield accept("enum does not deepen", interface(telemetry(_nest_on(enum(1), 5))))
     yield accept("empty object does not deepen", interface(telemetry(_nest_on(obj(), 5))))
+    deep = {"point": 2, "lineString": 3, "multiPoint": 3, "polygon": 4, "multiLineString": 4, "multiPolygon": 5}
+    for geometry, own in deep.items():
+        most = 5 - own
+        yield accept(f"{geometry} in {most} arrays", interface(telemetry(_nest_on(geometry, most))))
+        one_more = interface(telemetry(_nest_on(geometry, most + 1)))
+        yield reject(Rule.SCHEMA_DEPTH, "/contents/0/schema", f"{geometry} in {most + 1} arrays", one_more)
     mixed = array(obj(field(map_of(array(obj(field()))))))
     yield accept("mixed of depth 5", interface(command(request=field(mixed))))
     yield reject(

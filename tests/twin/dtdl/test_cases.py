@@ -18,7 +18,7 @@ from . import (
     text_cases,
     value_cases,
 )
-from .cases import Case
+from .cases import V2, Case, interface
 
 CASES = {
     "v3": [*class_cases.all_cases(), *text_cases.all_cases()],
@@ -97,3 +97,11 @@ def test_a_caller_may_allow_what_an_unknown_extension_could_define() -> None:
         with pytest.raises(ModelErrors) as error:
             parse(*case.documents)
         assert error.value.is_only_incomplete
+
+
+def test_a_caller_may_refuse_unknown_extensions_in_version_2_too() -> None:
+    document = interface(context=[V2, "dtmi:ex:unknown;1"])
+
+    assert validate(document) == []
+    (fault,) = validate(document, options=Options(allow_undefined_extensions=False))
+    assert fault.rule is Rule.CONTEXT_UNDEFINED

@@ -61,8 +61,8 @@ def test_times_as_python_writes_them_fit(value: Any) -> None:
     offset = value.utcoffset()
     if offset.total_seconds() % 60 == 0:
         assert check_value(Primitive("dateTime"), value.isoformat()) == []
+        assert check_value(Primitive("time"), value.isoformat()[11:]) == []
     assert check_value(Primitive("date"), value.date().isoformat()) == []
-    assert check_value(Primitive("time"), value.time().isoformat()) == []
 
 
 def test_a_value_of_an_undefined_schema_is_not_judged() -> None:

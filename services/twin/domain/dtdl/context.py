@@ -33,7 +33,7 @@ class ActiveContext:
 
 
 def combine(
-    outer: ActiveContext | None, value: Json, spot: Spot, *, versions: tuple[int, ...], allow_undefined: bool
+    outer: ActiveContext | None, value: Json, spot: Spot, *, versions: tuple[int, ...], allow_undefined: bool | None
 ) -> ActiveContext | None:
     """The context that `value` makes inside `outer` (None at the top level); None when no language version results."""
     given = _specifiers(value, spot)
@@ -46,7 +46,8 @@ def combine(
         return None
     _check_order(given, version, spot, is_top=outer is None)
     places = {each: spot.at(index) if isinstance(value, list) else spot for index, each in enumerate(given)}
-    return _activate(version, specifiers, places, allow_undefined=allow_undefined)
+    is_allowed = version == 2 if allow_undefined is None else allow_undefined
+    return _activate(version, specifiers, places, allow_undefined=is_allowed)
 
 
 def _specifiers(value: Json, spot: Spot) -> list[str] | None:

@@ -1,4 +1,4 @@
-"""Dates and times as RFC 3339 writes them, and ISO 8601 durations."""
+"""Dates, times and durations as the metamodel of DTDL has them: RFC 3339 with an offset, and ISO 8601."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import re
 from datetime import date
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_OFFSET = r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
-_CLOCK = r"(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]|(?:[01][0-9]|2[0-3]):59:60)(?:\.[0-9]+)?"
-_TIME = re.compile(rf"{_CLOCK}{_OFFSET}?")
-_TIME_OF_DATE = re.compile(rf"{_CLOCK}{_OFFSET}")
-_DURATION = re.compile(
-    r"-?P(?=.)(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?=.)(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?"
-)
-_WEEKS = re.compile(r"-?P[0-9]+W")
+_OFFSET = r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+_TIME = re.compile(rf"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?{_OFFSET}")
+# A fraction is possible in the last part only.
+_NUMBER = r"[0-9]+(?:\.[0-9]+(?=[A-Z]\Z))?"
+_DAY = rf"(?:(?:{_NUMBER}Y)?(?:{_NUMBER}M)?|{_NUMBER}W)(?:{_NUMBER}D)?"
+_CLOCK = rf"(?:T(?=.)(?:{_NUMBER}H)?(?:{_NUMBER}M)?(?:{_NUMBER}S)?)?"
+_DURATION = re.compile(rf"P(?=.){_DAY}{_CLOCK}")
 
 
 def is_date(text: str) -> bool:
@@ -29,15 +28,15 @@ def is_date(text: str) -> bool:
 
 
 def is_date_time(text: str) -> bool:
-    """Date, T and time with an offset; second 60 only at the end of an hour, for leap seconds."""
-    return len(text) > 11 and text[10] in "Tt" and is_date(text[:10]) and _TIME_OF_DATE.fullmatch(text[11:]) is not None
+    """Date, T and time with an offset; no leap seconds."""
+    return text[10:11] == "T" and is_date(text[:10]) and is_time(text[11:])
 
 
 def is_time(text: str) -> bool:
-    """A time of day, with an offset or local."""
+    """A time of day with an offset."""
     return _TIME.fullmatch(text) is not None
 
 
 def is_duration(text: str) -> bool:
-    """Years to seconds, at least one of them and only seconds with a fraction, as XML Schema has it; or weeks."""
-    return _DURATION.fullmatch(text) is not None or _WEEKS.fullmatch(text) is not None
+    """Years and months, or weeks; days; hours, minutes and seconds: at least one of them, the last with a fraction."""
+    return _DURATION.fullmatch(text) is not None

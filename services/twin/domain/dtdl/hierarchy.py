@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .faults import Rule
-from .language import COMPLEX, CONTENTS_COUNT, EXTENDS_COUNT, EXTENDS_DEPTH, GEOSPATIAL, SCHEMA_DEPTH, words
+from .language import (
+    COMPLEX,
+    CONTENTS_COUNT,
+    EXTENDS_COUNT,
+    EXTENDS_DEPTH,
+    GEOSPATIAL,
+    GEOSPATIAL_DEPTH,
+    SCHEMA_DEPTH,
+    words,
+)
 from .nodes import Graph, Link, Node, Standard
 
 _COUNTED = frozenset(words("contents fields enumValues request response properties schema elementSchema mapValue"))
@@ -84,11 +93,15 @@ def _check_node(node: Node, schema_depth: int, extends_depth: int, has_array: bo
 
 def _schema_depth(node: Node, depths: dict[Node, int]) -> int:
     steps = (
-        (link.member in _DEEPENING) + (depths[link.node] if link.node is not None else 0)
+        (link.member in _DEEPENING) + _depth_of(link.target, depths)
         for link in node.all_links()
         if link.target is not None
     )
     return max(steps, default=0)
+
+
+def _depth_of(target: Node | Standard, depths: dict[Node, int]) -> int:
+    return GEOSPATIAL_DEPTH.get(target.name, 0) if isinstance(target, Standard) else depths[target]
 
 
 def _has_array(node: Node, known: dict[Node, bool]) -> bool:

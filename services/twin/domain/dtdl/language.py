@@ -19,6 +19,8 @@ VERSIONS = (2, 3)
 NUMERIC = ("double", "float", "integer", "long")
 PRIMITIVES = ("boolean", "date", "dateTime", "double", "duration", "float", "integer", "long", "string", "time")
 GEOSPATIAL = ("lineString", "multiLineString", "multiPoint", "multiPolygon", "point", "polygon")
+# A geometry is an Object whose coordinates are Arrays of numbers, so many levels deep.
+GEOSPATIAL_DEPTH = {"point": 2, "lineString": 3, "multiPoint": 3, "multiLineString": 4, "polygon": 4, "multiPolygon": 5}
 COMPLEX = ("Array", "Enum", "Map", "Object")
 CONTENTS = ("Command", "Component", "Property", "Relationship", "Telemetry")
 

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Bounds are of one document but `most_faults`; sizes in bytes, depth in levels of JSON."""
+    """Bounds are of one document but `most_faults`; sizes in bytes, depth in levels of JSON.
+
+    allow_undefined_extensions: None is what the language does by default, in version 2 yes and in version 3 no.
+    """
 
     versions: tuple[int, ...] = (2, 3)
-    allow_undefined_extensions: bool = False
+    allow_undefined_extensions: bool | None = None
     most_bytes: int = 64 * 1024 * 1024
     deepest: int = 256
     most_faults: int = 1000
