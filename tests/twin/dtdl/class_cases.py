@@ -249,10 +249,7 @@ def _schemas(sample: Sample) -> Iterator[Case]:
     if member not in REQUIRED[sample.class_name] or sample.class_name in ("Component", "MapKey"):
         return
     name, at = sample.class_name, f"{sample.pointer}/{member}"
-    for right in STANDARD:
-        if name == "Array" and "multiPolygon" in right:
-            continue  # too deep, see hierarchy_cases.py
-        yield accept(f"{name}: {member} {right}", sample.with_named(member, right))
+    yield from _standard_schemas(sample, member)
     for right in COMPLEX:
         yield accept(f"{name}: {member} {right['@type']}", sample.with_named(member, right))
         with_id = sample.with_named(member, right | {"@id": "dtmi:ex:s;1"})
@@ -280,6 +277,17 @@ def _schemas(sample: Sample) -> Iterator[Case]:
     yield reject(Rule.ELEMENT_CLASS, at, f"{name}: {member} refers to an Interface", to_interface, base)
     only_id = sample.with_named(member, {"@id": "dtmi:ex:s;1"})
     yield reject(Rule.TYPE_MISSING, at, f"{name}: {member} is only an @id", only_id)
+
+
+def _standard_schemas(sample: Sample, member: str) -> Iterator[Case]:
+    is_in_schema = sample.class_name in ("Array", "Field", "MapValue")
+    for name in STANDARD:
+        changed = sample.with_named(member, name)
+        title = f"{sample.class_name}: {member} {name}"
+        if is_in_schema and "multiPolygon" in name:
+            yield reject(Rule.SCHEMA_DEPTH, None, title, changed)
+        else:
+            yield accept(title, changed)
 
 
 STANDARD = [
