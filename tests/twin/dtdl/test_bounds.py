@@ -152,6 +152,18 @@ def test_ten_megabytes_are_judged_in_bounded_time(kind: str) -> None:
     assert time.process_time() - begun < 30
 
 
+def test_a_name_of_a_megabyte_is_not_written_before_every_place_below_it() -> None:
+    name = "n" * MIB
+    below = ",".join(['{"a": 1, "a": 1}'] * 100_000)
+
+    faults = validate(f'{{"{name}": [{below}]}}')
+    values = validate({name: [[] for _ in range(100_000)] + [object()]})
+
+    assert 0 < len(faults) < 50
+    assert _rules(faults) <= {Rule.JSON_DUPLICATE, Rule.CONTEXT_MISSING}
+    assert [(fault.rule, fault.pointer) for fault in values] == [(Rule.JSON_TYPE, f"/{name}/100000")]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -219,6 +219,12 @@ def test_a_caller_may_refuse_older_versions() -> None:
     assert [fault.rule for fault in faults] == [Rule.CONTEXT_LANGUAGE_VERSION]
 
 
+@pytest.mark.parametrize("versions", [(), (1,), (3, 4)])
+def test_a_caller_cannot_ask_for_a_version_that_is_not_known(versions: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="versions are of"):
+        Options(versions=versions)
+
+
 def test_the_models_of_the_product_are_valid() -> None:
     files = sorted((PACKAGE.parent / "models").glob("*.json"))
 

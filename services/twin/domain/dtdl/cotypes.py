@@ -38,7 +38,7 @@ def _has_schema(node: Node, schemas: frozenset[str]) -> bool:
     """Whether the schema is one of these; one that could not be read is not judged here."""
     for link in node.links.get("schema", ()):
         if isinstance(link.target, Standard):
-            return link.target.name in schemas and not link.target.is_unit
+            return link.target.name in schemas
         if link.node is not None:
             return link.node.class_name in schemas
     return True

@@ -118,6 +118,7 @@ class Rule(StrEnum):
     INSTANCE_GEOMETRY = "instance-geometry"
 
 
+MOST_CHARACTERS = 16 * 1024 * 1024
 INCOMPLETE = frozenset({Rule.CONTEXT_UNDEFINED, Rule.REFERENCE_UNRESOLVED})
 
 
@@ -159,21 +160,17 @@ class FaultLog:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._faults: list[Fault] = []
-        self._seen: set[Fault] = set()
+        self._faults: dict[Fault, None] = {}
+        self._characters = 0
 
     def add(self, fault: Fault) -> None:
-        if fault not in self._seen and not self.is_full:
-            self._seen.add(fault)
-            self._faults.append(fault)
+        if not self.is_full and fault not in self._faults:
+            self._faults[fault] = None
+            self._characters += len(fault.pointer) + len(fault.message)
 
     @property
     def is_full(self) -> bool:
-        return len(self._faults) >= self._most
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._faults
+        return len(self._faults) >= self._most or self._characters >= MOST_CHARACTERS
 
     def faults(self) -> list[Fault]:
         """Sorted by document and place."""
@@ -181,20 +178,45 @@ class FaultLog:
 
 
 class Spot:
-    """A place in a document that faults can be found at."""
+    """A place in a document that faults can be found at.
 
-    __slots__ = ("document", "element_id", "log", "pointer")
+    It knows the place around it and its own step; the pointer is only written where there is a fault, because under a
+    name of a megabyte every pointer has a megabyte.
+    """
+
+    __slots__ = ("_around", "_step", "document", "element_id", "log")
 
     def __init__(self, log: FaultLog, document: int, pointer: str = "", element_id: str | None = None) -> None:
         self.log = log
         self.document = document
-        self.pointer = pointer
         self.element_id = element_id
+        self._around: Spot | None = None
+        self._step: str | int = pointer
 
     def at(self, key: str | int) -> Spot:
-        """The place one step below; the key is escaped after RFC 6901."""
-        step = key.replace("~", "~0").replace("/", "~1") if isinstance(key, str) else key
-        return Spot(self.log, self.document, f"{self.pointer}/{step}", self.element_id)
+        """The place one step below."""
+        spot = Spot(self.log, self.document, "", self.element_id)
+        spot._around = self
+        spot._step = key
+        return spot
+
+    def within(self, element_id: str | None) -> Spot:
+        """The same place, as part of that element."""
+        spot = Spot(self.log, self.document, "", element_id)
+        spot._around = self._around
+        spot._step = self._step
+        return spot
+
+    @property
+    def pointer(self) -> str:
+        """After RFC 6901."""
+        steps: list[str] = []
+        spot = self
+        while spot._around is not None:
+            steps.append("/" + str(spot._step).replace("~", "~0").replace("/", "~1"))
+            spot = spot._around
+        return str(spot._step) + "".join(reversed(steps))
 
     def fault(self, rule: Rule, message: str) -> None:
-        self.log.add(Fault(rule, self.pointer, self.element_id, message, self.document))
+        if not self.log.is_full:
+            self.log.add(Fault(rule, self.pointer, self.element_id, message, self.document))

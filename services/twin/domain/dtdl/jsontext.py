@@ -103,7 +103,7 @@ def _load(content: bytes, spot: Spot) -> tuple[Json] | None:
 def _report_repeated(value: Json, spot: Spot) -> None:
     for item, place in _containers(value, spot):
         for name in item.repeated if isinstance(item, JsonObject) else ():
-            place.at(name).fault(Rule.JSON_DUPLICATE, f"member {name!r} occurs more than once")
+            place.at(name).fault(Rule.JSON_DUPLICATE, f"member {name[:200]!r} occurs more than once")
 
 
 def _containers(value: Json, spot: Spot) -> Iterator[tuple[Json, Spot]]:

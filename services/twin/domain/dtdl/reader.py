@@ -71,9 +71,7 @@ class Reader:
         slot = pending.link.shape if pending.link else _TOP_LEVEL[context.version]
         found = pending.value.get("@id")
         enclosing = pending.parent.spot.element_id if pending.parent else None
-        spot = Spot(
-            self._log, pending.spot.document, pending.spot.pointer, found if isinstance(found, str) else enclosing
-        )
+        spot = pending.spot.within(found if isinstance(found, str) else enclosing)
         classified = classify(pending.value, slot, context, spot)
         if classified is None:
             return

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from .faults import Rule
 from .hierarchy import Budget, ancestors
 from .nodes import Graph, Node
@@ -25,15 +23,11 @@ def check_unique(graph: Graph, interfaces: list[Node], budget: Budget) -> None:
             return
 
 
-def _distinct(nodes: Iterable[Node]) -> list[Node]:
-    return list(dict.fromkeys(nodes))
-
-
 def _check_set(node: Node, member: str) -> dict[str, Node]:
     """Elements of a member by name; the same element referred to twice is one."""
     names: dict[str, Node] = {}
     indexes: dict[tuple[str, int], Node] = {}
-    for element in _distinct(node.nodes(member)):
+    for element in node.nodes(member):
         if "name" in element.literals and names.setdefault(element.name, element) is not element:
             element.spot.at("name").fault(
                 Rule.NAME_DUPLICATE, f"{element.name!r} names more than one of the {member} of {_title(node)}"
@@ -53,7 +47,7 @@ def _title(node: Node) -> str:
 def _check_enum(node: Node) -> None:
     expected = {"integer": int, "string": str}.get(str(node.literals.get("valueSchema")))
     seen: dict[object, Node] = {}
-    for element in _distinct(node.nodes("enumValues")):
+    for element in node.nodes("enumValues"):
         value = element.literals.get("enumValue")
         if value is None:
             continue
