@@ -195,5 +195,6 @@ def test_any_document_is_judged_without_an_exception(members: Doc) -> None:
 
 
 @given(st.text(max_size=50) | st.binary(max_size=50))
+@settings(deadline=None)
 def test_any_text_is_judged_without_an_exception(text: str | bytes) -> None:
     validate(text)
