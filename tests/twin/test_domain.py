@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -11,7 +12,7 @@ from chassis.errors import Invalid
 from services.twin.domain import twins
 from services.twin.domain.feeding import sightings
 from services.twin.domain.twins import Change, Origin, Relation, Sighting
-from services.twin.domain.types import read_type, types
+from services.twin.domain.types import read_types, types
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ORIGIN = Origin(NOW, NOW, "test", "")
@@ -120,13 +121,42 @@ def test_properties_of_the_right_type_fit():
     assert types()["retailer"].check(fitting) == []
 
 
-def test_dtdl_beyond_what_is_read_is_refused():
-    text = '{"@id": "dtmi:x:y;1", "contents": [{"@type": "Telemetry", "name": "t", "schema": "double"}]}'
+def test_faults_of_a_model_are_told_with_their_places():
+    head = '"@context": "dtmi:dtdl:context;3", "@id": "dtmi:x:y;1", "@type": "Interface"'
+    text = f'{{{head}, "contents": [{{"@type": "Property"}}]}}'
 
     with pytest.raises(Invalid) as refused:
-        read_type(text)
+        read_types([text])
 
-    assert refused.value.errors[0].pointer == "/contents/0"
+    assert {problem.pointer for problem in refused.value.errors} == {"/contents/0"}
+
+
+def test_a_type_has_what_it_inherits():
+    shop = json.dumps(
+        {
+            "@context": "dtmi:dtdl:context;3",
+            "@id": "dtmi:customer:kiosk;1",
+            "@type": "Interface",
+            "extends": "dtmi:marketwin:retailer;1",
+            "contents": [{"@type": "Property", "name": "wheels", "schema": "integer"}],
+        }
+    )
+
+    kiosk = read_types([*(each.dtdl for each in types().values()), shop])["kiosk"]
+
+    assert kiosk.check({"wheels": 2, "tier": 30}) == []
+    assert "located_in" in kiosk.relationships
+
+
+def test_every_thing_of_the_market_has_a_model():
+    wanted = "brand company line machine market order plant region retailer shipment sku slot warehouse"
+
+    assert sorted(types()) == wanted.split()
+
+
+@pytest.mark.parametrize(("state", "is_known"), [("run", True), ("running", False)])
+def test_states_are_those_that_records_tell(state: str, is_known: bool):
+    assert (types()["machine"].check({"state": state}) == []) is is_known
 
 
 def _orders() -> pl.DataFrame:

@@ -1,92 +1,66 @@
-"""Twin types: DTDL v3 interfaces, and whether properties fit them.
-
-Of DTDL v3 this reads what the types of this folder use: interfaces with properties of primitive schemas and
-relationships. An interface that uses more is refused when it is loaded.
-"""
+"""Twin types: the DTDL interfaces of this folder, and whether properties fit them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from chassis.errors import Invalid, Problem
+from services.twin.domain.dtdl import Interface, ModelErrors, Property, Relationship, check_value, parse
 
 FOLDER = Path(__file__).parent / "models"
 
 
-def _is_integer(value: Any, bits: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and -(2 ** (bits - 1)) <= value < 2 ** (bits - 1)
-
-
-def _is_time(value: Any, parse: Callable[[str], Any]) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        parse(value)
-    except ValueError:
-        return False
-    return True
-
-
-_FITS: dict[str, Callable[[Any], bool]] = {
-    "boolean": lambda value: isinstance(value, bool),
-    "date": lambda value: _is_time(value, date.fromisoformat),
-    "dateTime": lambda value: _is_time(value, datetime.fromisoformat),
-    "double": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-    "integer": lambda value: _is_integer(value, 32),
-    "long": lambda value: _is_integer(value, 64),
-    "string": lambda value: isinstance(value, str),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class TwinType:
-    """One type: property schemas and relationship targets by name, and the DTDL text."""
+    """One type: its properties and relationships by name, what it inherits included, and the DTDL text."""
 
     name: str
     dtmi: str
-    properties: Mapping[str, str]
-    relationships: Mapping[str, str]
+    properties: Mapping[str, Property]
+    relationships: Mapping[str, Relationship]
     dtdl: str
 
     def check(self, properties: Mapping[str, Any], *, at: str = "/properties") -> list[Problem]:
         """What does not fit, with pointers below `at`."""
         problems = []
         for name, value in properties.items():
-            schema = self.properties.get(name)
-            if schema is None:
-                problems.append(Problem(f"{at}/{name}", "unknown_property", f"{self.name} has no property {name}"))
-            elif not _FITS[schema](value):
-                problems.append(Problem(f"{at}/{name}", "wrong_type", f"must be a DTDL {schema}"))
+            pointer = f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
+            if name not in self.properties:
+                problems.append(Problem(pointer, "unknown_property", f"{self.name} has no property {name}"))
+                continue
+            faults = check_value(self.properties[name].schema, value, pointer)
+            problems += [Problem(fault.pointer, "wrong_type", fault.message) for fault in faults]
         return problems
 
 
-def read_type(text: str) -> TwinType:
-    """A type from DTDL v3 text; raises Invalid where the text goes beyond what is read here."""
-    interface = json.loads(text)
-    dtmi = str(interface["@id"])
-    properties: dict[str, str] = {}
-    relationships: dict[str, str] = {}
-    for position, content in enumerate(interface.get("contents", [])):
-        if content["@type"] == "Property" and content["schema"] in _FITS:
-            properties[content["name"]] = content["schema"]
-        elif content["@type"] == "Relationship":
-            relationships[content["name"]] = content.get("target", "")
-        else:
-            problem = Problem(
-                f"/contents/{position}", "unsupported_content", "not a primitive property or a relationship"
-            )
-            raise Invalid(f"{dtmi} uses DTDL that is not read here", errors=[problem])
-    return TwinType(dtmi.rpartition(":")[2].partition(";")[0], dtmi, properties, relationships, text)
+def read_types(texts: Sequence[str]) -> Mapping[str, TwinType]:
+    """The types that DTDL texts define together, an interface a text, by name; raises Invalid with every fault."""
+    try:
+        models = parse(*texts)
+    except ModelErrors as error:
+        problems = [Problem(each.pointer, each.rule, f"{each.element_id}: {each.message}") for each in error.faults]
+        raise Invalid("the models are not valid DTDL", errors=problems) from None
+    found = (_type(models.interface(json.loads(text)["@id"]), text) for text in texts)
+    return {each.name: each for each in found}
+
+
+def _type(interface: Interface, text: str) -> TwinType:
+    contents = interface.contents.items()
+    return TwinType(
+        name=interface.dtmi.rpartition(":")[2].partition(";")[0],
+        dtmi=interface.dtmi,
+        properties={name: content for name, content in contents if isinstance(content, Property)},
+        relationships={name: content for name, content in contents if isinstance(content, Relationship)},
+        dtdl=text,
+    )
 
 
 @cache
 def types() -> Mapping[str, TwinType]:
     """The types of this folder, by name."""
-    read = [read_type(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))]
-    return {each.name: each for each in read}
+    return read_types([path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))])
