@@ -11,7 +11,7 @@ from gateway.auth import ReadsTwins, WritesTwins
 from gateway.bodies import JSON_TYPE, described, read_object
 from gateway.clients import Behind
 from gateway.preconditions import IfMatch, IfNoneMatch, etag, is_known, meant_revision
-from gateway.schemas import Change, Json, Listing, Page, Twin, TwinBody, TwinModel
+from gateway.schemas import Change, Json, Listing, Page, Twin, TwinBody, TwinGroups, TwinModel, TwinPart
 from gateway.views import change_view, model_view, twin_text
 from marketwin.twin.v1 import service_pb2 as pb
 from marketwin.twin.v1 import types_pb2
@@ -22,23 +22,56 @@ MERGE_PATCH = "application/merge-patch+json"
 MEDIA = (JSON_TYPE, MERGE_PATCH)
 CREATED: dict[int | str, Json] = {201: {"description": "The twin is new", "model": Twin}}
 MAX_REVISION = 2**63 - 1
+LONG = 32768
+"""The twin service says what is too long for a query, and where."""
+Filter = Annotated[
+    str, Query(max_length=LONG, description='RQL, e.g. `and(eq(model,"region"),gt(properties/lon,100))`; none: all')
+]
+Condition = Annotated[
+    str, Query(max_length=LONG, description="RQL that the twin must fulfil, else 412; stands in for If-Match")
+]
 
 PATCH_BODY: Json = {"requestBody": {"required": True, "content": {MERGE_PATCH: {"schema": {"type": "object"}}}}}
 
 
-@router.get("/twins", response_model=Page[Twin])
+@router.get("/twins", response_model=Page[Twin | TwinPart])
 async def list_twins(
     behind: Behind,
     caller: ReadsTwins,
     model: Annotated[str, Query(max_length=64)] = "",
+    filter: Filter = "",
+    select: Annotated[str, Query(max_length=LONG, description="Fields wanted of each twin; none: whole twins")] = "",
+    sort: Annotated[str, Query(max_length=LONG, description="`+field,-field`; ties, and all else, by id")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str, Query(max_length=200)] = "",
+    cursor: Annotated[str, Query(max_length=LONG, description="From the page before, of the same query")] = "",
 ) -> Response:
-    """Lists twins by id."""
-    found = await behind.twin.ListTwins(pb.ListTwinsRequest(model=model, page_size=limit, cursor=cursor))
-    texts = ",".join(twin_text(twin) for twin in found.twins)
+    """Searches twins by RQL, in any order."""
+    found = await behind.twin.ListTwins(
+        pb.ListTwinsRequest(model=model, filter=filter, select=select, sort=sort, page_size=limit, cursor=cursor)
+    )
+    texts = ",".join(found.selected_json or [twin_text(twin) for twin in found.twins])
     following = json.dumps(found.next_cursor or None)
     return Response(f'{{"items":[{texts}],"next_cursor":{following}}}', media_type=JSON_TYPE)
+
+
+@router.get("/twins/aggregate", response_model=TwinGroups)
+async def aggregate_twins(
+    behind: Behind,
+    caller: ReadsTwins,
+    model: Annotated[str, Query(max_length=64)] = "",
+    filter: Filter = "",
+    group_by: Annotated[str, Query(max_length=LONG, description="Fields, e.g. `model,properties/level`")] = "",
+    aggregate: Annotated[
+        str,
+        Query(max_length=LONG, description="`count`, and `count sum avg min max` of a field: `avg(properties/lon)`"),
+    ] = "count",
+) -> Response:
+    """Counts, sums, averages, least and greatest values of the twins that fulfil a query, by group."""
+    found = await behind.twin.AggregateTwins(
+        pb.AggregateTwinsRequest(model=model, filter=filter, group_by=group_by, aggregate=aggregate)
+    )
+    more = json.dumps(found.has_more)
+    return Response(f'{{"items":[{",".join(found.groups_json)}],"has_more":{more}}}', media_type=JSON_TYPE)
 
 
 @router.get("/twins/{twin_id}", response_model=Twin, responses={304: {"description": "The caller has it"}})
@@ -64,13 +97,14 @@ async def put_twin(
     caller: WritesTwins,
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,
+    condition: Condition = "",
 ) -> Response:
-    """Creates (`If-None-Match: *`) or replaces (`If-Match`) a twin."""
+    """Creates (`If-None-Match: *`) or replaces (`If-Match`, `condition`) a twin."""
     written = await behind.twin.PutTwin(
         pb.PutTwinRequest(
             id=twin_id,
             body_json=json.dumps(await read_object(request, *MEDIA), ensure_ascii=False),
-            precondition=_precondition(if_match, if_none_match),
+            precondition=_precondition(if_match, if_none_match, condition),
             written_by=caller.subject,
         )
     )
@@ -79,14 +113,19 @@ async def put_twin(
 
 @router.patch("/twins/{twin_id}", response_model=Twin, openapi_extra=PATCH_BODY)
 async def patch_twin(
-    twin_id: str, request: Request, behind: Behind, caller: WritesTwins, if_match: IfMatch = None
+    twin_id: str,
+    request: Request,
+    behind: Behind,
+    caller: WritesTwins,
+    if_match: IfMatch = None,
+    condition: Condition = "",
 ) -> Response:
     """Changes a twin by an RFC 7396 merge patch over {properties, desired, relations}."""
     written = await behind.twin.PatchTwin(
         pb.PatchTwinRequest(
             id=twin_id,
             patch_json=json.dumps(await read_object(request, *MEDIA), ensure_ascii=False),
-            precondition=_precondition(if_match, None),
+            precondition=_precondition(if_match, None, condition),
             written_by=caller.subject,
         )
     )
@@ -94,10 +133,14 @@ async def patch_twin(
 
 
 @router.delete("/twins/{twin_id}", status_code=204)
-async def delete_twin(twin_id: str, behind: Behind, caller: WritesTwins, if_match: IfMatch = None) -> None:
+async def delete_twin(
+    twin_id: str, behind: Behind, caller: WritesTwins, if_match: IfMatch = None, condition: Condition = ""
+) -> None:
     """Deletes a twin; its history stays."""
     await behind.twin.DeleteTwin(
-        pb.DeleteTwinRequest(id=twin_id, precondition=_precondition(if_match, None), written_by=caller.subject)
+        pb.DeleteTwinRequest(
+            id=twin_id, precondition=_precondition(if_match, None, condition), written_by=caller.subject
+        )
     )
 
 
@@ -128,8 +171,11 @@ def _answer(twin: types_pb2.Twin, status: int = 200) -> Response:
     return Response(twin_text(twin), status, {"ETag": etag(twin.revision)}, JSON_TYPE)
 
 
-def _precondition(if_match: str | None, if_none_match: str | None) -> pb.Precondition:
+def _precondition(if_match: str | None, if_none_match: str | None, condition: str) -> pb.Precondition:
+    """A condition says what a write means as an ETag does, so that either is enough."""
     if if_none_match == "*":
-        return pb.Precondition(revision=0)
-    revision = meant_revision(if_match)
-    return pb.Precondition(must_exist=True) if revision is None else pb.Precondition(revision=revision)
+        return pb.Precondition(revision=0, condition=condition)
+    revision = meant_revision("*" if condition and if_match is None else if_match)
+    if revision is None:
+        return pb.Precondition(must_exist=True, condition=condition)
+    return pb.Precondition(revision=revision, condition=condition)

@@ -12,10 +12,13 @@ from chassis.telemetry import trace_id
 from marketwin.twin.v1 import service_pb2 as pb
 from marketwin.twin.v1 import service_pb2_grpc
 from services.twin import usecases
+from services.twin.domain.rql.parser import parse_condition
+from services.twin.domain.rql.search import search_for, summary_of
+from services.twin.domain.rql.selection import parse_select, projected
 from services.twin.domain.twins import Json, Origin
 from services.twin.domain.types import types
 from services.twin.usecases import Precondition, Store
-from services.twin.wire import change_message, model_message, twin_message
+from services.twin.wire import change_message, json_text, model_message, twin_message
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
@@ -34,14 +37,27 @@ class TwinServicer(service_pb2_grpc.TwinServiceServicer):
         return pb.GetTwinResponse(twin=twin_message(twin))
 
     async def ListTwins(self, request: pb.ListTwinsRequest, context: Any) -> pb.ListTwinsResponse:
-        found, cursor = await usecases.find_twins(
-            self._store,
+        selected = parse_select(request.select)
+        search = search_for(
             model=request.model,
             ids=list(request.ids),
-            after=request.cursor,
+            filter_text=request.filter,
+            sort=request.sort,
+            cursor=request.cursor,
             limit=_page(request.page_size),
         )
+        found, cursor = await usecases.find_twins(self._store, search)
+        if selected:
+            texts = [json_text(projected(twin, selected)) for twin in found]
+            return pb.ListTwinsResponse(selected_json=texts, next_cursor=cursor)
         return pb.ListTwinsResponse(twins=[twin_message(twin) for twin in found], next_cursor=cursor)
+
+    async def AggregateTwins(self, request: pb.AggregateTwinsRequest, context: Any) -> pb.AggregateTwinsResponse:
+        summary = summary_of(
+            model=request.model, filter_text=request.filter, group_by=request.group_by, aggregate=request.aggregate
+        )
+        groups, has_more = await usecases.summarise_twins(self._store, summary)
+        return pb.AggregateTwinsResponse(groups_json=groups, has_more=has_more)
 
     async def PutTwin(self, request: pb.PutTwinRequest, context: Any) -> pb.PutTwinResponse:
         twin, created = await usecases.put_twin(
@@ -91,7 +107,11 @@ def _page(asked: int) -> int:
 
 
 def _precondition(asked: pb.Precondition) -> Precondition:
-    return Precondition(asked.revision if asked.HasField("revision") else None, asked.must_exist)
+    return Precondition(
+        asked.revision if asked.HasField("revision") else None,
+        asked.must_exist,
+        parse_condition(asked.condition) if asked.condition else None,
+    )
 
 
 def _object(text: str) -> Json:

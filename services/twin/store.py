@@ -19,6 +19,9 @@ from chassis.db import Database, copy_frame, read_frame, stage_frame, upsert_fra
 from chassis.outbox import Relay, inbox_table, is_new, outbox_table, tell
 from marketwin.twin.v1 import events_pb2
 from services.twin.domain import twins
+from services.twin.domain.rql.aggregates import aggregate_expressions, group_expressions, group_text
+from services.twin.domain.rql.search import Search, Summary, Wanted
+from services.twin.domain.rql.sql import Statement
 from services.twin.domain.twins import Change, Json, Origin, Twin
 from services.twin.wire import twin_message
 
@@ -57,6 +60,16 @@ class TwinRow(Base, table=True):
     deleted: bool = False
 
 
+class RelationRow(Base, table=True):
+    """The relations of living twins, as searches follow them."""
+
+    __tablename__ = "relation"
+
+    id: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    target: str = Field(primary_key=True)
+
+
 class JournalRow(Base, table=True):
     """Every change of every twin as a merge patch."""
 
@@ -89,8 +102,11 @@ class SaleRow(Base, table=True):
 INBOX = inbox_table(Base.metadata)
 OUTBOX = outbox_table(Base.metadata)
 TWIN = TwinRow.__table__  # type: ignore[attr-defined]  # set by SQLModel
+RELATION = RelationRow.__table__  # type: ignore[attr-defined]  # as above
 JOURNAL = JournalRow.__table__  # type: ignore[attr-defined]  # as above
 SALE = SaleRow.__table__  # type: ignore[attr-defined]  # as above
+SEARCHED = TWIN.alias("t0")
+"""The twins that a search goes through, under the name that `Statement` gives them."""
 
 
 class PostgresStore:
@@ -113,15 +129,39 @@ class PostgresStore:
             row = (await session.execute(sa.select(TWIN).where(TWIN.c.id == twin_id))).first()
         return _twin(row) if row is not None and row.revision else None
 
-    async def find(self, *, model: str, ids: Sequence[str], after: str, limit: int) -> list[Twin]:
-        living = sa.and_(TWIN.c.revision > 0, ~TWIN.c.deleted, TWIN.c.id > after)
-        query = sa.select(TWIN).where(living).order_by(TWIN.c.id).limit(limit)
-        if model:
-            query = query.where(TWIN.c.model == model)
-        if ids:
-            query = query.where(TWIN.c.id == sa.any_(sa.cast(list(ids), sa.ARRAY(sa.Text))))
+    async def search(self, search: Search) -> tuple[list[Twin], str]:
+        """A page of twins, and the cursor of the next one; empty when this is the last."""
+        statement = _statement()
+        order, on_page = search.ordered(statement)
+        condition = _condition(search.wanted, statement)
+        places = [sa.text(f"{each.expression} AS k{place}") for place, each in enumerate(order)]
+        sorting = [
+            sa.text(f"k{place}{' DESC' if each.descends else ''}{' NULLS LAST' if each.may_be_null else ''}")
+            for place, each in enumerate(order)
+        ]
+        query = (
+            sa.select(SEARCHED, *places).where(*condition, sa.text(on_page)).order_by(*sorting).limit(search.limit + 1)
+        )
         async with self._db.transaction() as session:
-            return [_twin(row) for row in (await session.execute(query)).all()]
+            rows = (await session.execute(query, statement.parameters)).all()
+        if len(rows) <= search.limit:
+            return [_twin(row) for row in rows], ""
+        page = rows[: search.limit]
+        return [_twin(row) for row in page], search.cursor_behind(page[-1][-len(order) :])
+
+    async def summarise(self, summary: Summary, *, limit: int) -> list[str]:
+        """Groups as JSON texts, by their key, at most `limit`."""
+        statement = _statement()
+        keys = group_expressions(summary.groupings, statement)
+        values = aggregate_expressions(summary.aggregates, statement)
+        condition = _condition(summary.wanted, statement)
+        columns = [sa.text(f"{each} AS c{place}") for place, each in enumerate((*keys, *values))]
+        places = [sa.text(f"c{place}") for place in range(len(keys))]
+        inner = sa.select(*columns).select_from(SEARCHED).where(*condition).group_by(*places)
+        grouped = inner.order_by(*places).limit(limit)
+        async with self._db.transaction() as session:
+            rows = (await session.execute(grouped, statement.parameters)).all()
+        return [group_text(summary.groupings, row[: len(keys)], summary.aggregates, row[len(keys) :]) for row in rows]
 
     async def changes(
         self, twin_id: str, *, from_revision: int, to_revision: int | None, limit: int | None
@@ -184,6 +224,7 @@ class PostgresUnit:
         if not changed:
             return
         await upsert_frame(self._session, TWIN, _twin_frame([twin for twin, _ in changed]), key=["id"])
+        await self._keep_relations(changed)
         await copy_frame(self._session, "journal", _journal_frame(changed), schema=SCHEMA)
         by_model: dict[str, list[Twin]] = {}
         for twin, _ in changed:
@@ -195,6 +236,17 @@ class PostgresUnit:
             ]
             await tell(self._session, OUTBOX, events, key=model)
         self.told = True
+
+    async def _keep_relations(self, changed: Sequence[tuple[Twin, Change]]) -> None:
+        """The rows of relations, for twins whose relations changed."""
+        touched = [twin for twin, change in changed if "relations" in change.patch]
+        if not touched:
+            return
+        await self._session.execute(sa.delete(RELATION).where(_is_one_of(RELATION.c.id, [each.id for each in touched])))
+        edges = [(twin.id, each.name, each.target) for twin in touched if twin.exists for each in twin.relations]
+        if edges:
+            frame = pl.DataFrame(edges, schema=["id", "name", "target"], orient="row")
+            await copy_frame(self._session, "relation", frame, schema=SCHEMA)
 
     async def newest_sales(self, sales: pl.DataFrame) -> pl.DataFrame:
         """Keeps the newest sale per product and region; returns the newest period's totals of each touched region."""
@@ -220,6 +272,25 @@ class PostgresUnit:
         )
         last = located.sort("occurred_at").group_by("adcode", maintain_order=True).last()
         return totals.join(last.select("adcode", "source", "trace_id", "occurred_at"), on="adcode")
+
+
+def _statement() -> Statement:
+    return Statement(twins=TWIN.fullname, relations=RELATION.fullname)
+
+
+def _condition(wanted: Wanted, statement: Statement) -> list[sa.ColumnElement[bool] | sa.TextClause]:
+    condition: list[sa.ColumnElement[bool] | sa.TextClause] = [sa.text(statement.living())]
+    if wanted.model:
+        condition.append(SEARCHED.c.model == wanted.model)
+    if wanted.ids:
+        condition.append(_is_one_of(SEARCHED.c.id, wanted.ids))
+    if wanted.filter is not None:
+        condition.append(sa.text(statement.where(wanted.filter)))
+    return condition
+
+
+def _is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
+    return column == sa.any_(sa.cast(list(values), sa.ARRAY(sa.Text)))
 
 
 def _twin_frame(changed: Sequence[Twin]) -> pl.DataFrame:

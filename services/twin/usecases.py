@@ -13,18 +13,26 @@ import polars as pl
 from chassis.errors import Conflict, Invalid, NotFound, Problem
 from services.twin.domain import twins
 from services.twin.domain.feeding import sightings, standing
+from services.twin.domain.rql.predicate import predicate
+from services.twin.domain.rql.search import Search, Summary
+from services.twin.domain.rql.tree import Node
 from services.twin.domain.twins import Change, Json, Origin, Sighting, Twin
 from services.twin.domain.types import TwinType, types
 
+MAX_GROUPS = 1000
 WRITABLE = {"properties", "desired", "relations"}
 
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """What must hold for a write: an exact revision (0: the twin must not exist), or only that it exists."""
+    """What must hold for a write: an exact revision (0: the twin must not exist), or only that it exists.
+
+    A condition is a query that the twin must fulfil, as it is when nobody else can change it any more.
+    """
 
     revision: int | None = None
     must_exist: bool = False
+    condition: Node | None = None
 
 
 class Unit(Protocol):
@@ -39,7 +47,8 @@ class Unit(Protocol):
 class Store(Protocol):
     def write(self) -> AbstractAsyncContextManager[Unit]: ...
     async def get(self, twin_id: str) -> Twin | None: ...
-    async def find(self, *, model: str, ids: Sequence[str], after: str, limit: int) -> list[Twin]: ...
+    async def search(self, search: Search) -> tuple[list[Twin], str]: ...
+    async def summarise(self, summary: Summary, *, limit: int) -> list[str]: ...
     async def changes(
         self, twin_id: str, *, from_revision: int, to_revision: int | None, limit: int | None
     ) -> list[Change]: ...
@@ -60,10 +69,15 @@ async def get_twin(store: Store, twin_id: str, revision: int | None = None) -> T
     return twin
 
 
-async def find_twins(store: Store, *, model: str, ids: Sequence[str], after: str, limit: int) -> tuple[list[Twin], str]:
-    """A page of twins by id, and the cursor of the next page."""
-    found = await store.find(model=model, ids=ids, after=after, limit=limit + 1)
-    return found[:limit], found[limit - 1].id if len(found) > limit else ""
+async def find_twins(store: Store, search: Search) -> tuple[list[Twin], str]:
+    """A page of the twins that fulfil a query, and the cursor of the next page."""
+    return await store.search(search)
+
+
+async def summarise_twins(store: Store, summary: Summary) -> tuple[list[str], bool]:
+    """Aggregates by group as JSON texts, at most 1,000 groups, and whether there are more."""
+    groups = await store.summarise(summary, limit=MAX_GROUPS + 1)
+    return groups[:MAX_GROUPS], len(groups) > MAX_GROUPS
 
 
 async def list_history(store: Store, twin_id: str, *, from_revision: int, limit: int) -> tuple[list[Change], int]:
@@ -201,6 +215,8 @@ def _refuse_unmet(twin: Twin, precondition: Precondition) -> None:
         raise Conflict(message, code="precondition_failed")
     if precondition.must_exist and not twin.exists:
         raise NotFound(f"there is no twin {twin.id}", code="twin_not_found")
+    if precondition.condition is not None and not (twin.exists and predicate(precondition.condition)(twin)):
+        raise Conflict(f"{twin.id} does not fulfil the condition; read it again", code="precondition_failed")
 
 
 def _refuse_misfit(twin: Twin) -> None:

@@ -17,8 +17,8 @@ def twin_message(twin: Twin) -> types_pb2.Twin:
         id=twin.id,
         model=twin.model,
         revision=twin.revision,
-        properties_json=_text(twin.properties),
-        desired_json=_text(twin.desired),
+        properties_json=json_text(twin.properties),
+        desired_json=json_text(twin.desired),
         relations=[types_pb2.Relation(name=each.name, target=each.target) for each in twin.relations],
         changed_at=_timestamp(twin.origin.changed_at),
         known_at=_timestamp(twin.origin.known_at),
@@ -31,7 +31,7 @@ def twin_message(twin: Twin) -> types_pb2.Twin:
 def change_message(change: Change) -> types_pb2.Change:
     return types_pb2.Change(
         revision=change.revision,
-        patch_json=_text(change.patch),
+        patch_json=json_text(change.patch),
         changed_at=_timestamp(change.origin.changed_at),
         known_at=_timestamp(change.origin.known_at),
         source=change.origin.source,
@@ -43,7 +43,8 @@ def model_message(kind: TwinType) -> types_pb2.Model:
     return types_pb2.Model(name=kind.name, dtmi=kind.dtmi, dtdl_json=kind.dtdl)
 
 
-def _text(value: object) -> str:
+def json_text(value: object) -> str:
+    """JSON without spaces, in its own characters."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 

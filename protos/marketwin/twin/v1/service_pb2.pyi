@@ -81,12 +81,21 @@ class ListTwinsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     CURSOR_FIELD_NUMBER: _builtins.int
     IDS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    SELECT_FIELD_NUMBER: _builtins.int
+    SORT_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Model; empty: all."""
     page_size: _builtins.int
     """Twins per page, 1 to 1,000; 0: 100."""
     cursor: _builtins.str
     """Cursor of the previous page."""
+    filter: _builtins.str
+    """RQL that the twins fulfil, e.g. eq(properties/tier,3); empty: all."""
+    select: _builtins.str
+    """Fields wanted of each, e.g. properties/name,relations; empty: whole twins."""
+    sort: _builtins.str
+    """Order, e.g. -properties/tier,+changed_at; empty: by id. Ties are broken by id."""
     @_builtins.property
     def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids to get; empty: all."""
@@ -98,10 +107,13 @@ class ListTwinsRequest(_message.Message):
         page_size: _builtins.int = ...,
         cursor: _builtins.str = ...,
         ids: _abc.Iterable[_builtins.str] | None = ...,
+        filter: _builtins.str = ...,
+        select: _builtins.str = ...,
+        sort: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "ids", b"ids", "model", b"model", "page_size", b"page_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "filter", b"filter", "ids", b"ids", "model", b"model", "page_size", b"page_size", "select", b"select", "sort", b"sort"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -115,25 +127,93 @@ class ListTwinsResponse(_message.Message):
 
     TWINS_FIELD_NUMBER: _builtins.int
     NEXT_CURSOR_FIELD_NUMBER: _builtins.int
+    SELECTED_JSON_FIELD_NUMBER: _builtins.int
     next_cursor: _builtins.str
     """Cursor of the next page; empty: this is the last."""
     @_builtins.property
     def twins(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Twin]:
-        """The twins, by id."""
+        """The twins in the order asked for; empty when fields were selected."""
+
+    @_builtins.property
+    def selected_json(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The selected fields of each twin as a JSON object, where fields were selected."""
 
     def __init__(
         self,
         *,
         twins: _abc.Iterable[_types_pb2.Twin] | None = ...,
         next_cursor: _builtins.str = ...,
+        selected_json: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_cursor", b"next_cursor", "twins", b"twins"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_cursor", b"next_cursor", "selected_json", b"selected_json", "twins", b"twins"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTwinsResponse: _TypeAlias = ListTwinsResponse  # noqa: Y015
+
+@_typing.final
+class AggregateTwinsRequest(_message.Message):
+    """Asks for aggregates."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    GROUP_BY_FIELD_NUMBER: _builtins.int
+    AGGREGATE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Model; empty: all."""
+    filter: _builtins.str
+    """RQL that the twins fulfil; empty: all."""
+    group_by: _builtins.str
+    """Fields to group by, e.g. model,properties/level; empty: all are one group."""
+    aggregate: _builtins.str
+    """Aggregates, e.g. count,sum(properties/sales_qty_base); empty: count."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        filter: _builtins.str = ...,
+        group_by: _builtins.str = ...,
+        aggregate: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aggregate", b"aggregate", "filter", b"filter", "group_by", b"group_by", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AggregateTwinsRequest: _TypeAlias = AggregateTwinsRequest  # noqa: Y015
+
+@_typing.final
+class AggregateTwinsResponse(_message.Message):
+    """Aggregates by group."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GROUPS_JSON_FIELD_NUMBER: _builtins.int
+    HAS_MORE_FIELD_NUMBER: _builtins.int
+    has_more: _builtins.bool
+    """True when there are more groups."""
+    @_builtins.property
+    def groups_json(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """{key: {FIELD: value}, values: {AGGREGATE: number}} as JSON text, by key, 1,000 groups at most."""
+
+    def __init__(
+        self,
+        *,
+        groups_json: _abc.Iterable[_builtins.str] | None = ...,
+        has_more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["groups_json", b"groups_json", "has_more", b"has_more"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AggregateTwinsResponse: _TypeAlias = AggregateTwinsResponse  # noqa: Y015
 
 @_typing.final
 class Precondition(_message.Message):
@@ -143,19 +223,23 @@ class Precondition(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     MUST_EXIST_FIELD_NUMBER: _builtins.int
+    CONDITION_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision the twin must have; 0: it must not exist; absent: any."""
     must_exist: _builtins.bool
     """True: the twin must exist, at any revision (If-Match: *)."""
+    condition: _builtins.str
+    """RQL that the twin must fulfil, without related(); empty: none."""
     def __init__(
         self,
         *,
         revision: _builtins.int | None = ...,
         must_exist: _builtins.bool = ...,
+        condition: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_revision", b"_revision", "revision", b"revision"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_revision", b"_revision", "must_exist", b"must_exist", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_revision", b"_revision", "condition", b"condition", "must_exist", b"must_exist", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__revision: _TypeAlias = _typing.Literal["revision"]  # noqa: Y015
     _WhichOneofArgType__revision: _TypeAlias = _typing.Literal["_revision", b"_revision"]  # noqa: Y015

@@ -45,6 +45,11 @@ class TwinServiceStub:
                 request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListTwinsRequest.SerializeToString,
                 response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListTwinsResponse.FromString,
                 _registered_method=True)
+        self.AggregateTwins = channel.unary_unary(
+                '/marketwin.twin.v1.TwinService/AggregateTwins',
+                request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.AggregateTwinsRequest.SerializeToString,
+                response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.AggregateTwinsResponse.FromString,
+                _registered_method=True)
         self.PutTwin = channel.unary_unary(
                 '/marketwin.twin.v1.TwinService/PutTwin',
                 request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.PutTwinRequest.SerializeToString,
@@ -89,7 +94,14 @@ class TwinServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListTwins(self, request, context):
-        """Lists twins of a model, by id.
+        """Lists twins that fulfil a query.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AggregateTwins(self, request, context):
+        """Counts, sums and so on of twins that fulfil a query, by group.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -149,6 +161,11 @@ def add_TwinServiceServicer_to_server(servicer, server):
                     servicer.ListTwins,
                     request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListTwinsRequest.FromString,
                     response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListTwinsResponse.SerializeToString,
+            ),
+            'AggregateTwins': grpc.unary_unary_rpc_method_handler(
+                    servicer.AggregateTwins,
+                    request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.AggregateTwinsRequest.FromString,
+                    response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.AggregateTwinsResponse.SerializeToString,
             ),
             'PutTwin': grpc.unary_unary_rpc_method_handler(
                     servicer.PutTwin,
@@ -236,6 +253,33 @@ class TwinService:
             '/marketwin.twin.v1.TwinService/ListTwins',
             marketwin_dot_twin_dot_v1_dot_service__pb2.ListTwinsRequest.SerializeToString,
             marketwin_dot_twin_dot_v1_dot_service__pb2.ListTwinsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AggregateTwins(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.twin.v1.TwinService/AggregateTwins',
+            marketwin_dot_twin_dot_v1_dot_service__pb2.AggregateTwinsRequest.SerializeToString,
+            marketwin_dot_twin_dot_v1_dot_service__pb2.AggregateTwinsResponse.FromString,
             options,
             channel_credentials,
             insecure,

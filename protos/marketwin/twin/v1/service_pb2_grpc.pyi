@@ -36,7 +36,9 @@ class TwinServiceStub:
     GetTwin: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetTwinRequest, _service_pb2.GetTwinResponse]
     """Gets a twin, now or at a past revision."""
     ListTwins: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListTwinsRequest, _service_pb2.ListTwinsResponse]
-    """Lists twins of a model, by id."""
+    """Lists twins that fulfil a query."""
+    AggregateTwins: _grpc.UnaryUnaryMultiCallable[_service_pb2.AggregateTwinsRequest, _service_pb2.AggregateTwinsResponse]
+    """Counts, sums and so on of twins that fulfil a query, by group."""
     PutTwin: _grpc.UnaryUnaryMultiCallable[_service_pb2.PutTwinRequest, _service_pb2.PutTwinResponse]
     """Creates or replaces a twin."""
     PatchTwin: _grpc.UnaryUnaryMultiCallable[_service_pb2.PatchTwinRequest, _service_pb2.PatchTwinResponse]
@@ -58,7 +60,9 @@ class TwinServiceAsyncStub(TwinServiceStub):
     GetTwin: _aio.UnaryUnaryMultiCallable[_service_pb2.GetTwinRequest, _service_pb2.GetTwinResponse]  # type: ignore[assignment]
     """Gets a twin, now or at a past revision."""
     ListTwins: _aio.UnaryUnaryMultiCallable[_service_pb2.ListTwinsRequest, _service_pb2.ListTwinsResponse]  # type: ignore[assignment]
-    """Lists twins of a model, by id."""
+    """Lists twins that fulfil a query."""
+    AggregateTwins: _aio.UnaryUnaryMultiCallable[_service_pb2.AggregateTwinsRequest, _service_pb2.AggregateTwinsResponse]  # type: ignore[assignment]
+    """Counts, sums and so on of twins that fulfil a query, by group."""
     PutTwin: _aio.UnaryUnaryMultiCallable[_service_pb2.PutTwinRequest, _service_pb2.PutTwinResponse]  # type: ignore[assignment]
     """Creates or replaces a twin."""
     PatchTwin: _aio.UnaryUnaryMultiCallable[_service_pb2.PatchTwinRequest, _service_pb2.PatchTwinResponse]  # type: ignore[assignment]
@@ -89,7 +93,15 @@ class TwinServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _service_pb2.ListTwinsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.ListTwinsResponse, _abc.Awaitable[_service_pb2.ListTwinsResponse]]:
-        """Lists twins of a model, by id."""
+        """Lists twins that fulfil a query."""
+
+    @_abc_1.abstractmethod
+    def AggregateTwins(
+        self,
+        request: _service_pb2.AggregateTwinsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.AggregateTwinsResponse, _abc.Awaitable[_service_pb2.AggregateTwinsResponse]]:
+        """Counts, sums and so on of twins that fulfil a query, by group."""
 
     @_abc_1.abstractmethod
     def PutTwin(

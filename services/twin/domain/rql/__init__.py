@@ -1,0 +1,1 @@
+"""The query language of twins; see README.md beside this file."""

@@ -1,0 +1,143 @@
+"""Counts, sums, averages, least and greatest of numbers, by group: `count,avg(properties/price)` by `model`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from services.twin.domain.rql.reading import Reader
+from services.twin.domain.rql.sql import Statement
+from services.twin.domain.rql.tree import Field, Kind
+
+MAX_AGGREGATES = 8
+MAX_GROUPINGS = 3
+FUNCTIONS = ("count", "sum", "avg", "min", "max")
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """`label` is the aggregate as it was written; only count can do without a field."""
+
+    label: str
+    function: str
+    field: Field | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    label: str
+    field: Field
+
+
+@lru_cache(maxsize=512)
+def parse_aggregates(text: str) -> tuple[Aggregate, ...]:
+    """The aggregates that a text names."""
+    reader = Reader(text, "aggregate")
+    found: list[Aggregate] = []
+    while True:
+        if len(found) >= MAX_AGGREGATES:
+            reader.refuse("too_large", f"there are at most {MAX_AGGREGATES} aggregates")
+        found.append(_aggregate(reader))
+        if not reader.take(","):
+            break
+    reader.end()
+    return tuple(found)
+
+
+def _aggregate(reader: Reader) -> Aggregate:
+    reader.skip()
+    begin = reader.at
+    expected = f"an aggregate: {', '.join(FUNCTIONS)}"
+    function = reader.word(expected)
+    if function not in FUNCTIONS:
+        reader.refuse("unknown_aggregate", f"expected {expected}", begin)
+    if function == "count" and not reader.take("("):
+        return Aggregate(function, function)
+    if function != "count":
+        reader.expect("(")
+    reader.skip()
+    place = reader.at
+    field = reader.field()
+    is_time = field.kind is Kind.TIME and function in ("min", "max")
+    if function != "count" and not (is_time or field.kind in (Kind.NUMBER, Kind.JSON)):
+        reader.refuse("bad_field", f"{function}() is for numbers; min() and max() are for times, too", place)
+    if field.kind is Kind.TARGETS:
+        reader.refuse("bad_field", "relations are not counted; filter by them", place)
+    reader.expect(")")
+    return Aggregate(reader.text[begin : reader.at], function, field)
+
+
+@lru_cache(maxsize=512)
+def parse_groupings(text: str) -> tuple[Grouping, ...]:
+    """The fields to group by; none: all twins are one group."""
+    if not text.strip():
+        return ()
+    reader = Reader(text, "group_by")
+    found: list[Grouping] = []
+    while True:
+        reader.skip()
+        begin = reader.at
+        if len(found) >= MAX_GROUPINGS:
+            reader.refuse("too_large", f"twins are grouped by at most {MAX_GROUPINGS} fields")
+        field = reader.field()
+        if field.kind is Kind.TARGETS:
+            reader.refuse("bad_field", "twins are not grouped by relations", begin)
+        found.append(Grouping(reader.text[begin : reader.at], field))
+        if not reader.take(","):
+            break
+    reader.end()
+    return tuple(found)
+
+
+def group_expressions(groupings: Sequence[Grouping], statement: Statement) -> list[str]:
+    """What twins are grouped by, as JSON values; objects and arrays count as absent."""
+    expressions = []
+    for field in (each.field for each in groupings):
+        if field.kind is Kind.JSON and not field.is_number:
+            value = statement.json(field)
+            expressions.append(f"(CASE WHEN jsonb_typeof({value}) NOT IN ('object', 'array') THEN {value} END)")
+        else:
+            expressions.append(f"to_jsonb({statement.scalar(field)})")
+    return expressions
+
+
+def aggregate_expressions(aggregates: Sequence[Aggregate], statement: Statement) -> list[str]:
+    """Each aggregate as JSON text; null where there was nothing to take."""
+    expressions = []
+    for each in aggregates:
+        if each.field is None:
+            expressions.append("CAST(count(*) AS text)")
+        elif each.function == "count":
+            expressions.append(f"CAST(count({_counted(each.field, statement)}) AS text)")
+        else:
+            value = f"{each.function}({_number(each.field, statement)})"
+            exact = value if each.field.kind is Kind.TIME else f"trim_scale(CAST({value} AS numeric))"
+            expressions.append(f"CAST(to_jsonb({exact}) AS text)")
+    return expressions
+
+
+def _counted(field: Field, statement: Statement) -> str:
+    is_json = field.kind is Kind.JSON and not field.is_number
+    return statement.json(field) if is_json else statement.scalar(field)
+
+
+def _number(field: Field, statement: Statement) -> str:
+    if field.kind is not Kind.JSON or field.is_number:
+        return statement.scalar(field)
+    value = statement.json(field)
+    return f"(CASE WHEN jsonb_typeof({value}) = 'number' THEN CAST({value} #>> '{{}}' AS numeric) END)"
+
+
+def group_text(
+    groupings: Sequence[Grouping], keys: Sequence[str | None], aggregates: Sequence[Aggregate], values: Sequence[str]
+) -> str:
+    """One group as JSON text; exact numbers are never floats on the way."""
+    key = ",".join(f"{_name(g.label)}:{text or 'null'}" for g, text in zip(groupings, keys, strict=True))
+    found = ",".join(f"{_name(a.label)}:{text or 'null'}" for a, text in zip(aggregates, values, strict=True))
+    return f'{{"key":{{{key}}},"values":{{{found}}}}}'
+
+
+def _name(label: str) -> str:
+    return json.dumps(label, ensure_ascii=False)

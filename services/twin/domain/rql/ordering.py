@@ -1,0 +1,163 @@
+"""In which order twins are listed, and the cursor that goes on behind one of them.
+
+Values of one type stand together: numbers, then texts by code point, then false and true. What is absent, null, an
+object or an array stands last, whichever way the order goes. Ties are broken by id, so every twin has one place.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from chassis.errors import Invalid, Problem
+from services.twin.domain.rql.reading import Reader
+from services.twin.domain.rql.sql import Statement
+from services.twin.domain.rql.tree import Field, Kind
+
+MAX_KEYS = 4
+SORTED_CHARACTERS = 256
+"""Texts of properties are told apart by so many characters: a cursor carries them."""
+
+_NUMERIC = re.compile(r"-?[0-9]{1,5000}(\.[0-9]{1,5000})?(E[+-]?[0-9]{1,4})?")
+_UNWANTED = re.compile("[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One field of an order."""
+
+    field: Field
+    descends: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One SQL expression of an order, and the type that a value of it has in a cursor."""
+
+    expression: str
+    type: str
+    descends: bool
+    may_be_null: bool
+
+
+BY_ID = Key(Field("id"), descends=False)
+
+
+@lru_cache(maxsize=512)
+def parse_sort(text: str) -> tuple[Key, ...]:
+    """The order that `+field,-field` means; ascending without a sign. It always ends with the id."""
+    if not text.strip():
+        return (BY_ID,)
+    reader = Reader(text, "sort")
+    keys: list[Key] = []
+    while True:
+        reader.skip()
+        begin = reader.at
+        if len(keys) >= MAX_KEYS:
+            reader.refuse("too_large", f"an order has at most {MAX_KEYS} fields")
+        descends = reader.take("-")
+        if not descends:
+            reader.take("+")
+        field = reader.field()
+        if field.kind is Kind.TARGETS:
+            reader.refuse("bad_field", "relations have no order", begin)
+        keys.append(Key(field, descends))
+        if not reader.take(","):
+            break
+    reader.end()
+    return (*keys, BY_ID)
+
+
+def columns(keys: Sequence[Key], statement: Statement) -> list[Column]:
+    """The SQL of an order."""
+    return [column for key in keys for column in _columns(key, statement)]
+
+
+def _columns(key: Key, statement: Statement) -> list[Column]:
+    field = key.field
+    if field.kind is not Kind.JSON or field.is_number:
+        types = {Kind.TEXT: "text", Kind.TIME: "timestamptz"}
+        return [Column(statement.scalar(field), types.get(field.kind, "numeric"), key.descends, field.is_number)]
+    value = statement.json(field)
+    kind, text = f"jsonb_typeof({value})", f"({value} #>> '{{}}')"
+    rank = f"(CASE {kind} WHEN 'number' THEN 0 WHEN 'string' THEN 1 WHEN 'boolean' THEN 2 END)"
+    number = (
+        f"(CASE {kind} WHEN 'number' THEN CAST({text} AS numeric)"
+        f" WHEN 'boolean' THEN CASE WHEN {value} = 'true' THEN 1 ELSE 0 END END)"
+    )
+    spelt = f"(CASE WHEN {kind} = 'string' THEN left({text}, {SORTED_CHARACTERS}) END) COLLATE \"C\""
+    pairs = ((rank, "numeric"), (number, "numeric"), (spelt, "text"))
+    return [Column(expression, kind, key.descends, may_be_null=True) for expression, kind in pairs]
+
+
+def behind(order: Sequence[Column], values: Sequence[str | None], statement: Statement) -> str:
+    """The condition of standing behind the twin with these values."""
+    condition = "false"
+    for column, value in zip(reversed(order), reversed(values), strict=True):
+        expression = column.expression
+        if value is None:
+            condition = f"({expression} IS NULL AND {condition})"
+            continue
+        wanted = f"CAST({statement.bind(value)} AS {column.type})"
+        beyond = f"{expression} {'<' if column.descends else '>'} {wanted}"
+        if column.may_be_null:
+            beyond = f"{beyond} OR {expression} IS NULL"
+        condition = beyond if condition == "false" else f"({beyond} OR ({expression} = {wanted} AND {condition}))"
+    return f"({condition})"
+
+
+def fingerprint(*asked: object) -> str:
+    """Which query a cursor belongs to."""
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
+
+
+def cursor_of(query: str, values: Sequence[Any]) -> str:
+    """A cursor that goes on behind the twin with these values of the order's columns."""
+    texts = [None if each is None else each.isoformat() if isinstance(each, datetime) else str(each) for each in values]
+    return base64.urlsafe_b64encode(json.dumps([query, *texts], ensure_ascii=False).encode()).decode().rstrip("=")
+
+
+def values_of(cursor: str, query: str, types: Sequence[str]) -> list[str | None]:
+    """The values of a cursor of this query; Invalid for one of another query, or none of ours."""
+    try:
+        found = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True))
+    except (ValueError, binascii.Error, RecursionError):
+        _refuse("this is no cursor; begin again without one")
+    if not isinstance(found, list) or not found or found[0] != query:
+        _refuse("the cursor belongs to another query; begin again without one")
+    values = found[1:]
+    if len(values) != len(types) or not all(map(_fits, values, types)):
+        _refuse("this is no cursor; begin again without one")
+    return values
+
+
+def _fits(value: object, kind: str) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, str):
+        return False
+    if kind == "numeric":
+        return _NUMERIC.fullmatch(value) is not None and Decimal(value).is_finite()
+    if kind == "timestamptz":
+        return _is_time(value)
+    return _UNWANTED.search(value) is None
+
+
+def _is_time(value: str) -> bool:
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None and value.isascii()
+    except ValueError:
+        return False
+
+
+def _refuse(message: str) -> NoReturn:
+    raise Invalid("the cursor does not fit", errors=[Problem("/query/cursor", "bad_cursor", message)])

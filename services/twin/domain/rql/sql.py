@@ -1,0 +1,195 @@
+"""A query as SQL over the table of twins: text with names for the values, which are always bound.
+
+Every condition is true, or it is false or null: `not` asks whether the inner one is not true, so null is false
+everywhere and no condition needs a guard of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from services.twin.domain.rql.numbers import SPELT_SQL
+from services.twin.domain.rql.patterns import folded, sql_pattern
+from services.twin.domain.rql.tree import (
+    Both,
+    Compare,
+    Either,
+    Empty,
+    Exists,
+    Field,
+    Kind,
+    Match,
+    Negation,
+    Node,
+    Related,
+    Value,
+    Within,
+)
+
+_SIGNS = {"eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+
+
+class Statement:
+    """Writes conditions and collects what they bind. Aliases of the twins it asks are t0, t1 and so on."""
+
+    def __init__(self, *, twins: str, relations: str) -> None:
+        self._twins = twins
+        self._relations = relations
+        self._aliases = 1
+        self.parameters: dict[str, Any] = {}
+
+    def bind(self, value: str) -> str:
+        """The name of a bound text in the statement."""
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return f"CAST(:{name} AS text)"
+
+    def living(self, alias: str = "t0") -> str:
+        return f"{alias}.revision > 0 AND NOT {alias}.deleted"
+
+    def where(self, node: Node, alias: str = "t0") -> str:
+        """The condition of a query on the twin `alias`."""
+        match node:
+            case Both(parts):
+                return "(" + " AND ".join(self.where(each, alias) for each in parts) + ")"
+            case Either(parts):
+                return "(" + " OR ".join(self.where(each, alias) for each in parts) + ")"
+            case Negation(part):
+                return f"(({self.where(part, alias)}) IS NOT TRUE)"
+            case Related():
+                return self._related(node, alias)
+            case _ if node.field.kind is Kind.TARGETS:
+                return self._of_targets(node, alias)
+            case _ if node.field.kind is Kind.JSON and not node.field.is_number:
+                return self._of_json(node, alias)
+            case _:
+                return self._of_scalar(node, alias)
+
+    def scalar(self, field: Field, alias: str = "t0") -> str:
+        """The expression of a field of one type; null where it is not there."""
+        if field.is_number:
+            value = self.json(field, alias)
+            text = f"({value} #>> '{{}}')"
+            spelt = f"jsonb_typeof({value}) = 'string' AND {text} ~ {self.bind(SPELT_SQL)}"
+            return (
+                f"(CASE WHEN jsonb_typeof({value}) = 'number' THEN CAST({text} AS numeric)"
+                f" WHEN {spelt} THEN CAST({text} AS numeric) END)"
+            )
+        collation = ' COLLATE "C"' if field.kind is Kind.TEXT else ""
+        return f"{alias}.{field.root}{collation}"
+
+    def json(self, field: Field, alias: str = "t0") -> str:
+        """The JSON value of a field; null where it is not there. Members are asked for, never places of an array."""
+        value = f"{alias}.{field.root}"
+        for name in field.path:
+            value = f"({value} -> {self.bind(name)})"
+        return value
+
+    def _of_scalar(self, node: Compare | Within | Match | Exists | Empty, alias: str) -> str:
+        value = self.scalar(node.field, alias)
+        match node:
+            case Compare(operator, _, wanted):
+                return f"({value} {_SIGNS[operator]} {self._scalar_value(wanted)})"
+            case Within(_, values):
+                return f"({value} IN ({', '.join(self._scalar_value(each) for each in values)}))"
+            case Match(_, pattern, ignores_case):
+                return self._like(value, pattern, ignores_case)
+            case Exists():
+                return f"({value} IS NOT NULL)"
+            case Empty():
+                return f"({value} IS NULL OR {value} = '')" if node.field.kind is Kind.TEXT else f"({value} IS NULL)"
+
+    def _scalar_value(self, value: Value) -> str:
+        if isinstance(value, Decimal):
+            return f"CAST({self.bind(str(value))} AS numeric)"
+        if isinstance(value, datetime):
+            return f"CAST({self.bind(value.isoformat())} AS timestamptz)"
+        return self.bind(str(value))
+
+    def _of_json(self, node: Compare | Within | Match | Exists | Empty, alias: str) -> str:
+        match node:
+            case Compare(operator, field, wanted):
+                return self._compared(operator, field, wanted, alias)
+            case Within(field, values):
+                return "(" + " OR ".join(self._holds(field, each, alias) for each in values) + ")"
+            case Match(field, pattern, ignores_case):
+                value = self.json(field, alias)
+                text = f"({value} #>> '{{}}')"
+                return f"(jsonb_typeof({value}) = 'string' AND {self._like(text, pattern, ignores_case)})"
+            case Exists(field):
+                return f"({self.json(field, alias)} IS NOT NULL)"
+            case Empty(field):
+                value = self.json(field, alias)
+                return f"({value} IS NULL OR {value} IN ('null', '\"\"', '[]', '{{}}'))"
+
+    def _compared(self, operator: str, field: Field, wanted: Value, alias: str) -> str:
+        if operator == "eq":
+            return self._holds(field, wanted, alias)
+        value = self.json(field, alias)
+        if operator == "ne":
+            return f"({value} <> CAST({self.bind(_json_text(wanted))} AS jsonb))"
+        sign = _SIGNS[operator]
+        if isinstance(wanted, Decimal):
+            return f"(jsonb_typeof({value}) = 'number' AND {value} {sign} CAST({self.bind(str(wanted))} AS jsonb))"
+        text = f"({value} #>> '{{}}') COLLATE \"C\""
+        return f"(jsonb_typeof({value}) = 'string' AND {text} {sign} {self.bind(str(wanted))})"
+
+    def _holds(self, field: Field, value: Value, alias: str) -> str:
+        """Containment: the index of all properties answers it."""
+        if not field.path:
+            return "false"
+        inside = _json_text(value)
+        for name in reversed(field.path):
+            inside = f"{{{json.dumps(name, ensure_ascii=False)}:{inside}}}"
+        return f"({alias}.{field.root} @> CAST({self.bind(inside)} AS jsonb))"
+
+    def _like(self, text: str, pattern: str, ignores_case: bool) -> str:
+        if ignores_case:
+            wanted = self.bind(sql_pattern(folded(pattern)))
+            return f"(lower({text} COLLATE \"C\") LIKE {wanted} ESCAPE '\\')"
+        return f"({text} COLLATE \"C\" LIKE {self.bind(sql_pattern(pattern))} ESCAPE '\\')"
+
+    def _of_targets(self, node: Compare | Within | Match | Exists | Empty, alias: str) -> str:
+        edge = self._alias("r")
+        target = f'{edge}.target COLLATE "C"'
+        there = (
+            f"SELECT FROM {self._relations} {edge}"
+            f" WHERE {edge}.id = {alias}.id AND {edge}.name = {self.bind(node.field.path[0])}"
+        )
+        match node:
+            case Exists():
+                return f"EXISTS ({there})"
+            case Empty():
+                return f"NOT EXISTS ({there})"
+            case Compare("ne", _, wanted):
+                return f"(EXISTS ({there}) AND NOT EXISTS ({there} AND {target} = {self.bind(str(wanted))}))"
+            case Compare(_, _, wanted):
+                return f"EXISTS ({there} AND {target} = {self.bind(str(wanted))})"
+            case Within(_, values):
+                return f"EXISTS ({there} AND {target} IN ({', '.join(self.bind(str(each)) for each in values)}))"
+            case Match(_, pattern, ignores_case):
+                return f"EXISTS ({there} AND {self._like(f'{edge}.target', pattern, ignores_case)})"
+
+    def _related(self, node: Related, alias: str) -> str:
+        """The set of those whose relation leads right: the planner may begin at either end."""
+        edge, target = self._alias("r"), self._alias("t")
+        inner = self.where(node.part, target)
+        return (
+            f"({alias}.id IN (SELECT {edge}.id FROM {self._relations} {edge}"
+            f" JOIN {self._twins} {target} ON {target}.id = {edge}.target AND {self.living(target)}"
+            f" WHERE {edge}.name = {self.bind(node.name)} AND {inner}))"
+        )
+
+    def _alias(self, letter: str) -> str:
+        name = f"{letter}{self._aliases}"
+        self._aliases += 1
+        return name
+
+
+def _json_text(value: Value) -> str:
+    if isinstance(value, Decimal):
+        return str(value)
+    return json.dumps(value if not isinstance(value, datetime) else value.isoformat(), ensure_ascii=False)
