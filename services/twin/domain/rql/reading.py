@@ -12,7 +12,8 @@ from services.twin.domain.rql.tree import KINDS, Field, Kind, Value
 
 MAX_BYTES = 8192
 MAX_DIGITS = 64
-MAX_EXPONENT = 308
+MAX_EXPONENT = 400
+"""Every float can be written."""
 MAX_SEGMENTS = 16
 
 _SPACE = re.compile(r"[ \t\r\n]*")

@@ -1,0 +1,120 @@
+"""What SQL finds on a real PostgreSQL is what the predicate says of each twin."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest_asyncio
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chassis.bus import bus
+from chassis.db import Database, database
+from chassis.outbox import Relay
+from chassis.settings import CommonSettings
+from services.twin.app import MIGRATIONS
+from services.twin.domain.rql.numbers import number_of
+from services.twin.domain.rql.ordering import parse_sort
+from services.twin.domain.rql.parser import parse
+from services.twin.domain.rql.predicate import ABSENT, predicate, reader
+from services.twin.domain.rql.search import search_for
+from services.twin.domain.twins import Change, Twin
+from services.twin.store import OUTBOX, SCHEMA, PostgresStore
+from tests.twin.rql.made import JSON_FIELDS, NUMBER_FIELDS, QUERIES, markets
+
+TABLES = ", ".join(f"{SCHEMA}.{name}" for name in ("twin", "relation", "journal", "outbox"))
+SLOW = settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+
+
+class Shelf:
+    """A store that can be emptied."""
+
+    def __init__(self, db: Database, store: PostgresStore) -> None:
+        self._db = db
+        self.store = store
+
+    async def filled(self, twins: list[Twin]) -> None:
+        async with self._db.transaction() as session:
+            await session.execute(sa.text(f"TRUNCATE {TABLES}"))
+        async with self.store.write() as unit:
+            await unit.save([(twin, Change(twin.revision, {"relations": []}, twin.origin)) for twin in twins])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shelf(common: CommonSettings) -> AsyncIterator[Shelf]:
+    async with database(common.postgres_url, SCHEMA) as db, bus(common.nats_url, "test") as log:
+        await db.migrate(MIGRATIONS)
+        yield Shelf(db, PostgresStore(db, Relay(db, log, OUTBOX)))
+
+
+@SLOW
+@given(twins=markets(), queries=st.lists(QUERIES, min_size=1, max_size=12))
+async def test_sql_and_predicate_tell_the_same(shelf: Shelf, twins: list[Twin], queries: list[str]):
+    await shelf.filled(twins)
+    kept = (await shelf.store.search(search_for(limit=10)))[0]
+    living = {twin.id: twin for twin in twins if twin.exists}
+
+    assert [twin.id for twin in kept] == sorted(living)
+    for query in queries:
+        found, _ = await shelf.store.search(search_for(filter_text=query, limit=10))
+        for known in (living, {twin.id: twin for twin in kept}):
+            fulfils = predicate(parse(query), known.get)
+            assert [twin.id for twin in found] == sorted(twin.id for twin in known.values() if fulfils(twin)), query
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """Where a value stands in an order: with its own kind."""
+    if isinstance(value, bool):
+        return 2, value
+    if number_of(value) is not None and not isinstance(value, str):
+        return 0, Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return (1, value[:256]) if isinstance(value, str) else (3, 0)
+
+
+def _sorted(twins: list[Twin], fields: list[tuple[str, bool]]) -> list[str]:
+    listed = sorted(twins, key=lambda twin: twin.id)
+    for text, descends in reversed(fields):
+        read = reader(parse_sort(text)[0].field)
+        ranks = {twin.id: _rank(read(twin)) for twin in twins}
+        there = [twin for twin in listed if ranks[twin.id][0] < 3]
+        # Python keeps ties as they stood, in reverse, too.
+        there.sort(key=lambda twin: ranks[twin.id], reverse=descends)
+        listed = there + [twin for twin in listed if ranks[twin.id][0] == 3]
+    return [twin.id for twin in listed]
+
+
+@SLOW
+@given(twins=markets(), fields=st.lists(st.tuples(JSON_FIELDS, st.booleans()), min_size=1, max_size=3))
+async def test_pages_of_any_order_hold_each_twin_once_and_in_its_place(
+    shelf: Shelf, twins: list[Twin], fields: list[tuple[str, bool]]
+):
+    await shelf.filled(twins)
+    sort = ",".join(("-" if descends else "+") + field for field, descends in fields)
+
+    paged: list[str] = []
+    cursor, more = "", True
+    while more:
+        page, cursor = await shelf.store.search(search_for(sort=sort, cursor=cursor, limit=2))
+        paged += [twin.id for twin in page]
+        more = bool(cursor)
+
+    assert paged == _sorted([twin for twin in twins if twin.exists], fields)
+
+
+@SLOW
+@given(twins=markets(), field=NUMBER_FIELDS)
+async def test_pages_by_spelt_numbers_hold_each_twin_once(shelf: Shelf, twins: list[Twin], field: str):
+    await shelf.filled(twins)
+
+    first, cursor = await shelf.store.search(search_for(sort=f"-{field}", limit=1))
+    rest, _ = await shelf.store.search(search_for(sort=f"-{field}", cursor=cursor, limit=10)) if cursor else ([], "")
+
+    read = reader(parse_sort(field)[0].field)
+    values = [read(twin) for twin in (*first, *rest)]
+    there = [Decimal(repr(v)) if isinstance(v, float) else Decimal(v) for v in values if v is not ABSENT]
+    assert sorted(twin.id for twin in (*first, *rest)) == sorted(twin.id for twin in twins if twin.exists)
+    assert there == sorted(there, reverse=True)
+    assert all(value is ABSENT for value in values[len(there) :])
