@@ -33,6 +33,7 @@ from gateway.schemas.records import (
     SourceBalance,
 )
 from gateway.schemas.reports import Difference, OrderChain, OrderState
+from gateway.schemas.twins import Relation, Twin, TwinGroup, TwinGroups, TwinPart
 
 __all__ = [
     "AnnualForecast",
@@ -96,14 +97,12 @@ __all__ = [
     "Training",
     "Twin",
     "TwinBody",
+    "TwinGroup",
+    "TwinGroups",
     "TwinModel",
+    "TwinPart",
     "User",
 ]
-
-
-class Relation(Shape):
-    name: str
-    target: str
 
 
 class TwinBody(Shape):
@@ -113,43 +112,6 @@ class TwinBody(Shape):
     properties: Json = Field(default_factory=dict)
     desired: Json = Field(default_factory=dict)
     relations: list[Relation] = Field(default_factory=list)
-
-
-class Twin(Shape):
-    id: str
-    model: str
-    revision: int
-    properties: Json
-    desired: Json
-    relations: list[Relation]
-    changed_at: str = Field(description="When the change was true in the world")
-    known_at: str = Field(description="When the twin learnt of it")
-    source: str
-    trace_id: str
-
-
-class TwinPart(Shape):
-    """The fields of a twin that were selected; what is not there is left out."""
-
-    id: str
-    model: str = ""
-    revision: int = 1
-    properties: Json = Field(default_factory=dict)
-    desired: Json = Field(default_factory=dict)
-    relations: list[Relation] = Field(default_factory=list)
-    changed_at: str = ""
-    known_at: str = ""
-    source: str = ""
-
-
-class TwinGroup(Shape):
-    key: Json = Field(description="What the twins of the group have in common, by field")
-    values: Json = Field(description="The aggregates, exact, by name; null where there was nothing to take")
-
-
-class TwinGroups(Shape):
-    items: list[TwinGroup]
-    has_more: bool = Field(description="There are more than these 1,000 groups; filter for fewer")
 
 
 class Change(Shape):

@@ -237,8 +237,8 @@ async def test_a_write_whose_condition_does_not_hold_changes_nothing(twin: Stub)
 async def test_a_condition_about_nobody_does_not_hold(twin: Stub):
     with pytest.raises(Conflict):
         await _put(twin, "sku:nobody", {"model": "sku", "properties": {}}, condition="not(exists(properties/a))")
+    precondition = pb.Precondition(condition="exists(id)")
     with pytest.raises(NotFound):
-        precondition = pb.Precondition(condition="exists(id)")
         await twin.DeleteTwin(pb.DeleteTwinRequest(id="sku:nobody", precondition=precondition))
 
 
