@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -173,6 +174,18 @@ async def test_numbers_are_summed_exactly_and_other_values_are_left_out(twin: St
     assert values["count"] == 5
     assert values["sum(properties/price_wholesale)"] is None
     assert values["count(properties/lon)"] == 0
+
+
+async def test_the_first_and_the_last_time_are_told_in_utc(twin: Stub):
+    whole = (await twin.ListTwins(pb.ListTwinsRequest(ids=["region:CN"]))).twins[0]
+
+    [(key, values)] = await _groups(
+        twin, filter='eq(id,"region:CN")', group_by="known_at", aggregate="min(changed_at),max(known_at)"
+    )
+
+    moments = [key["known_at"], values["min(changed_at)"], values["max(known_at)"]]
+    assert [datetime.fromisoformat(each) for each in moments] == [whole.changed_at.ToDatetime(tzinfo=UTC)] * 3
+    assert all(each.endswith("Z") for each in moments)
 
 
 async def test_no_twins_are_one_group_of_nothing_or_no_group(twin: Stub):

@@ -99,7 +99,8 @@ def group_expressions(groupings: Sequence[Grouping], statement: Statement) -> li
             value = statement.json(field)
             expressions.append(f"(CASE WHEN jsonb_typeof({value}) NOT IN ('object', 'array') THEN {value} END)")
         else:
-            expressions.append(f"to_jsonb({statement.scalar(field)})")
+            value = statement.scalar(field)
+            expressions.append(_time(value) if field.kind is Kind.TIME else f"to_jsonb({value})")
     return expressions
 
 
@@ -113,9 +114,14 @@ def aggregate_expressions(aggregates: Sequence[Aggregate], statement: Statement)
             expressions.append(f"CAST(count({_counted(each.field, statement)}) AS text)")
         else:
             value = f"{each.function}({_number(each.field, statement)})"
-            exact = value if each.field.kind is Kind.TIME else f"trim_scale(CAST({value} AS numeric))"
-            expressions.append(f"CAST(to_jsonb({exact}) AS text)")
+            exact = _time(value) if each.field.kind is Kind.TIME else f"to_jsonb(trim_scale(CAST({value} AS numeric)))"
+            expressions.append(f"CAST({exact} AS text)")
     return expressions
+
+
+def _time(value: str) -> str:
+    """The time as JSON, in UTC whatever the zone of the session."""
+    return f"to_jsonb(to_char({value} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))"
 
 
 def _counted(field: Field, statement: Statement) -> str:

@@ -52,7 +52,7 @@ class _Open:
         return Related(self.relation, self.parts[0]) if self.operator == "related" else Negation(self.parts[0])
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def parse(text: str, parameter: str = "filter") -> Node:
     """The tree of a query. Invalid, with the place and what was expected there, when there is none.
 
