@@ -31,8 +31,8 @@ def number_of(value: object) -> int | float | Decimal | None:
 
 def comparison(operator: str, wanted: Decimal) -> Test:
     """Whether a value is a number that stands in the relation `operator` (eq, gt, ge, lt, le) to `wanted`."""
-    of_int, int_bound = _of_integers(operator, wanted)
-    of_float, float_bound = _of_floats(operator, wanted)
+    of_int, int_bound = integer_side(operator, wanted)
+    of_float, float_bound = float_side(operator, wanted)
     of_decimal = _COMPARE[operator]
 
     def test(value: Any) -> bool:
@@ -50,7 +50,7 @@ _Compare = Callable[[Any, Any], bool]
 _COMPARE: dict[str, _Compare] = {each.__name__: each for each in (eq, gt, ge, lt, le)}
 
 
-def _of_integers(operator: str, wanted: Decimal) -> tuple[_Compare, int | None]:
+def integer_side(operator: str, wanted: Decimal) -> tuple[_Compare, int | None]:
     """Integers compare with the integer on the right side of the wanted number."""
     exact = Fraction(wanted)
     if operator == "eq":
@@ -58,7 +58,8 @@ def _of_integers(operator: str, wanted: Decimal) -> tuple[_Compare, int | None]:
     return _COMPARE[operator], math.ceil(exact) if operator in ("lt", "ge") else math.floor(exact)
 
 
-def _of_floats(operator: str, wanted: Decimal) -> tuple[_Compare, float]:
+def float_side(operator: str, wanted: Decimal) -> tuple[_Compare, float]:
+    """Floats compare with the float nearest to the wanted number, which may count to either side."""
     nearest = float(wanted)
     shown = Decimal(repr(nearest))
     if operator == "eq":

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from services.twin.domain.rql.numbers import comparison, number_of
+from services.twin.domain.rql.numbers import comparison, float_side, integer_side, number_of
 from services.twin.domain.rql.patterns import folded, matcher
 from services.twin.domain.rql.tree import (
     Both,
@@ -130,11 +130,28 @@ def _targets(name: str) -> Callable[[Twin], list[str]]:
 
 
 def _compared(operator: str, field: Field, value: Value) -> Predicate:
-    if operator == "eq" and isinstance(value, str) and field.root == "properties" and len(field.path) == 1:
-        # What is asked most: no other type equals a text.
+    if operator != "ne" and field.root == "properties" and len(field.path) == 1 and not field.is_number:
         name = field.path[0]
-        return lambda twin: twin.properties.get(name) == value
+        if operator == "eq" and isinstance(value, str):
+            return lambda twin: twin.properties.get(name) == value
+        if isinstance(value, Decimal):
+            return _number_of_property(name, operator, value)
     return _tested(field, value_test(operator, value), is_denied=operator == "ne")
+
+
+def _number_of_property(name: str, operator: str, wanted: Decimal) -> Predicate:
+    """What is asked most, without a call in between."""
+    of_int, int_bound = integer_side(operator, wanted)
+    of_float, float_bound = float_side(operator, wanted)
+
+    def fulfils(twin: Twin) -> bool:
+        value = twin.properties.get(name)
+        kind = type(value)
+        if kind is int:
+            return of_int(value, int_bound)
+        return kind is float and of_float(value, float_bound)
+
+    return fulfils
 
 
 def _tested(field: Field, test: _Test, *, is_denied: bool = False) -> Predicate:
@@ -147,14 +164,6 @@ def _tested(field: Field, test: _Test, *, is_denied: bool = False) -> Predicate:
     read = reader(field)
     if is_denied:
         return lambda twin: (value := read(twin)) is not ABSENT and not test(value)
-    return _fused(field, read, test)
-
-
-def _fused(field: Field, read: _Read, test: _Test) -> Predicate:
-    """One call less for what is asked most: a member of the properties."""
-    if field.root == "properties" and len(field.path) == 1 and not field.is_number:
-        name = field.path[0]
-        return lambda twin: test(twin.properties.get(name, ABSENT))
     return lambda twin: test(read(twin))
 
 
