@@ -193,6 +193,8 @@ def _of_order(operator: str, wanted: str | datetime) -> _Test:
 def _one_of(values: tuple[Value, ...]) -> _Test:
     texts = frozenset(each for each in values if isinstance(each, str | datetime))
     rest = [value_test("eq", each) for each in values if not isinstance(each, str | datetime)]
+    if not rest:
+        return lambda found: isinstance(found, str | datetime) and found in texts
 
     def test(found: Any) -> bool:
         if isinstance(found, str | datetime):
