@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -84,6 +85,14 @@ KNOWN = {twin.id: twin for twin in (SHOP, CITY, PROVINCE)}
 )
 def test_a_query_says_what_it_reads_like(query: str, holds: bool):
     assert predicate(parse(query), KNOWN.get)(SHOP) is holds
+
+
+def test_a_relation_to_a_deleted_or_unknown_twin_leads_nowhere():
+    fulfils = "related(located_in,exists(id))"
+    gone = replace(CITY, deleted=True)
+
+    assert predicate(parse(fulfils), {gone.id: gone}.get)(SHOP) is False
+    assert predicate(parse(fulfils))(SHOP) is False
 
 
 def test_a_query_is_read_into_a_tree():
