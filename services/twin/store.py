@@ -158,7 +158,8 @@ class PostgresStore:
         columns = [sa.text(f"{each} AS c{place}") for place, each in enumerate((*keys, *values))]
         places = [sa.text(f"c{place}") for place in range(len(keys))]
         inner = sa.select(*columns).select_from(SEARCHED).where(*condition).group_by(*places)
-        grouped = inner.order_by(*places).limit(limit)
+        texts = [sa.text(f"CAST(c{place} AS text)") for place in range(len(columns))]
+        grouped = sa.select(*texts).select_from(inner.subquery()).order_by(*places).limit(limit)
         async with self._db.transaction() as session:
             rows = (await session.execute(grouped, statement.parameters)).all()
         return [group_text(summary.groupings, row[: len(keys)], summary.aggregates, row[len(keys) :]) for row in rows]

@@ -156,14 +156,18 @@ def test_a_query_is_read_into_a_tree():
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_place_and_at_once(query: str, place: int, rule: str):
-    begun = time.process_time()
-    with pytest.raises(Invalid) as refused:
-        parse(query)
+    taken_s = []
+    for _ in range(3):
+        begun = time.process_time()
+        with pytest.raises(Invalid) as refused:
+            parse(query)
+        taken_s.append(time.process_time() - begun)
 
     (problem,) = refused.value.errors
     assert (problem.pointer, problem.rule) == ("/query/filter", rule)
     assert problem.message.startswith(f"at character {place}:")
-    assert time.process_time() - begun < 0.05
+    # Python may collect the garbage of all other tests during one of them.
+    assert min(taken_s) < 0.05
 
 
 @given(st.text(max_size=40) | st.text(alphabet="eqnotadr(),'\"\\/1.e-{}[]%~ ", max_size=80))
