@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -21,12 +22,26 @@ from services.twin.domain.rql.ordering import parse_sort
 from services.twin.domain.rql.parser import parse
 from services.twin.domain.rql.predicate import ABSENT, predicate, reader
 from services.twin.domain.rql.search import search_for
-from services.twin.domain.twins import Change, Twin
+from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore
-from tests.twin.rql.made import JSON_FIELDS, NUMBER_FIELDS, QUERIES, markets
+from tests.twin.rql.made import (
+    EVERY_NUMBER,
+    EVERY_PATTERN,
+    EVERY_VALUE,
+    JSON_FIELDS,
+    NOW,
+    NUMBER_FIELDS,
+    QUERIES,
+    is_writable,
+    markets,
+    quoted,
+)
 
 TABLES = ", ".join(f"{SCHEMA}.{name}" for name in ("twin", "relation", "journal", "outbox"))
 SLOW = settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+
+
+FIELDS = ("properties/v", "properties/v/a", "number(properties/v)")
 
 
 class Shelf:
@@ -48,6 +63,44 @@ async def shelf(common: CommonSettings) -> AsyncIterator[Shelf]:
     async with database(common.postgres_url, SCHEMA) as db, bus(common.nats_url, "test") as log:
         await db.migrate(MIGRATIONS)
         yield Shelf(db, PostgresStore(db, Relay(db, log, OUTBOX)))
+
+
+def _every_query() -> list[str]:
+    texts = [quoted(value) for value in EVERY_VALUE if isinstance(value, str) and is_writable(value)]
+    values = [*texts, *EVERY_NUMBER, "true", "false", "null"]
+    return [
+        *(f"{name}(properties/v,{value})" for name in ("eq", "ne") for value in values),
+        *(f"{name}(properties/v,{value})" for name in ("gt", "ge", "lt", "le") for value in [*texts, *EVERY_NUMBER]),
+        *(
+            f"{name}(number(properties/v),{value})"
+            for name in ("eq", "ne", "gt", "ge", "lt", "le")
+            for value in EVERY_NUMBER
+        ),
+        *(f"in(properties/v,{one},{two})" for one, two in itertools.pairwise(values)),
+        *(f"{name}(properties/v,{quoted(pattern)})" for name in ("like", "ilike") for pattern in EVERY_PATTERN),
+        *(
+            f"{name}({field})"
+            for name in ("exists", "empty")
+            for field in ("properties/v", "properties/v/a", "number(properties/v)")
+        ),
+        *(f"{name}(properties/v/{place},1)" for name in ("eq", "ne", "ge") for place in ("a", "0")),
+    ]
+
+
+async def test_sql_and_predicate_tell_the_same_of_every_value_beside_every_other(shelf: Shelf):
+    states = [{}, *({"v": value} for value in EVERY_VALUE)]
+    twins = {
+        f"sku:{n}": Twin(f"sku:{n}", "sku", 1, state, {}, (), Origin(NOW, NOW, "", ""))
+        for n, state in enumerate(states)
+    }
+    await shelf.filled(list(twins.values()))
+
+    for query in _every_query():
+        for text in (query, f"not({query})"):
+            found, _ = await shelf.store.search(search_for(filter_text=text, limit=1000))
+            fulfils = predicate(parse(text))
+            expected = {twin.id: twin.properties for twin in twins.values() if fulfils(twin)}
+            assert {twin.id: twin.properties for twin in found}.keys() == expected.keys(), text
 
 
 @SLOW
