@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from chassis.errors import Invalid, Problem
@@ -33,7 +33,8 @@ class TwinServicer(service_pb2_grpc.TwinServiceServicer):
 
     async def GetTwin(self, request: pb.GetTwinRequest, context: Any) -> pb.GetTwinResponse:
         revision = request.revision if request.HasField("revision") else None
-        twin = await usecases.get_twin(self._store, request.id, revision)
+        at, known_at = (_moment(request, name) for name in ("at", "known_at"))
+        twin = await usecases.get_twin(self._store, request.id, revision, at=at, known_at=known_at)
         return pb.GetTwinResponse(twin=twin_message(twin))
 
     async def ListTwins(self, request: pb.ListTwinsRequest, context: Any) -> pb.ListTwinsResponse:
@@ -100,6 +101,13 @@ class TwinServicer(service_pb2_grpc.TwinServiceServicer):
     def _by(self, user: str) -> Origin:
         now = self._now()
         return Origin(now, now, f"user:{user}", trace_id())
+
+
+def _moment(request: pb.GetTwinRequest, name: str) -> datetime | None:
+    if not request.HasField(name):  # type: ignore[arg-type]  # one of its fields
+        return None
+    moment: datetime = getattr(request, name).ToDatetime(UTC)
+    return moment
 
 
 def _page(asked: int) -> int:

@@ -174,6 +174,17 @@ class PostgresStore:
             rows = (await session.execute(query.order_by(JOURNAL.c.revision).limit(limit))).all()
         return [Change(row.revision, row.patch, _origin(row)) for row in rows]
 
+    async def changes_until(self, twin_id: str, *, at: datetime | None, known_at: datetime | None) -> list[Change]:
+        """The changes that were true at a time and known at another, in the order in which they became true."""
+        query = sa.select(JOURNAL).where(JOURNAL.c.id == twin_id)
+        if at is not None:
+            query = query.where(JOURNAL.c.changed_at <= at)
+        if known_at is not None:
+            query = query.where(JOURNAL.c.known_at <= known_at)
+        async with self._db.transaction() as session:
+            rows = (await session.execute(query.order_by(JOURNAL.c.changed_at, JOURNAL.c.revision))).all()
+        return [Change(row.revision, row.patch, _origin(row)) for row in rows]
+
     async def count(self) -> dict[str, int]:
         living = sa.and_(TWIN.c.revision > 0, ~TWIN.c.deleted)
         query = sa.select(TWIN.c.model, sa.func.count()).where(living).group_by(TWIN.c.model)

@@ -52,21 +52,43 @@ class Store(Protocol):
     async def changes(
         self, twin_id: str, *, from_revision: int, to_revision: int | None, limit: int | None
     ) -> list[Change]: ...
+    async def changes_until(self, twin_id: str, *, at: datetime | None, known_at: datetime | None) -> list[Change]: ...
     async def count(self) -> dict[str, int]: ...
 
 
-async def get_twin(store: Store, twin_id: str, revision: int | None = None) -> Twin:
-    """The twin now, or as it was at a past revision. NotFound when it is not, or was not, there."""
-    if revision is None:
+async def get_twin(
+    store: Store,
+    twin_id: str,
+    revision: int | None = None,
+    *,
+    at: datetime | None = None,
+    known_at: datetime | None = None,
+) -> Twin:
+    """The twin now, at a past revision, or as it was at a time; NotFound when it is not, or was not, there.
+
+    With `known_at` what was learnt later does not count: a report of then is told again as it was.
+    """
+    if revision is not None and (at or known_at):
+        problem = Problem("/query/revision", "exclusive", "a revision says what was known; leave out at and known_at")
+        raise Invalid("ask for a revision or for a time", errors=[problem])
+    if at or known_at:
+        twin = twins.folded(twin_id, await store.changes_until(twin_id, at=at, known_at=known_at))
+    elif revision is None:
         twin = await store.get(twin_id)
     else:
         changes = await store.changes(twin_id, from_revision=1, to_revision=revision, limit=None)
         reached = bool(changes) and changes[-1].revision == revision
         twin = twins.folded(twin_id, changes) if reached else None
     if twin is None or not twin.exists:
-        at = f" at revision {revision}" if revision is not None else ""
-        raise NotFound(f"there is no twin {twin_id}{at}", code="twin_not_found")
+        raise NotFound(f"there is no twin {twin_id}{_then(revision, at, known_at)}", code="twin_not_found")
     return twin
+
+
+def _then(revision: int | None, at: datetime | None, known_at: datetime | None) -> str:
+    if revision is not None:
+        return f" at revision {revision}"
+    told = [f" at {at.isoformat()}"] if at else []
+    return "".join([*told, *([f" as known at {known_at.isoformat()}"] if known_at else [])])
 
 
 async def find_twins(store: Store, search: Search) -> tuple[list[Twin], str]:

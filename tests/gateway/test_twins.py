@@ -110,6 +110,38 @@ async def test_who_has_the_revision_is_not_sent_it_again(api: httpx.AsyncClient,
     assert bool(response.content) is (status == 200)
 
 
+async def test_a_twin_is_read_as_it_was_at_a_time(api: httpx.AsyncClient):
+    address = await _created(api)
+    first = (await api.get(address)).json()["changed_at"]
+    await _patch(api, address, {"properties": {"price_class": 3}})
+
+    then = await api.get(address, params={"at": first})
+    as_known = await api.get(address, params={"known_at": first})
+    before = await api.get(address, params={"at": "2000-01-01T00:00:00Z"})
+
+    assert then.json()["properties"] == as_known.json()["properties"] == BODY["properties"]
+    assert then.json()["revision"] == 1
+    assert "etag" not in then.headers
+    assert problem_of(before, 404, "twin_not_found")["detail"].endswith("at 2000-01-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "code", "pointer"),
+    [
+        ({"at": "2026-03-01T00:00:00"}, 422, "invalid_parameter", "/query/at"),
+        ({"known_at": "soon"}, 422, "invalid_parameter", "/query/known_at"),
+        ({"at": "0001-01-01T00:00:00+08:00"}, 422, "invalid_parameter", "/query/at"),
+        ({"at": "2026-03-01T00:00:00Z", "revision": "1"}, 400, "invalid", "/query/revision"),
+    ],
+)
+async def test_a_time_that_cannot_be_is_refused(
+    api: httpx.AsyncClient, asked: dict[str, str], status: int, code: str, pointer: str
+):
+    answer = await api.get(await _created(api), params=asked)
+
+    assert pointers_of(problem_of(answer, status, code)) == [pointer]
+
+
 async def test_each_revision_can_be_read_and_those_to_come_cannot(api: httpx.AsyncClient):
     address = await _created(api)
     await _patch(api, address, {"properties": {"price_class": 5}})

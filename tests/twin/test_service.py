@@ -208,6 +208,35 @@ async def test_a_late_record_does_not_overwrite_a_newer_one(twin: Stub, log: Bus
     assert json.loads((await _get(twin, f"retailer:{code}")).properties_json)["name"] == "New name"
 
 
+async def _at(twin: Stub, code: str, at: datetime | None = None, known_at: datetime | None = None) -> Any:
+    found = await twin.GetTwin(pb.GetTwinRequest(id=f"retailer:{code}", at=at, known_at=known_at))
+    properties = json.loads(found.twin.properties_json)
+    return {name: value for name, value in properties.items() if name in {"name", "trade_area"}}
+
+
+async def test_a_twin_is_read_as_it_was_and_as_it_was_known(twin: Stub, log: Bus):
+    code, monday, friday = uuid.uuid4().hex, NOW - timedelta(days=6), NOW - timedelta(days=2)
+    await _publish(log, "retailer", _retailer(code, "New name", friday))
+    known_first = (await eventually(lambda: _get(twin, f"retailer:{code}"))).known_at.ToDatetime(UTC)
+    await _publish(log, "retailer", _retailer(code, "Old name", monday, trade_area="school"))
+    await eventually(lambda: _get(twin, f"retailer:{code}", 2))
+
+    assert await _at(twin, code, at=NOW) == {"name": "New name", "trade_area": "school"}
+    assert await _at(twin, code, at=monday) == {"trade_area": "school"}
+    assert await _at(twin, code, known_at=known_first) == {"name": "New name"}
+    assert await _at(twin, code, at=friday, known_at=known_first) == {"name": "New name"}
+    for at, known_at in ((monday - timedelta(days=1), None), (monday, known_first), (NOW, friday)):
+        with pytest.raises(NotFound):
+            await _at(twin, code, at, known_at)
+
+
+async def test_a_revision_and_a_time_are_not_asked_for_together(twin: Stub):
+    with pytest.raises(Invalid) as refused:
+        await twin.GetTwin(pb.GetTwinRequest(id="region:US", revision=1, at=NOW))
+
+    assert refused.value.errors[0].pointer == "/query/revision"
+
+
 async def test_a_record_from_before_does_not_overwrite_what_a_person_wrote(twin: Stub, log: Bus):
     code = uuid.uuid4().hex
     body = {"model": "retailer", "properties": {"name": "By hand"}}

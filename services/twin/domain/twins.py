@@ -158,19 +158,24 @@ def _with_relations(known: tuple[Relation, ...], seen: tuple[Relation, ...]) -> 
 
 
 def folded(twin_id: str, changes: Iterable[Change]) -> Twin | None:
-    """The twin that the journal lines, oldest first, lead to; None when it is deleted or there are none."""
+    """The twin that the journal lines, one after the other, lead to; None when it is deleted or there are none.
+
+    Lines that are put in the order of what was true, not of what was learnt, may begin with one that names no model:
+    the id does.
+    """
     state: Json = {}
     last: Change | None = None
+    newest = 0
     for change in changes:
         deleting = change.patch.get("model", "") is None
         state = {} if deleting else merge_patch(state, change.patch)
-        last = change
+        last, newest = change, max(newest, change.revision)
     if last is None or not state:
         return None
     return Twin(
         id=twin_id,
-        model=state["model"],
-        revision=last.revision,
+        model=state.get("model", twin_id.split(":", 1)[0]),
+        revision=newest,
         properties=state.get("properties", {}),
         desired=state.get("desired", {}),
         relations=relations_of(state.get("relations", [])),

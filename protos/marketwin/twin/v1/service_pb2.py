@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from marketwin.twin.v1 import types_pb2 as marketwin_dot_twin_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmarketwin/twin/v1/service.proto\x12\x11marketwin.twin.v1\x1a\x1dmarketwin/twin/v1/types.proto\"@\n\x0eGetTwinRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\x08revision\x18\x02 \x01(\x04H\x00\x88\x01\x01\x42\x0b\n\t_revision\"8\n\x0fGetTwinResponse\x12%\n\x04twin\x18\x01 \x01(\x0b\x32\x17.marketwin.twin.v1.Twin\"\x7f\n\x10ListTwinsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0b\n\x03ids\x18\x04 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x05 \x01(\t\x12\x0e\n\x06select\x18\x06 \x01(\t\x12\x0c\n\x04sort\x18\x07 \x01(\t\"g\n\x11ListTwinsResponse\x12&\n\x05twins\x18\x01 \x03(\x0b\x32\x17.marketwin.twin.v1.Twin\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x15\n\rselected_json\x18\x03 \x03(\t\"[\n\x15\x41ggregateTwinsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x10\n\x08group_by\x18\x03 \x01(\t\x12\x11\n\taggregate\x18\x04 \x01(\t\"?\n\x16\x41ggregateTwinsResponse\x12\x13\n\x0bgroups_json\x18\x01 \x03(\t\x12\x10\n\x08has_more\x18\x02 \x01(\x08\"Y\n\x0cPrecondition\x12\x15\n\x08revision\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x12\n\nmust_exist\x18\x02 \x01(\x08\x12\x11\n\tcondition\x18\x03 \x01(\tB\x0b\n\t_revision\"z\n\x0ePutTwinRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tbody_json\x18\x02 \x01(\t\x12\x35\n\x0cprecondition\x18\x03 \x01(\x0b\x32\x1f.marketwin.twin.v1.Precondition\x12\x12\n\nwritten_by\x18\x04 \x01(\t\"I\n\x0fPutTwinResponse\x12%\n\x04twin\x18\x01 \x01(\x0b\x32\x17.marketwin.twin.v1.Twin\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"}\n\x10PatchTwinRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\npatch_json\x18\x02 \x01(\t\x12\x35\n\x0cprecondition\x18\x03 \x01(\x0b\x32\x1f.marketwin.twin.v1.Precondition\x12\x12\n\nwritten_by\x18\x04 \x01(\t\":\n\x11PatchTwinResponse\x12%\n\x04twin\x18\x01 \x01(\x0b\x32\x17.marketwin.twin.v1.Twin\"j\n\x11\x44\x65leteTwinRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x35\n\x0cprecondition\x18\x02 \x01(\x0b\x32\x1f.marketwin.twin.v1.Precondition\x12\x12\n\nwritten_by\x18\x03 \x01(\t\"&\n\x12\x44\x65leteTwinResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\"J\n\x12ListHistoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rfrom_revision\x18\x02 \x01(\x04\x12\x11\n\tpage_size\x18\x03 \x01(\r\"X\n\x13ListHistoryResponse\x12*\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x19.marketwin.twin.v1.Change\x12\x15\n\rnext_revision\x18\x02 \x01(\x04\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.marketwin.twin.v1.Model\"\x13\n\x11\x43ountTwinsRequest\"\x9a\x01\n\x12\x43ountTwinsResponse\x12O\n\x0e\x63ount_by_model\x18\x01 \x03(\x0b\x32\x37.marketwin.twin.v1.CountTwinsResponse.CountByModelEntry\x1a\x33\n\x11\x43ountByModelEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x32\xb7\x06\n\x0bTwinService\x12P\n\x07GetTwin\x12!.marketwin.twin.v1.GetTwinRequest\x1a\".marketwin.twin.v1.GetTwinResponse\x12V\n\tListTwins\x12#.marketwin.twin.v1.ListTwinsRequest\x1a$.marketwin.twin.v1.ListTwinsResponse\x12\x65\n\x0e\x41ggregateTwins\x12(.marketwin.twin.v1.AggregateTwinsRequest\x1a).marketwin.twin.v1.AggregateTwinsResponse\x12P\n\x07PutTwin\x12!.marketwin.twin.v1.PutTwinRequest\x1a\".marketwin.twin.v1.PutTwinResponse\x12V\n\tPatchTwin\x12#.marketwin.twin.v1.PatchTwinRequest\x1a$.marketwin.twin.v1.PatchTwinResponse\x12Y\n\nDeleteTwin\x12$.marketwin.twin.v1.DeleteTwinRequest\x1a%.marketwin.twin.v1.DeleteTwinResponse\x12\\\n\x0bListHistory\x12%.marketwin.twin.v1.ListHistoryRequest\x1a&.marketwin.twin.v1.ListHistoryResponse\x12Y\n\nListModels\x12$.marketwin.twin.v1.ListModelsRequest\x1a%.marketwin.twin.v1.ListModelsResponse\x12Y\n\nCountTwins\x12$.marketwin.twin.v1.CountTwinsRequest\x1a%.marketwin.twin.v1.CountTwinsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fmarketwin/twin/v1/service.proto\x12\x11marketwin.twin.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dmarketwin/twin/v1/types.proto\"\x96\x01\n\x0eGetTwinRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\x08revision\x18\x02 \x01(\x04H\x00\x88\x01\x01\x12&\n\x02\x61t\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08known_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0b\n\t_revision\"8\n\x0fGetTwinResponse\x12%\n\x04twin\x18\x01 \x01(\x0b\x32\x17.marketwin.twin.v1.Twin\"\x7f\n\x10ListTwinsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\r\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0b\n\x03ids\x18\x04 \x03(\t\x12\x0e\n\x06\x66ilter\x18\x05 \x01(\t\x12\x0e\n\x06select\x18\x06 \x01(\t\x12\x0c\n\x04sort\x18\x07 \x01(\t\"g\n\x11ListTwinsResponse\x12&\n\x05twins\x18\x01 \x03(\x0b\x32\x17.marketwin.twin.v1.Twin\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x15\n\rselected_json\x18\x03 \x03(\t\"[\n\x15\x41ggregateTwinsRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0e\n\x06\x66ilter\x18\x02 \x01(\t\x12\x10\n\x08group_by\x18\x03 \x01(\t\x12\x11\n\taggregate\x18\x04 \x01(\t\"?\n\x16\x41ggregateTwinsResponse\x12\x13\n\x0bgroups_json\x18\x01 \x03(\t\x12\x10\n\x08has_more\x18\x02 \x01(\x08\"Y\n\x0cPrecondition\x12\x15\n\x08revision\x18\x01 \x01(\x04H\x00\x88\x01\x01\x12\x12\n\nmust_exist\x18\x02 \x01(\x08\x12\x11\n\tcondition\x18\x03 \x01(\tB\x0b\n\t_revision\"z\n\x0ePutTwinRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tbody_json\x18\x02 \x01(\t\x12\x35\n\x0cprecondition\x18\x03 \x01(\x0b\x32\x1f.marketwin.twin.v1.Precondition\x12\x12\n\nwritten_by\x18\x04 \x01(\t\"I\n\x0fPutTwinResponse\x12%\n\x04twin\x18\x01 \x01(\x0b\x32\x17.marketwin.twin.v1.Twin\x12\x0f\n\x07\x63reated\x18\x02 \x01(\x08\"}\n\x10PatchTwinRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\npatch_json\x18\x02 \x01(\t\x12\x35\n\x0cprecondition\x18\x03 \x01(\x0b\x32\x1f.marketwin.twin.v1.Precondition\x12\x12\n\nwritten_by\x18\x04 \x01(\t\":\n\x11PatchTwinResponse\x12%\n\x04twin\x18\x01 \x01(\x0b\x32\x17.marketwin.twin.v1.Twin\"j\n\x11\x44\x65leteTwinRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x35\n\x0cprecondition\x18\x02 \x01(\x0b\x32\x1f.marketwin.twin.v1.Precondition\x12\x12\n\nwritten_by\x18\x03 \x01(\t\"&\n\x12\x44\x65leteTwinResponse\x12\x10\n\x08revision\x18\x01 \x01(\x04\"J\n\x12ListHistoryRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rfrom_revision\x18\x02 \x01(\x04\x12\x11\n\tpage_size\x18\x03 \x01(\r\"X\n\x13ListHistoryResponse\x12*\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x19.marketwin.twin.v1.Change\x12\x15\n\rnext_revision\x18\x02 \x01(\x04\"\x13\n\x11ListModelsRequest\">\n\x12ListModelsResponse\x12(\n\x06models\x18\x01 \x03(\x0b\x32\x18.marketwin.twin.v1.Model\"\x13\n\x11\x43ountTwinsRequest\"\x9a\x01\n\x12\x43ountTwinsResponse\x12O\n\x0e\x63ount_by_model\x18\x01 \x03(\x0b\x32\x37.marketwin.twin.v1.CountTwinsResponse.CountByModelEntry\x1a\x33\n\x11\x43ountByModelEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x32\xb7\x06\n\x0bTwinService\x12P\n\x07GetTwin\x12!.marketwin.twin.v1.GetTwinRequest\x1a\".marketwin.twin.v1.GetTwinResponse\x12V\n\tListTwins\x12#.marketwin.twin.v1.ListTwinsRequest\x1a$.marketwin.twin.v1.ListTwinsResponse\x12\x65\n\x0e\x41ggregateTwins\x12(.marketwin.twin.v1.AggregateTwinsRequest\x1a).marketwin.twin.v1.AggregateTwinsResponse\x12P\n\x07PutTwin\x12!.marketwin.twin.v1.PutTwinRequest\x1a\".marketwin.twin.v1.PutTwinResponse\x12V\n\tPatchTwin\x12#.marketwin.twin.v1.PatchTwinRequest\x1a$.marketwin.twin.v1.PatchTwinResponse\x12Y\n\nDeleteTwin\x12$.marketwin.twin.v1.DeleteTwinRequest\x1a%.marketwin.twin.v1.DeleteTwinResponse\x12\\\n\x0bListHistory\x12%.marketwin.twin.v1.ListHistoryRequest\x1a&.marketwin.twin.v1.ListHistoryResponse\x12Y\n\nListModels\x12$.marketwin.twin.v1.ListModelsRequest\x1a%.marketwin.twin.v1.ListModelsResponse\x12Y\n\nCountTwins\x12$.marketwin.twin.v1.CountTwinsRequest\x1a%.marketwin.twin.v1.CountTwinsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,46 +35,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COUNTTWINSRESPONSE_COUNTBYMODELENTRY']._loaded_options = None
   _globals['_COUNTTWINSRESPONSE_COUNTBYMODELENTRY']._serialized_options = b'8\001'
-  _globals['_GETTWINREQUEST']._serialized_start=85
-  _globals['_GETTWINREQUEST']._serialized_end=149
-  _globals['_GETTWINRESPONSE']._serialized_start=151
-  _globals['_GETTWINRESPONSE']._serialized_end=207
-  _globals['_LISTTWINSREQUEST']._serialized_start=209
-  _globals['_LISTTWINSREQUEST']._serialized_end=336
-  _globals['_LISTTWINSRESPONSE']._serialized_start=338
-  _globals['_LISTTWINSRESPONSE']._serialized_end=441
-  _globals['_AGGREGATETWINSREQUEST']._serialized_start=443
-  _globals['_AGGREGATETWINSREQUEST']._serialized_end=534
-  _globals['_AGGREGATETWINSRESPONSE']._serialized_start=536
-  _globals['_AGGREGATETWINSRESPONSE']._serialized_end=599
-  _globals['_PRECONDITION']._serialized_start=601
-  _globals['_PRECONDITION']._serialized_end=690
-  _globals['_PUTTWINREQUEST']._serialized_start=692
-  _globals['_PUTTWINREQUEST']._serialized_end=814
-  _globals['_PUTTWINRESPONSE']._serialized_start=816
-  _globals['_PUTTWINRESPONSE']._serialized_end=889
-  _globals['_PATCHTWINREQUEST']._serialized_start=891
-  _globals['_PATCHTWINREQUEST']._serialized_end=1016
-  _globals['_PATCHTWINRESPONSE']._serialized_start=1018
-  _globals['_PATCHTWINRESPONSE']._serialized_end=1076
-  _globals['_DELETETWINREQUEST']._serialized_start=1078
-  _globals['_DELETETWINREQUEST']._serialized_end=1184
-  _globals['_DELETETWINRESPONSE']._serialized_start=1186
-  _globals['_DELETETWINRESPONSE']._serialized_end=1224
-  _globals['_LISTHISTORYREQUEST']._serialized_start=1226
-  _globals['_LISTHISTORYREQUEST']._serialized_end=1300
-  _globals['_LISTHISTORYRESPONSE']._serialized_start=1302
-  _globals['_LISTHISTORYRESPONSE']._serialized_end=1390
-  _globals['_LISTMODELSREQUEST']._serialized_start=1392
-  _globals['_LISTMODELSREQUEST']._serialized_end=1411
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1413
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1475
-  _globals['_COUNTTWINSREQUEST']._serialized_start=1477
-  _globals['_COUNTTWINSREQUEST']._serialized_end=1496
-  _globals['_COUNTTWINSRESPONSE']._serialized_start=1499
-  _globals['_COUNTTWINSRESPONSE']._serialized_end=1653
-  _globals['_COUNTTWINSRESPONSE_COUNTBYMODELENTRY']._serialized_start=1602
-  _globals['_COUNTTWINSRESPONSE_COUNTBYMODELENTRY']._serialized_end=1653
-  _globals['_TWINSERVICE']._serialized_start=1656
-  _globals['_TWINSERVICE']._serialized_end=2479
+  _globals['_GETTWINREQUEST']._serialized_start=119
+  _globals['_GETTWINREQUEST']._serialized_end=269
+  _globals['_GETTWINRESPONSE']._serialized_start=271
+  _globals['_GETTWINRESPONSE']._serialized_end=327
+  _globals['_LISTTWINSREQUEST']._serialized_start=329
+  _globals['_LISTTWINSREQUEST']._serialized_end=456
+  _globals['_LISTTWINSRESPONSE']._serialized_start=458
+  _globals['_LISTTWINSRESPONSE']._serialized_end=561
+  _globals['_AGGREGATETWINSREQUEST']._serialized_start=563
+  _globals['_AGGREGATETWINSREQUEST']._serialized_end=654
+  _globals['_AGGREGATETWINSRESPONSE']._serialized_start=656
+  _globals['_AGGREGATETWINSRESPONSE']._serialized_end=719
+  _globals['_PRECONDITION']._serialized_start=721
+  _globals['_PRECONDITION']._serialized_end=810
+  _globals['_PUTTWINREQUEST']._serialized_start=812
+  _globals['_PUTTWINREQUEST']._serialized_end=934
+  _globals['_PUTTWINRESPONSE']._serialized_start=936
+  _globals['_PUTTWINRESPONSE']._serialized_end=1009
+  _globals['_PATCHTWINREQUEST']._serialized_start=1011
+  _globals['_PATCHTWINREQUEST']._serialized_end=1136
+  _globals['_PATCHTWINRESPONSE']._serialized_start=1138
+  _globals['_PATCHTWINRESPONSE']._serialized_end=1196
+  _globals['_DELETETWINREQUEST']._serialized_start=1198
+  _globals['_DELETETWINREQUEST']._serialized_end=1304
+  _globals['_DELETETWINRESPONSE']._serialized_start=1306
+  _globals['_DELETETWINRESPONSE']._serialized_end=1344
+  _globals['_LISTHISTORYREQUEST']._serialized_start=1346
+  _globals['_LISTHISTORYREQUEST']._serialized_end=1420
+  _globals['_LISTHISTORYRESPONSE']._serialized_start=1422
+  _globals['_LISTHISTORYRESPONSE']._serialized_end=1510
+  _globals['_LISTMODELSREQUEST']._serialized_start=1512
+  _globals['_LISTMODELSREQUEST']._serialized_end=1531
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1533
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1595
+  _globals['_COUNTTWINSREQUEST']._serialized_start=1597
+  _globals['_COUNTTWINSREQUEST']._serialized_end=1616
+  _globals['_COUNTTWINSRESPONSE']._serialized_start=1619
+  _globals['_COUNTTWINSRESPONSE']._serialized_end=1773
+  _globals['_COUNTTWINSRESPONSE_COUNTBYMODELENTRY']._serialized_start=1722
+  _globals['_COUNTTWINSRESPONSE_COUNTBYMODELENTRY']._serialized_end=1773
+  _globals['_TWINSERVICE']._serialized_start=1776
+  _globals['_TWINSERVICE']._serialized_end=2599
 # @@protoc_insertion_point(module_scope)

@@ -87,7 +87,7 @@ class TwinServiceServicer:
     """
 
     def GetTwin(self, request, context):
-        """Gets a twin, now or at a past revision.
+        """Gets a twin: now, at a past revision, or as it was at a past time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

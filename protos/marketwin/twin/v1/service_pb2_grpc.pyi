@@ -34,7 +34,7 @@ class TwinServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TwinServiceAsyncStub: ...
     GetTwin: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetTwinRequest, _service_pb2.GetTwinResponse]
-    """Gets a twin, now or at a past revision."""
+    """Gets a twin: now, at a past revision, or as it was at a past time."""
     ListTwins: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListTwinsRequest, _service_pb2.ListTwinsResponse]
     """Lists twins that fulfil a query."""
     AggregateTwins: _grpc.UnaryUnaryMultiCallable[_service_pb2.AggregateTwinsRequest, _service_pb2.AggregateTwinsResponse]
@@ -58,7 +58,7 @@ class TwinServiceAsyncStub(TwinServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetTwin: _aio.UnaryUnaryMultiCallable[_service_pb2.GetTwinRequest, _service_pb2.GetTwinResponse]  # type: ignore[assignment]
-    """Gets a twin, now or at a past revision."""
+    """Gets a twin: now, at a past revision, or as it was at a past time."""
     ListTwins: _aio.UnaryUnaryMultiCallable[_service_pb2.ListTwinsRequest, _service_pb2.ListTwinsResponse]  # type: ignore[assignment]
     """Lists twins that fulfil a query."""
     AggregateTwins: _aio.UnaryUnaryMultiCallable[_service_pb2.AggregateTwinsRequest, _service_pb2.AggregateTwinsResponse]  # type: ignore[assignment]
@@ -85,7 +85,7 @@ class TwinServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _service_pb2.GetTwinRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.GetTwinResponse, _abc.Awaitable[_service_pb2.GetTwinResponse]]:
-        """Gets a twin, now or at a past revision."""
+        """Gets a twin: now, at a past revision, or as it was at a past time."""
 
     @_abc_1.abstractmethod
     def ListTwins(
