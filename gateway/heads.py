@@ -20,7 +20,7 @@ MAX_HEAD_BYTES = 64 * 1024
 """With what came at once behind them, some more may be in memory: no more than the loop reads at once."""
 HEARD_S = 1.0
 """After an answer the sender has so long to hear it and to close."""
-_REASONS = {408: "Request Timeout", 431: "Request Header Fields Too Large"}
+_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 
 
 def bounded_http(within_s: float) -> type[HttpToolsProtocol]:
@@ -53,6 +53,10 @@ class _Bounded(HttpToolsProtocol):
         if self._bytes > MAX_HEAD_BYTES:
             message = f"the head of the request has more than {MAX_HEAD_BYTES} bytes"
             self._refuse(Invalid(message, code="head_too_large"))
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # ours is a problem, too
+        message = "this is no request of HTTP/1.1, or its address is longer than 64 KiB"
+        self._refuse(Invalid(message, code="no_http"))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from gateway.heads import MAX_HEAD_BYTES
@@ -63,6 +64,23 @@ async def test_who_does_not_end_its_head_in_time_hears_408_and_others_are_served
 
 async def test_who_sends_nothing_at_all_is_left_without_a_word(hasty: Door):
     assert await (await Sender.to(hasty)).rest() == b""
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET /api/v1/kinds HTTP/1.1\r\nHost a\r\n\r\n",
+        b"GET /api/v1/kinds?a=" + b"b" * 80_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+    ],
+)
+async def test_what_is_no_request_is_a_problem_as_well(hasty: Door, sent: bytes):
+    sender = await Sender.to(hasty)
+    sender.writer.write(sent)
+
+    status, kind = problem(await sender.rest())
+
+    assert (status, kind.removeprefix("urn:marketwin:problem:")) in {(400, "no_http"), (431, "head_too_large")}
 
 
 async def test_a_head_without_end_is_refused_after_its_bound(hasty: Door):
