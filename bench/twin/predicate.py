@@ -19,8 +19,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from services.twin.domain.rql.parser import parse
-from services.twin.domain.rql.predicate import predicate
+from chassis.rql.parser import parse
+from chassis.rql.predicate import predicate
 from services.twin.domain.twins import Origin, Twin
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

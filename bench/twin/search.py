@@ -21,10 +21,10 @@ from typing import Any
 from chassis.bus import bus
 from chassis.db import database
 from chassis.outbox import Relay
+from chassis.rql.search import search_for, summary_of
 from chassis.testing import fresh_database
 from deploy.servers import servers
 from services.twin.app import MIGRATIONS
-from services.twin.domain.rql.search import search_for, summary_of
 from services.twin.domain.twins import Change, Origin, Relation, Twin
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore
 

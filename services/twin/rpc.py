@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chassis.errors import Invalid, Problem
+from chassis.rql.parser import parse_condition
+from chassis.rql.search import search_for, summary_of
+from chassis.rql.selection import parse_select, projected
 from chassis.telemetry import trace_id
 from marketwin.twin.v1 import service_pb2 as pb
 from marketwin.twin.v1 import service_pb2_grpc
 from services.twin import usecases
-from services.twin.domain.rql.parser import parse_condition
-from services.twin.domain.rql.search import search_for, summary_of
-from services.twin.domain.rql.selection import parse_select, projected
 from services.twin.domain.twins import Json, Origin
 from services.twin.domain.types import types
 from services.twin.usecases import Precondition, Store

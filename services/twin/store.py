@@ -17,11 +17,11 @@ from sqlmodel import Field, SQLModel
 
 from chassis.db import Database, copy_frame, read_frame, stage_frame, upsert_frame
 from chassis.outbox import Relay, inbox_table, is_new, outbox_table, tell
+from chassis.rql.aggregates import aggregate_expressions, group_expressions, group_text
+from chassis.rql.search import Search, Summary, Wanted
+from chassis.rql.sql import Statement
 from marketwin.twin.v1 import events_pb2
 from services.twin.domain import twins
-from services.twin.domain.rql.aggregates import aggregate_expressions, group_expressions, group_text
-from services.twin.domain.rql.search import Search, Summary, Wanted
-from services.twin.domain.rql.sql import Statement
 from services.twin.domain.twins import Change, Json, Origin, Twin
 from services.twin.wire import twin_message
 
@@ -287,7 +287,7 @@ class PostgresUnit:
 
 
 def _statement() -> Statement:
-    return Statement(twins=TWIN.fullname, relations=RELATION.fullname)
+    return Statement(documents=TWIN.fullname, relations=RELATION.fullname)
 
 
 def _condition(wanted: Wanted, statement: Statement) -> list[sa.ColumnElement[bool] | sa.TextClause]:

@@ -11,11 +11,11 @@ from typing import Any, Protocol
 import polars as pl
 
 from chassis.errors import Conflict, Invalid, NotFound, Problem
+from chassis.rql.predicate import predicate
+from chassis.rql.search import Search, Summary
+from chassis.rql.tree import Node
 from services.twin.domain import twins
 from services.twin.domain.feeding import sightings, standing
-from services.twin.domain.rql.predicate import predicate
-from services.twin.domain.rql.search import Search, Summary
-from services.twin.domain.rql.tree import Node
 from services.twin.domain.twins import Change, Json, Origin, Sighting, Twin
 from services.twin.domain.types import TwinType, types
 

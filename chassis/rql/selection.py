@@ -1,4 +1,4 @@
-"""What of each twin is wanted: `select=properties/name_zh,relations/located_in`. The id always comes along."""
+"""What of each document is wanted: `select=properties/name_zh,relations/located_in`. The id always comes along."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from services.twin.domain.rql.predicate import ABSENT, reader
-from services.twin.domain.rql.reading import Reader
-from services.twin.domain.rql.tree import Field, Kind
-from services.twin.domain.twins import Json, Twin
+from chassis.rql.document import Document, Json
+from chassis.rql.predicate import ABSENT, reader
+from chassis.rql.reading import Reader
+from chassis.rql.tree import Field, Kind
 
 MAX_FIELDS = 50
 
 
 @lru_cache(maxsize=512)
 def parse_select(text: str) -> tuple[Field, ...]:
-    """The fields that a selection names; none: whole twins are wanted."""
+    """The fields that a selection names; none: whole documents are wanted."""
     if not text.strip():
         return ()
     reading = Reader(text, "select")
@@ -37,28 +37,30 @@ def parse_select(text: str) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def projected(twin: Twin, fields: Sequence[Field]) -> Json:
-    """The selected parts of a twin, each where it stands in the whole; what is not there is left out."""
-    document: Json = {"id": twin.id}
+def projected(document: Document, fields: Sequence[Field]) -> Json:
+    """The selected parts of a document, each where it stands in the whole; what is not there is left out."""
+    selected: Json = {"id": document.id}
     for field in fields:
         if field.kind is Kind.TARGETS:
-            _relations(document, twin, field)
+            _relations(selected, document, field)
             continue
-        value = reader(field)(twin)
+        value = reader(field)(document)
         if value is not ABSENT:
-            _place(document, field, _plain(value))
-    return document
+            _place(selected, field, _plain(value))
+    return selected
 
 
-def _relations(document: Json, twin: Twin, field: Field) -> None:
+def _relations(selected: Json, document: Document, field: Field) -> None:
     names = set(field.path)
-    wanted = [{"name": each.name, "target": each.target} for each in twin.relations if not names or each.name in names]
-    listed = document.setdefault("relations", [])
+    wanted = [
+        {"name": each.name, "target": each.target} for each in document.relations if not names or each.name in names
+    ]
+    listed = selected.setdefault("relations", [])
     listed += [each for each in wanted if each not in listed]
 
 
-def _place(document: Json, field: Field, value: Any) -> None:
-    inside = document
+def _place(selected: Json, field: Field, value: Any) -> None:
+    inside = selected
     *above, last = (field.root, *field.path)
     for name in above:
         inside = inside.setdefault(name, {})

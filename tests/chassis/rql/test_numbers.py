@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.twin.domain.rql.numbers import comparison, number_of
-from tests.twin.rql.made import FLOATS, INTEGERS
+from chassis.rql.numbers import comparison, number_of
+from tests.chassis.rql.made import FLOATS, INTEGERS
 
 OPERATORS = {name: getattr(operator, name) for name in ("eq", "gt", "ge", "lt", "le")}
 

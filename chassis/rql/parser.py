@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from services.twin.domain.rql.reading import Reader
-from services.twin.domain.rql.tree import (
+from chassis.rql.reading import Reader
+from chassis.rql.tree import (
     Both,
     Compare,
     Either,
@@ -70,7 +70,7 @@ def parse(text: str, parameter: str = "filter") -> Node:
         operator = _operator(reader)
         if operator in ENCLOSING:
             if operator == "related" and parameter == "condition":
-                message = "a condition of a write is about the twin itself; related() is for searches"
+                message = "a condition of a write is about what is written alone; related() is for searches"
                 reader.refuse("unsupported_operator", message, begin)
             opened.append(_opened(reader, operator, opened, begin))
             continue
@@ -80,7 +80,7 @@ def parse(text: str, parameter: str = "filter") -> Node:
 
 
 def parse_condition(text: str) -> Node:
-    """The tree of a condition of a write: it is about the twin that is written, so it follows no relation."""
+    """The tree of a condition of a write: it is about what is written alone, so it follows no relation."""
     return parse(text, "condition")
 
 

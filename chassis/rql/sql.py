@@ -1,4 +1,4 @@
-"""A query as SQL over the table of twins: text with names for the values, which are always bound.
+"""A query as SQL over the table of documents: text with names for the values, which are always bound.
 
 Every condition is true, or it is false or null: `not` asks whether the inner one is not true, so null is false
 everywhere and no condition needs a guard of its own.
@@ -11,9 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from services.twin.domain.rql.numbers import SPELT_SQL
-from services.twin.domain.rql.patterns import folded, sql_pattern
-from services.twin.domain.rql.tree import (
+from chassis.rql.numbers import SPELT_SQL
+from chassis.rql.patterns import folded, sql_pattern
+from chassis.rql.tree import (
     Both,
     Compare,
     Either,
@@ -33,10 +33,10 @@ _SIGNS = {"eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
 class Statement:
-    """Writes conditions and collects what they bind. Aliases of the twins it asks are t0, t1 and so on."""
+    """Writes conditions and collects what they bind. Aliases of the documents it asks are t0, t1 and so on."""
 
-    def __init__(self, *, twins: str, relations: str) -> None:
-        self._twins = twins
+    def __init__(self, *, documents: str, relations: str) -> None:
+        self._documents = documents
         self._relations = relations
         self._aliases = 1
         self.parameters: dict[str, Any] = {}
@@ -51,7 +51,7 @@ class Statement:
         return f"{alias}.revision > 0 AND NOT {alias}.deleted"
 
     def where(self, node: Node, alias: str = "t0") -> str:
-        """The condition of a query on the twin `alias`."""
+        """The condition of a query on the document `alias`."""
         match node:
             case Both(parts):
                 return "(" + " AND ".join(self.where(each, alias) for each in parts) + ")"
@@ -179,7 +179,7 @@ class Statement:
         inner = self.where(node.part, target)
         return (
             f"({alias}.id IN (SELECT {edge}.id FROM {self._relations} {edge}"
-            f" JOIN {self._twins} {target} ON {target}.id = {edge}.target AND {self.living(target)}"
+            f" JOIN {self._documents} {target} ON {target}.id = {edge}.target AND {self.living(target)}"
             f" WHERE {edge}.name = {self.bind(node.name)} AND {inner}))"
         )
 

@@ -1,7 +1,7 @@
-"""In which order twins are listed, and the cursor that goes on behind one of them.
+"""In which order documents are listed, and the cursor that goes on behind one of them.
 
 Values of one type stand together: numbers, then texts by code point, then false and true. What is absent, null, an
-object or an array stands last, whichever way the order goes. Ties are broken by id, so every twin has one place.
+object or an array stands last, whichever way the order goes. Ties are broken by id, so every document has one place.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from chassis.errors import Invalid, Problem
-from services.twin.domain.rql.reading import Reader
-from services.twin.domain.rql.sql import Statement
-from services.twin.domain.rql.tree import Field, Kind
+from chassis.rql.reading import Reader
+from chassis.rql.sql import Statement
+from chassis.rql.tree import Field, Kind
 
 MAX_KEYS = 4
 SORTED_CHARACTERS = 256
@@ -100,7 +100,7 @@ def _columns(key: Key, statement: Statement) -> list[Column]:
 
 
 def behind(order: Sequence[Column], values: Sequence[str | None], statement: Statement) -> str:
-    """The condition of standing behind the twin with these values."""
+    """The condition of standing behind the document with these values."""
     condition = "false"
     for column, value in zip(reversed(order), reversed(values), strict=True):
         expression = column.expression
@@ -121,7 +121,7 @@ def fingerprint(*asked: object) -> str:
 
 
 def cursor_of(query: str, values: Sequence[Any]) -> str:
-    """A cursor that goes on behind the twin with these values of the order's columns."""
+    """A cursor that goes on behind the document with these values of the order's columns."""
     texts = [None if each is None else each.isoformat() if isinstance(each, datetime) else str(each) for each in values]
     return base64.urlsafe_b64encode(json.dumps([query, *texts], ensure_ascii=False).encode()).decode().rstrip("=")
 

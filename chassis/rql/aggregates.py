@@ -1,4 +1,4 @@
-"""Counts, sums, averages, least and greatest of numbers, by group: `count,avg(properties/price)` by `model`."""
+"""Counts, sums, averages, least and greatest of numbers, by group: `count,avg(properties/tier)` by `model`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from services.twin.domain.rql.reading import Reader
-from services.twin.domain.rql.sql import Statement
-from services.twin.domain.rql.tree import Field, Kind
+from chassis.rql.reading import Reader
+from chassis.rql.sql import Statement
+from chassis.rql.tree import Field, Kind
 
 MAX_AGGREGATES = 8
 MAX_GROUPINGS = 3
@@ -71,7 +71,7 @@ def _aggregate(reader: Reader) -> Aggregate:
 
 @lru_cache(maxsize=512)
 def parse_groupings(text: str) -> tuple[Grouping, ...]:
-    """The fields to group by; none: all twins are one group."""
+    """The fields to group by; none: all is one group."""
     if not text.strip():
         return ()
     reader = Reader(text, "group_by")
@@ -80,10 +80,10 @@ def parse_groupings(text: str) -> tuple[Grouping, ...]:
         reader.skip()
         begin = reader.at
         if len(found) >= MAX_GROUPINGS:
-            reader.refuse("too_large", f"twins are grouped by at most {MAX_GROUPINGS} fields")
+            reader.refuse("too_large", f"there are at most {MAX_GROUPINGS} fields to group by")
         field = reader.field()
         if field.kind is Kind.TARGETS:
-            reader.refuse("bad_field", "twins are not grouped by relations", begin)
+            reader.refuse("bad_field", "relations are nothing to group by", begin)
         found.append(Grouping(reader.text[begin : reader.at], field))
         if not reader.take(","):
             break
@@ -92,7 +92,7 @@ def parse_groupings(text: str) -> tuple[Grouping, ...]:
 
 
 def group_expressions(groupings: Sequence[Grouping], statement: Statement) -> list[str]:
-    """What twins are grouped by, as JSON values; objects and arrays count as absent."""
+    """What documents are grouped by, as JSON values; objects and arrays count as absent."""
     expressions = []
     for field in (each.field for each in groupings):
         if field.kind is Kind.JSON and not field.is_number:

@@ -1,4 +1,4 @@
-"""A search as one value: which twins, in which order, behind which."""
+"""A search as one value: which documents, in which order, behind which."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.twin.domain.rql.aggregates import Aggregate, Grouping, parse_aggregates, parse_groupings
-from services.twin.domain.rql.ordering import (
+from chassis.rql.aggregates import Aggregate, Grouping, parse_aggregates, parse_groupings
+from chassis.rql.ordering import (
     Column,
     Key,
     behind,
@@ -17,14 +17,14 @@ from services.twin.domain.rql.ordering import (
     parse_sort,
     values_of,
 )
-from services.twin.domain.rql.parser import parse
-from services.twin.domain.rql.sql import Statement
-from services.twin.domain.rql.tree import Node
+from chassis.rql.parser import parse
+from chassis.rql.sql import Statement
+from chassis.rql.tree import Node
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which twins: those of a model, of some ids, that fulfil a filter; all, where nothing is said."""
+    """Which documents: those of a model, of some ids, that fulfil a filter; all, where nothing is said."""
 
     model: str = ""
     ids: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A page of the wanted twins."""
+    """A page of the wanted documents."""
 
     wanted: Wanted
     order: tuple[Key, ...]
@@ -51,21 +51,21 @@ class Search:
         return order, behind(order, values, statement)
 
     def cursor_behind(self, values: Sequence[Any]) -> str:
-        """The cursor of the page behind the twin with these values of the order's columns."""
+        """The cursor of the page behind the document with these values of the order's columns."""
         return cursor_of(self.query, values)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Aggregates over the wanted twins, by group."""
+    """Aggregates over the wanted documents, by group."""
 
     wanted: Wanted
     groupings: tuple[Grouping, ...]
     aggregates: tuple[Aggregate, ...]
 
 
-def wanted_twins(*, model: str = "", ids: Sequence[str] = (), filter_text: str = "") -> Wanted:
-    """Which twins, with the filter read; an empty one says nothing."""
+def wanted_documents(*, model: str = "", ids: Sequence[str] = (), filter_text: str = "") -> Wanted:
+    """Which documents, with the filter read; an empty one says nothing."""
     return Wanted(model, tuple(ids), parse(filter_text) if filter_text.strip() else None)
 
 
@@ -73,12 +73,12 @@ def search_for(
     *, model: str = "", ids: Sequence[str] = (), filter_text: str = "", sort: str = "", cursor: str = "", limit: int
 ) -> Search:
     """A search from its words; Invalid where one cannot be read or the cursor is another query's."""
-    wanted = wanted_twins(model=model, ids=ids, filter_text=filter_text)
+    wanted = wanted_documents(model=model, ids=ids, filter_text=filter_text)
     query = fingerprint(model, sorted(ids), filter_text.strip(), sort.strip())
     return Search(wanted, parse_sort(sort), query, cursor, limit)
 
 
 def summary_of(*, model: str = "", filter_text: str = "", group_by: str = "", aggregate: str = "") -> Summary:
     """A summary from its words; without aggregates it counts."""
-    wanted = wanted_twins(model=model, filter_text=filter_text)
+    wanted = wanted_documents(model=model, filter_text=filter_text)
     return Summary(wanted, parse_groupings(group_by), parse_aggregates(aggregate if aggregate.strip() else "count"))

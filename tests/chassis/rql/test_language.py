@@ -14,16 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import Invalid
-from services.twin.domain.rql.aggregates import parse_aggregates, parse_groupings
-from services.twin.domain.rql.ordering import cursor_of, parse_sort, values_of
-from services.twin.domain.rql.parser import parse, parse_condition
-from services.twin.domain.rql.patterns import matcher
-from services.twin.domain.rql.predicate import predicate
-from services.twin.domain.rql.selection import parse_select, projected
-from services.twin.domain.rql.sql import Statement
-from services.twin.domain.rql.tree import Both, Compare, Field, Negation, Within
+from chassis.rql.aggregates import parse_aggregates, parse_groupings
+from chassis.rql.ordering import cursor_of, parse_sort, values_of
+from chassis.rql.parser import parse, parse_condition
+from chassis.rql.patterns import matcher
+from chassis.rql.predicate import predicate
+from chassis.rql.selection import parse_select, projected
+from chassis.rql.sql import Statement
+from chassis.rql.tree import Both, Compare, Field, Negation, Within
 from services.twin.domain.twins import Origin, Relation, Twin
-from tests.twin.rql.made import QUERIES
+from tests.chassis.rql.made import QUERIES
 
 NOW = datetime(2026, 3, 1, 8, tzinfo=UTC)
 SHOP = Twin(
@@ -178,7 +178,7 @@ def test_any_text_is_read_or_refused(text: str):
 
 @given(QUERIES)
 def test_what_a_query_says_is_bound_and_never_part_of_the_statement(query: str):
-    statement = Statement(twins="twin.twin", relations="twin.relation")
+    statement = Statement(documents="twin.twin", relations="twin.relation")
 
     text = statement.where(parse(query))
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 from urllib.parse import unquote
 
 from chassis.errors import Invalid, Problem
-from services.twin.domain.rql.tree import KINDS, Field, Kind, Value
+from chassis.rql.tree import KINDS, Field, Kind, Value
 
 MAX_BYTES = 8192
 MAX_DIGITS = 64
@@ -102,7 +102,7 @@ class Reader:
         return Decimal(found.group())
 
     def field(self, *, takes_all: bool = False) -> Field:
-        """A place in a twin, or number(place); `takes_all`: all relations are a place, too."""
+        """A place in a document, or number(place); `takes_all`: all relations are a place, too."""
         self.skip()
         begin = self.at
         found = self._path()

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from chassis.bus import bus
 from chassis.db import Database, database
 from chassis.outbox import Relay
+from chassis.rql.numbers import number_of
+from chassis.rql.ordering import parse_sort
+from chassis.rql.parser import parse
+from chassis.rql.predicate import ABSENT, predicate, reader
+from chassis.rql.search import search_for
 from chassis.settings import CommonSettings
 from services.twin.app import MIGRATIONS
-from services.twin.domain.rql.numbers import number_of
-from services.twin.domain.rql.ordering import parse_sort
-from services.twin.domain.rql.parser import parse
-from services.twin.domain.rql.predicate import ABSENT, predicate, reader
-from services.twin.domain.rql.search import search_for
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore
-from tests.twin.rql.made import (
+from tests.chassis.rql.made import (
     EVERY_NUMBER,
     EVERY_PATTERN,
     EVERY_VALUE,

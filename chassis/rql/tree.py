@@ -4,7 +4,7 @@ Node
 ├── Compare  Within  Match      a field beside values
 ├── Exists   Empty              whether a field is there, or holds anything
 ├── Both     Either   Negation  and, or, not
-└── Related                     a twin that a relation leads to
+└── Related                     a document that a relation leads to
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Kind(Enum):
     NUMBER = "a number"
     TIME = "a time"
     JSON = "any JSON value"
-    TARGETS = "ids of twins"
+    TARGETS = "ids of documents"
 
 
 KINDS = {
@@ -44,7 +44,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A place in a twin: `root` is a key of KINDS, `path` the members below it."""
+    """A place in a document: `root` is a key of KINDS, `path` the members below it."""
 
     root: str
     path: tuple[str, ...] = ()
@@ -105,7 +105,7 @@ class Negation:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """At least one living twin that the relation `name` leads to fulfils `part`."""
+    """At least one living document that the relation `name` leads to fulfils `part`."""
 
     name: str
     part: Node

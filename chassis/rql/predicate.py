@@ -1,6 +1,6 @@
-"""A query as a predicate over twins: closures that are bound once and only look up and compare.
+"""A query as a predicate over documents: closures that are bound once and only look up and compare.
 
-It says what the SQL of the same query says; tests/twin/rql holds both to it on PostgreSQL.
+It says what the SQL of the same query says; tests/chassis/rql holds both to it on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from services.twin.domain.rql.numbers import comparison, float_side, integer_side, number_of
-from services.twin.domain.rql.patterns import folded, matcher
-from services.twin.domain.rql.tree import (
+from chassis.rql.document import Document
+from chassis.rql.numbers import comparison, float_side, integer_side, number_of
+from chassis.rql.patterns import folded, matcher
+from chassis.rql.tree import (
     Both,
     Compare,
     Either,
@@ -27,11 +28,10 @@ from services.twin.domain.rql.tree import (
     Value,
     Within,
 )
-from services.twin.domain.twins import Twin
 
-Predicate = Callable[[Twin], bool]
-Resolve = Callable[[str], Twin | None]
-_Read = Callable[[Twin], Any]
+Predicate = Callable[[Document], bool]
+Resolve = Callable[[str], Document | None]
+_Read = Callable[[Document], Any]
 _Test = Callable[[Any], bool]
 
 
@@ -43,13 +43,13 @@ ABSENT = _Absent()
 _EMPTIES: tuple[Any, ...] = ("", [], {})
 
 
-def nobody(_: str) -> Twin | None:
-    """Knows no other twin."""
+def nobody(_: str) -> Document | None:
+    """Knows no other document."""
     return None
 
 
 def predicate(node: Node, resolve: Resolve = nobody) -> Predicate:
-    """Whether a twin fulfils the query; `resolve` finds the twins that relations lead to."""
+    """Whether a document fulfils the query; `resolve` finds the documents that relations lead to."""
     match node:
         case Both(parts):
             return _all([predicate(each, resolve) for each in parts])
@@ -57,7 +57,7 @@ def predicate(node: Node, resolve: Resolve = nobody) -> Predicate:
             return _any([predicate(each, resolve) for each in parts])
         case Negation(part):
             inner = predicate(part, resolve)
-            return lambda twin: not inner(twin)
+            return lambda document: not inner(document)
         case Related(name, part):
             return _related(name, predicate(part, resolve), resolve)
         case _:
@@ -77,19 +77,19 @@ def _leaf(node: Compare | Within | Match | Exists | Empty) -> Predicate:
 
 
 def reader(field: Field) -> _Read:
-    """What a twin holds at the field; ABSENT where it is not there."""
+    """What a document holds at the field; ABSENT where it is not there."""
     if field.is_number:
         return _number_reader(field)
     return _json_reader(field) if field.kind is Kind.JSON else _ATTRIBUTES[field.root]
 
 
 _ATTRIBUTES: dict[str, _Read] = {
-    "id": lambda twin: twin.id,
-    "model": lambda twin: twin.model,
-    "source": lambda twin: twin.origin.source,
-    "revision": lambda twin: twin.revision,
-    "changed_at": lambda twin: twin.origin.changed_at,
-    "known_at": lambda twin: twin.origin.known_at,
+    "id": lambda document: document.id,
+    "model": lambda document: document.model,
+    "source": lambda document: document.origin.source,
+    "revision": lambda document: document.revision,
+    "changed_at": lambda document: document.origin.changed_at,
+    "known_at": lambda document: document.origin.known_at,
 }
 
 
@@ -97,15 +97,15 @@ def _json_reader(field: Field) -> _Read:
     path = field.path
     is_desired = field.root == "desired"
     if not path:
-        return (lambda twin: twin.desired) if is_desired else (lambda twin: twin.properties)
+        return (lambda document: document.desired) if is_desired else (lambda document: document.properties)
     if len(path) == 1:
         name = path[0]
         if is_desired:
-            return lambda twin: twin.desired.get(name, ABSENT)
-        return lambda twin: twin.properties.get(name, ABSENT)
+            return lambda document: document.desired.get(name, ABSENT)
+        return lambda document: document.properties.get(name, ABSENT)
 
-    def read(twin: Twin) -> Any:
-        value: Any = twin.desired if is_desired else twin.properties
+    def read(document: Document) -> Any:
+        value: Any = document.desired if is_desired else document.properties
         for name in path:
             if type(value) is not dict:
                 return ABSENT
@@ -118,22 +118,22 @@ def _json_reader(field: Field) -> _Read:
 def _number_reader(field: Field) -> _Read:
     inner = _json_reader(field)
 
-    def read(twin: Twin) -> Any:
-        number = number_of(inner(twin))
+    def read(document: Document) -> Any:
+        number = number_of(inner(document))
         return ABSENT if number is None else number
 
     return read
 
 
-def _targets(name: str) -> Callable[[Twin], list[str]]:
-    return lambda twin: [each.target for each in twin.relations if each.name == name]
+def _targets(name: str) -> Callable[[Document], list[str]]:
+    return lambda document: [each.target for each in document.relations if each.name == name]
 
 
 def _compared(operator: str, field: Field, value: Value) -> Predicate:
     if operator != "ne" and field.root == "properties" and len(field.path) == 1 and not field.is_number:
         name = field.path[0]
         if operator == "eq" and isinstance(value, str):
-            return lambda twin: twin.properties.get(name) == value
+            return lambda document: document.properties.get(name) == value
         if isinstance(value, Decimal):
             return _number_of_property(name, operator, value)
     return _tested(field, value_test(operator, value), is_denied=operator == "ne")
@@ -144,8 +144,8 @@ def _number_of_property(name: str, operator: str, wanted: Decimal) -> Predicate:
     of_int, int_bound = integer_side(operator, wanted)
     of_float, float_bound = float_side(operator, wanted)
 
-    def fulfils(twin: Twin) -> bool:
-        value = twin.properties.get(name)
+    def fulfils(document: Document) -> bool:
+        value = document.properties.get(name)
         kind = type(value)
         if kind is int:
             return of_int(value, int_bound)
@@ -159,12 +159,12 @@ def _tested(field: Field, test: _Test, *, is_denied: bool = False) -> Predicate:
     if field.kind is Kind.TARGETS:
         targets = _targets(field.path[0])
         if is_denied:
-            return lambda twin: bool(found := targets(twin)) and not any(map(test, found))
-        return lambda twin: any(map(test, targets(twin)))
+            return lambda document: bool(found := targets(document)) and not any(map(test, found))
+        return lambda document: any(map(test, targets(document)))
     read = reader(field)
     if is_denied:
-        return lambda twin: (value := read(twin)) is not ABSENT and not test(value)
-    return lambda twin: test(read(twin))
+        return lambda document: (value := read(document)) is not ABSENT and not test(value)
+    return lambda document: test(read(document))
 
 
 def value_test(operator: str, value: Value) -> _Test:
@@ -215,19 +215,19 @@ def _presence(node: Exists | Empty, field: Field) -> Predicate:
     if field.kind is Kind.TARGETS:
         targets = _targets(field.path[0])
         if isinstance(node, Exists):
-            return lambda twin: bool(targets(twin))
-        return lambda twin: not targets(twin)
+            return lambda document: bool(targets(document))
+        return lambda document: not targets(document)
     read = reader(field)
     if isinstance(node, Exists):
-        return lambda twin: read(twin) is not ABSENT
-    return lambda twin: (value := read(twin)) is ABSENT or value is None or value in _EMPTIES
+        return lambda document: read(document) is not ABSENT
+    return lambda document: (value := read(document)) is ABSENT or value is None or value in _EMPTIES
 
 
 def _related(name: str, inner: Predicate, resolve: Resolve) -> Predicate:
     targets = _targets(name)
 
-    def leads(twin: Twin) -> bool:
-        found = (resolve(each) for each in targets(twin))
+    def leads(document: Document) -> bool:
+        found = (resolve(each) for each in targets(document))
         return any(each is not None and each.exists and inner(each) for each in found)
 
     return leads
@@ -238,14 +238,14 @@ def _all(parts: list[Predicate]) -> Predicate:
         return parts[0]
     if len(parts) == 2:
         first, second = parts
-        return lambda twin: first(twin) and second(twin)
+        return lambda document: first(document) and second(document)
     if len(parts) == 3:
         one, two, three = parts
-        return lambda twin: one(twin) and two(twin) and three(twin)
+        return lambda document: one(document) and two(document) and three(document)
 
-    def fulfilled(twin: Twin) -> bool:
+    def fulfilled(document: Document) -> bool:
         for part in parts:  # noqa: SIM110  # a generator costs as much as the parts themselves
-            if not part(twin):
+            if not part(document):
                 return False
         return True
 
@@ -257,11 +257,11 @@ def _any(parts: list[Predicate]) -> Predicate:
         return parts[0]
     if len(parts) == 2:
         first, second = parts
-        return lambda twin: first(twin) or second(twin)
+        return lambda document: first(document) or second(document)
 
-    def fulfilled(twin: Twin) -> bool:
+    def fulfilled(document: Document) -> bool:
         for part in parts:  # noqa: SIM110  # as above
-            if part(twin):
+            if part(document):
                 return True
         return False
 

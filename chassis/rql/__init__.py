@@ -1,0 +1,1 @@
+"""One query language for searches, conditions and streams; see README.md beside this file."""

@@ -1,1 +1,0 @@
-"""The query language of twins; see README.md beside this file."""
