@@ -26,6 +26,7 @@ from chassis.testing import fresh_database
 from deploy.servers import servers
 from services.twin.app import MIGRATIONS
 from services.twin.domain.twins import Change, Origin, Relation, Twin
+from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -93,7 +94,7 @@ async def main() -> None:
             bus(running.nats_url, "bench") as log,
         ):
             await db.migrate(MIGRATIONS)
-            store = PostgresStore(db, Relay(db, log, OUTBOX))
+            store = PostgresStore(db, Relay(db, log, OUTBOX), Types.shipped())
             begun = time.perf_counter()
             twins = market(asked.twins)
             for start in range(0, len(twins), 5000):

@@ -18,6 +18,7 @@ from services.twin import usecases
 from services.twin.consumers import hear_records
 from services.twin.domain.feeding import region_sightings
 from services.twin.domain.twins import Origin
+from services.twin.domain.types import Types
 from services.twin.rpc import TwinServicer
 from services.twin.settings import TwinSettings
 from services.twin.store import INBOX, OUTBOX, SCHEMA, PostgresStore
@@ -37,7 +38,7 @@ async def app(settings: TwinSettings) -> AsyncIterator[Running]:
         await db.migrate(MIGRATIONS)
         await log.ensure_stream("twin")
         relay = Relay(db, log, OUTBOX)
-        store = PostgresStore(db, relay)
+        store = PostgresStore(db, relay, Types.shipped())
         if settings.regions is not None:
             await _seed_regions(store, settings.regions)
         servicer = (add_TwinServiceServicer_to_server, TwinServicer(store, utc_now))

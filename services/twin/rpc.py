@@ -16,7 +16,6 @@ from marketwin.twin.v1 import service_pb2 as pb
 from marketwin.twin.v1 import service_pb2_grpc
 from services.twin import usecases
 from services.twin.domain.twins import Json, Origin
-from services.twin.domain.types import types
 from services.twin.usecases import Precondition, Store
 from services.twin.wire import change_message, json_text, model_message, twin_message
 
@@ -93,7 +92,7 @@ class TwinServicer(service_pb2_grpc.TwinServiceServicer):
         return pb.ListHistoryResponse(changes=[change_message(change) for change in changes], next_revision=following)
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
-        return pb.ListModelsResponse(models=[model_message(kind) for kind in types().values()])
+        return pb.ListModelsResponse(models=[model_message(kind) for kind in self._store.types.values()])
 
     async def CountTwins(self, request: pb.CountTwinsRequest, context: Any) -> pb.CountTwinsResponse:
         return pb.CountTwinsResponse(count_by_model=await self._store.count())

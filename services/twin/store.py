@@ -23,6 +23,7 @@ from chassis.rql.sql import Statement
 from marketwin.twin.v1 import events_pb2
 from services.twin.domain import twins
 from services.twin.domain.twins import Change, Json, Origin, Twin
+from services.twin.domain.types import Types
 from services.twin.wire import twin_message
 
 SCHEMA = "twin"
@@ -112,14 +113,15 @@ SEARCHED = TWIN.alias("t0")
 class PostgresStore:
     """Twins in PostgreSQL."""
 
-    def __init__(self, db: Database, relay: Relay) -> None:
+    def __init__(self, db: Database, relay: Relay, types: Types) -> None:
+        self.types = types
         self._db = db
         self._relay = relay
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[PostgresUnit]:
         async with self._db.transaction() as session:
-            unit = PostgresUnit(session)
+            unit = PostgresUnit(session, self.types)
             yield unit
         if unit.told:
             self._relay.wake()
@@ -195,7 +197,8 @@ class PostgresStore:
 class PostgresUnit:
     """One transaction: locks, state, journal, inbox mark and events together."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, types: Types) -> None:
+        self.types = types
         self._session = session
         self.told = False
 

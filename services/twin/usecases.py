@@ -17,7 +17,7 @@ from chassis.rql.tree import Node
 from services.twin.domain import twins
 from services.twin.domain.feeding import sightings, standing
 from services.twin.domain.twins import Change, Json, Origin, Sighting, Twin
-from services.twin.domain.types import TwinType, types
+from services.twin.domain.types import TwinType, Types
 
 MAX_GROUPS = 1000
 WRITABLE = {"properties", "desired", "relations"}
@@ -38,6 +38,9 @@ class Precondition:
 class Unit(Protocol):
     """One transaction."""
 
+    @property
+    def types(self) -> Types: ...
+
     async def is_new(self, consumer: str, message_id: str) -> bool: ...
     async def lock(self, ids: Sequence[str], origin: Origin) -> dict[str, Twin]: ...
     async def save(self, changed: Sequence[tuple[Twin, Change]]) -> None: ...
@@ -45,6 +48,8 @@ class Unit(Protocol):
 
 
 class Store(Protocol):
+    @property
+    def types(self) -> Types: ...
     def write(self) -> AbstractAsyncContextManager[Unit]: ...
     async def get(self, twin_id: str) -> Twin | None: ...
     async def search(self, search: Search) -> tuple[list[Twin], str]: ...
@@ -115,7 +120,7 @@ async def put_twin(
 ) -> tuple[Twin, bool]:
     """Creates or replaces a twin; True when it is new."""
     model = body.get("model", "")
-    _refuse_bad_id(twin_id, model)
+    _refuse_bad_id(twin_id, model, store.types)
     _refuse_unknown(body, WRITABLE | {"model"})
 
     def replaced(before: Twin) -> Twin:
@@ -172,7 +177,7 @@ async def _write(
         before = (await unit.lock([twin_id], origin))[twin_id]
         _refuse_unmet(before, precondition)
         wanted = apply(before)
-        _refuse_misfit(wanted)
+        _refuse_misfit(wanted, unit.types)
         outcome = twins.changed(before, wanted, origin)
         if outcome is None:
             return before, before
@@ -180,12 +185,12 @@ async def _write(
         return before, outcome[0]
 
 
-def _refuse_bad_id(twin_id: str, model: str) -> None:
+def _refuse_bad_id(twin_id: str, model: str, types: Types) -> None:
     if not twins.ID_PATTERN.match(twin_id):
         problem = Problem("/id", "bad_id", "an id is kind:code, e.g. retailer:R340100000123")
         raise Invalid("the twin id is not of the form kind:code", errors=[problem])
-    if model not in types():
-        problem = Problem("/model", "unknown_model", f"must be one of {', '.join(types())}")
+    if model not in types:
+        problem = Problem("/model", "unknown_model", f"must be one of {', '.join(types)}")
         raise Invalid("the twin has no known model", errors=[problem])
     if twin_id.split(":", 1)[0] != model:
         problem = Problem("/model", "model_mismatch", f"the id says {twin_id.split(':', 1)[0]}")
@@ -241,10 +246,10 @@ def _refuse_unmet(twin: Twin, precondition: Precondition) -> None:
         raise Conflict(f"{twin.id} does not fulfil the condition; read it again", code="precondition_failed")
 
 
-def _refuse_misfit(twin: Twin) -> None:
+def _refuse_misfit(twin: Twin, types: Types) -> None:
     if twin.deleted:
         return
-    kind: TwinType = types()[twin.model]
+    kind: TwinType = types[twin.model]
     problems = kind.check(twin.properties) + kind.check(twin.desired, at="/desired")
     problems += [
         Problem(f"/relations/{position}/name", "unknown_relation", f"{kind.name} has no relation {relation.name}")
@@ -265,7 +270,7 @@ async def take_in_records(
         records = standing(records)
         if kind == "commercial_sale":
             records = await unit.newest_sales(records)
-        return await _sight(unit, sightings(kind, records, known_at))
+        return await _sight(unit, sightings(kind, records, known_at, unit.types))
 
 
 async def seed(store: Store, seen: Sequence[Sighting]) -> int:

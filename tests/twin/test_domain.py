@@ -12,10 +12,11 @@ from chassis.errors import Invalid
 from services.twin.domain import twins
 from services.twin.domain.feeding import sightings
 from services.twin.domain.twins import Change, Origin, Relation, Sighting
-from services.twin.domain.types import read_types, types
+from services.twin.domain.types import Types, read_types
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ORIGIN = Origin(NOW, NOW, "test", "")
+TYPES = Types.shipped()
 
 # Merge patches cannot say null, so states do not hold any.
 SCALARS = st.booleans() | st.integers(-10, 10) | st.text(max_size=3)
@@ -110,7 +111,7 @@ def test_a_journal_folds_to_each_past_state_and_to_nothing_after_a_deletion():
     ],
 )
 def test_a_property_that_does_not_fit_its_type_is_named_by_pointer(properties, pointer, rule):
-    (problem,) = types()["retailer"].check(properties)
+    (problem,) = TYPES["retailer"].check(properties)
 
     assert (problem.pointer, problem.rule) == (pointer, rule)
 
@@ -118,7 +119,7 @@ def test_a_property_that_does_not_fit_its_type_is_named_by_pointer(properties, p
 def test_properties_of_the_right_type_fit():
     fitting = {"tier": 30, "school_zone": False, "lon": 117.2, "license_valid_to": "2030-01-31", "name": "店"}
 
-    assert types()["retailer"].check(fitting) == []
+    assert TYPES["retailer"].check(fitting) == []
 
 
 def test_faults_of_a_model_are_told_with_their_places():
@@ -142,7 +143,7 @@ def test_a_type_has_what_it_inherits():
         }
     )
 
-    kiosk = read_types([*(each.dtdl for each in types().values()), shop])["kiosk"]
+    kiosk = read_types([*(each.dtdl for each in TYPES.values()), shop])["kiosk"]
 
     assert kiosk.check({"wheels": 2, "tier": 30}) == []
     assert "located_in" in kiosk.relationships
@@ -151,12 +152,12 @@ def test_a_type_has_what_it_inherits():
 def test_every_thing_of_the_market_has_a_model():
     wanted = "brand company line machine market order plant region retailer shipment sku slot warehouse"
 
-    assert sorted(types()) == wanted.split()
+    assert sorted(TYPES) == wanted.split()
 
 
 @pytest.mark.parametrize(("state", "is_known"), [("run", True), ("running", False)])
 def test_states_are_those_that_records_tell(state: str, is_known: bool):
-    assert (types()["machine"].check({"state": state}) == []) is is_known
+    assert (TYPES["machine"].check({"state": state}) == []) is is_known
 
 
 def _orders() -> pl.DataFrame:
@@ -174,7 +175,7 @@ def _orders() -> pl.DataFrame:
 
 
 def test_orders_are_seen_as_the_last_order_of_each_retailer():
-    seen = {each.id: each for each in sightings("commercial_order", _orders(), NOW)}
+    seen = {each.id: each for each in sightings("commercial_order", _orders(), NOW, TYPES)}
 
     assert set(seen) == {"retailer:R1", "retailer:R2"}
     assert seen["retailer:R1"].properties["last_order_no"] == "O2"
@@ -182,4 +183,4 @@ def test_orders_are_seen_as_the_last_order_of_each_retailer():
 
 
 def test_a_kind_without_a_rule_says_nothing_about_twins():
-    assert sightings("org", _orders(), NOW) == []
+    assert sightings("org", _orders(), NOW, TYPES) == []

@@ -16,9 +16,9 @@ from typing import Any
 import polars as pl
 
 from services.twin.domain.twins import Origin, Relation, Sighting
-from services.twin.domain.types import types
+from services.twin.domain.types import Types
 
-Rule = Callable[[pl.DataFrame], list[pl.DataFrame]]
+Rule = Callable[[pl.DataFrame, Types], list[pl.DataFrame]]
 
 MASTER = ("source", "trace_id", "occurred_at")
 
@@ -30,12 +30,12 @@ def standing(records: pl.DataFrame) -> pl.DataFrame:
     return records.filter(~pl.col("op").eq_missing("delete"))
 
 
-def sightings(kind: str, records: pl.DataFrame, known_at: datetime) -> list[Sighting]:
+def sightings(kind: str, records: pl.DataFrame, known_at: datetime, types: Types) -> list[Sighting]:
     """What the records of one kind say, at most one sighting per twin and source moment; empty for other kinds."""
     rule = RULES.get(kind)
     if rule is None or records.is_empty():
         return []
-    return [_sighting(row, known_at) for said in rule(records) for row in said.iter_rows(named=True)]
+    return [_sighting(row, known_at) for said in rule(records, types) for row in said.iter_rows(named=True)]
 
 
 def _sighting(row: Mapping[str, Any], known_at: datetime) -> Sighting:
@@ -52,8 +52,8 @@ def _json(value: Any) -> Any:
 def _master(model: str, key: str) -> Rule:
     """Every property of the type that the records have a column for."""
 
-    def rule(records: pl.DataFrame) -> list[pl.DataFrame]:
-        wanted = [name for name in types()[model].properties if name in records.columns]
+    def rule(records: pl.DataFrame, types: Types) -> list[pl.DataFrame]:
+        wanted = [name for name in types[model].properties if name in records.columns]
         newest = records.sort("occurred_at").group_by(key, maintain_order=True).last()
         located = pl.concat_str(pl.lit("region:"), pl.col("adcode")) if "adcode" in records.columns else pl.lit(None)
         said = newest.select(
@@ -80,7 +80,7 @@ def _plain(kind: pl.DataType, name: str) -> pl.Expr:
 def _last_fact(properties: Mapping[str, str]) -> Rule:
     """The newest record of each retailer; `properties` names the twin's properties by column."""
 
-    def rule(records: pl.DataFrame) -> list[pl.DataFrame]:
+    def rule(records: pl.DataFrame, _types: Types) -> list[pl.DataFrame]:
         newest = (
             records.filter(pl.col("retailer_code").is_not_null())
             .sort("occurred_at")
@@ -99,8 +99,8 @@ def _last_fact(properties: Mapping[str, str]) -> Rule:
     return rule
 
 
-def _prices(records: pl.DataFrame) -> list[pl.DataFrame]:
-    at_shops = _last_fact({"last_price_observed_at": "observed_at"})(records)
+def _prices(records: pl.DataFrame, types: Types) -> list[pl.DataFrame]:
+    at_shops = _last_fact({"last_price_observed_at": "observed_at"})(records, types)
     regional = records.filter(pl.col("retailer_code").is_null() & pl.col("adcode").is_not_null())
     newest = regional.sort("occurred_at").group_by("adcode", maintain_order=True).last()
     of_regions = newest.select(
@@ -118,7 +118,7 @@ def _prices(records: pl.DataFrame) -> list[pl.DataFrame]:
     return [*at_shops, of_regions]
 
 
-def _sales(totals: pl.DataFrame) -> list[pl.DataFrame]:
+def _sales(totals: pl.DataFrame, _types: Types) -> list[pl.DataFrame]:
     """One row per region with the sums of its newest period."""
     names = ["sales_period", "sales_on", "sales_qty_base", "sales_amount", "sales_currency"]
     said = totals.select(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +37,27 @@ class TwinType:
         return problems
 
 
+class Types(Mapping[str, TwinType]):
+    """The types that a process knows now, by name; whoever owns them renews them all at once."""
+
+    def __init__(self, known: Mapping[str, TwinType]) -> None:
+        self._known = known
+
+    @classmethod
+    def shipped(cls) -> Types:
+        """The types of this folder."""
+        return cls(read_types([path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))]))
+
+    def __getitem__(self, name: str) -> TwinType:
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
 def read_types(texts: Sequence[str]) -> Mapping[str, TwinType]:
     """The types that DTDL texts define together, an interface a text, by name; raises Invalid with every fault."""
     try:
@@ -58,9 +78,3 @@ def _type(interface: Interface, text: str) -> TwinType:
         relationships={name: content for name, content in contents if isinstance(content, Relationship)},
         dtdl=text,
     )
-
-
-@cache
-def types() -> Mapping[str, TwinType]:
-    """The types of this folder, by name."""
-    return read_types([path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))])

@@ -23,6 +23,7 @@ from chassis.rql.search import search_for
 from chassis.settings import CommonSettings
 from services.twin.app import MIGRATIONS
 from services.twin.domain.twins import Change, Origin, Twin
+from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore
 from tests.chassis.rql.made import (
     EVERY_NUMBER,
@@ -62,7 +63,7 @@ class Shelf:
 async def shelf(common: CommonSettings) -> AsyncIterator[Shelf]:
     async with database(common.postgres_url, SCHEMA) as db, bus(common.nats_url, "test") as log:
         await db.migrate(MIGRATIONS)
-        yield Shelf(db, PostgresStore(db, Relay(db, log, OUTBOX)))
+        yield Shelf(db, PostgresStore(db, Relay(db, log, OUTBOX), Types.shipped()))
 
 
 def _every_query() -> list[str]:
