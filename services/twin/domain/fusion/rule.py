@@ -120,9 +120,10 @@ class _Reading:
         self.problems.append(Problem(self._at + pointer, rule, message))
 
     def method(self, told: Any) -> Any:
-        if told not in METHODS:
-            self.fault("/method", "unknown_method", f"must be one of {', '.join(METHODS)}")
-        return told
+        if told in METHODS:
+            return told
+        self.fault("/method", "unknown_method", f"must be one of {', '.join(METHODS)}")
+        return LATEST.method
 
     def number(self, told: Any, pointer: str, least: float, most: float) -> float:
         is_number = isinstance(told, (int, float)) and not isinstance(told, bool)
