@@ -1,4 +1,4 @@
-"""gRPC: message to use case to message."""
+"""Twins: read, write, past."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from chassis.rql.search import search_for, summary_of
 from chassis.rql.selection import parse_select, projected
 from chassis.telemetry import trace_id
 from marketwin.twin.v1 import service_pb2 as pb
-from marketwin.twin.v1 import service_pb2_grpc
 from services.twin import usecases
 from services.twin.domain.twins import Json, Origin
 from services.twin.usecases import Precondition, Store
@@ -23,12 +22,11 @@ MAX_PAGE = 1000
 DEFAULT_PAGE = 100
 
 
-class TwinServicer(service_pb2_grpc.TwinServiceServicer):
+class Twins:
     """Answers what each thing is and was."""
 
-    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
-        self._store = store
-        self._now = now
+    _store: Store
+    _now: Callable[[], datetime]
 
     async def GetTwin(self, request: pb.GetTwinRequest, context: Any) -> pb.GetTwinResponse:
         revision = request.revision if request.HasField("revision") else None

@@ -1,0 +1,18 @@
+"""gRPC: message to use case to message, a file a topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from marketwin.twin.v1 import service_pb2_grpc
+from services.twin.rpc.twins import Twins
+from services.twin.usecases import Store
+
+
+class TwinServicer(Twins, service_pb2_grpc.TwinServiceServicer):
+    """What each thing is and was."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
