@@ -1,0 +1,80 @@
+"""Twins in PostgreSQL.
+
+tables  what is kept      unit  writing, one transaction      searching  queries over the newest states
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from chassis.db import Database
+from chassis.outbox import Relay
+from chassis.rql.search import Search, Summary
+from services.twin.domain.twins import Change, Twin
+from services.twin.domain.types import Types
+from services.twin.store import searching
+from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, SCHEMA, TWIN, Base, origin_of, twin_of
+from services.twin.store.unit import PostgresUnit
+
+__all__ = ["INBOX", "OUTBOX", "SCHEMA", "Base", "PostgresStore"]
+
+
+class PostgresStore:
+    """Twins in PostgreSQL."""
+
+    def __init__(self, db: Database, relay: Relay, types: Types) -> None:
+        self.types = types
+        self._db = db
+        self._relay = relay
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[PostgresUnit]:
+        async with self._db.transaction() as session:
+            unit = PostgresUnit(session, self.types)
+            yield unit
+        if unit.told:
+            self._relay.wake()
+
+    async def get(self, twin_id: str) -> Twin | None:
+        async with self._db.transaction() as session:
+            row = (await session.execute(sa.select(TWIN).where(TWIN.c.id == twin_id))).first()
+        return twin_of(row) if row is not None and row.revision else None
+
+    async def search(self, search: Search) -> tuple[list[Twin], str]:
+        """A page of twins, and the cursor of the next one; empty when this is the last."""
+        return await searching.found(self._db, search)
+
+    async def summarise(self, summary: Summary, *, limit: int) -> list[str]:
+        """Groups as JSON texts, by their key, at most `limit`."""
+        return await searching.grouped(self._db, summary, limit=limit)
+
+    async def changes(
+        self, twin_id: str, *, from_revision: int, to_revision: int | None, limit: int | None
+    ) -> list[Change]:
+        query = sa.select(JOURNAL).where(JOURNAL.c.id == twin_id, JOURNAL.c.revision >= from_revision)
+        if to_revision is not None:
+            query = query.where(JOURNAL.c.revision <= to_revision)
+        async with self._db.transaction() as session:
+            rows = (await session.execute(query.order_by(JOURNAL.c.revision).limit(limit))).all()
+        return [Change(row.revision, row.patch, origin_of(row)) for row in rows]
+
+    async def changes_until(self, twin_id: str, *, at: datetime | None, known_at: datetime | None) -> list[Change]:
+        """The changes that were true at a time and known at another, in the order in which they became true."""
+        query = sa.select(JOURNAL).where(JOURNAL.c.id == twin_id)
+        if at is not None:
+            query = query.where(JOURNAL.c.changed_at <= at)
+        if known_at is not None:
+            query = query.where(JOURNAL.c.known_at <= known_at)
+        async with self._db.transaction() as session:
+            rows = (await session.execute(query.order_by(JOURNAL.c.changed_at, JOURNAL.c.revision))).all()
+        return [Change(row.revision, row.patch, origin_of(row)) for row in rows]
+
+    async def count(self) -> dict[str, int]:
+        living = sa.and_(TWIN.c.revision > 0, ~TWIN.c.deleted)
+        query = sa.select(TWIN.c.model, sa.func.count()).where(living).group_by(TWIN.c.model)
+        async with self._db.transaction() as session:
+            return {model: number for model, number in (await session.execute(query)).all()}

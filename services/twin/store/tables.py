@@ -1,0 +1,118 @@
+"""What the twin service keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from chassis.outbox import inbox_table, outbox_table
+from services.twin.domain import twins
+from services.twin.domain.twins import Json, Origin, Twin
+
+SCHEMA = "twin"
+
+
+class Base(SQLModel, registry=registry(metadata=sa.MetaData(schema=SCHEMA))):
+    """Registry of this service's tables."""
+
+
+def _time() -> Any:
+    return Field(sa_type=sa.DateTime(timezone=True))
+
+
+def _json() -> Any:
+    return Field(sa_type=JSONB)
+
+
+class TwinRow(Base, table=True):
+    """The newest state of each twin; revision 0 marks a row that only holds the lock of a twin to be."""
+
+    __tablename__ = "twin"
+
+    id: str = Field(primary_key=True)
+    model: str = Field(index=True)
+    revision: int = Field(sa_type=sa.BigInteger)
+    properties: Json = _json()
+    desired: Json = _json()
+    relations: list[dict[str, str]] = _json()
+    times: dict[str, str] = _json()
+    changed_at: datetime = _time()
+    known_at: datetime = _time()
+    source: str
+    trace_id: str
+    deleted: bool = False
+
+
+class RelationRow(Base, table=True):
+    """The relations of living twins, as searches follow them."""
+
+    __tablename__ = "relation"
+
+    id: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    target: str = Field(primary_key=True)
+
+
+class JournalRow(Base, table=True):
+    """Every change of every twin as a merge patch."""
+
+    __tablename__ = "journal"
+
+    id: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    patch: Json = _json()
+    changed_at: datetime = _time()
+    known_at: datetime = _time()
+    source: str
+    trace_id: str
+
+
+class SaleRow(Base, table=True):
+    """The newest sale of each product in each region, by grain of the report."""
+
+    __tablename__ = "sale"
+
+    adcode: str = Field(primary_key=True)
+    org_code: str = Field(primary_key=True)
+    sku_code: str = Field(primary_key=True)
+    period: str = Field(primary_key=True)
+    biz_date: datetime = Field(sa_type=sa.Date)
+    qty_base: int = Field(sa_type=sa.BigInteger)
+    amount: float | None = Field(default=None, sa_type=sa.Numeric(14, 2))
+    currency: str | None = None
+
+
+INBOX = inbox_table(Base.metadata)
+OUTBOX = outbox_table(Base.metadata)
+TWIN = TwinRow.__table__  # type: ignore[attr-defined]  # set by SQLModel
+RELATION = RelationRow.__table__  # type: ignore[attr-defined]  # as above
+JOURNAL = JournalRow.__table__  # type: ignore[attr-defined]  # as above
+SALE = SaleRow.__table__  # type: ignore[attr-defined]  # as above
+
+
+def is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
+    return column == sa.any_(sa.cast(list(values), sa.ARRAY(sa.Text)))
+
+
+def origin_of(row: sa.Row[Any]) -> Origin:
+    return Origin(row.changed_at, row.known_at, row.source, row.trace_id)
+
+
+def twin_of(row: sa.Row[Any]) -> Twin:
+    return Twin(
+        id=row.id,
+        model=row.model,
+        revision=row.revision,
+        properties=row.properties,
+        desired=row.desired,
+        relations=twins.relations_of(row.relations),
+        origin=origin_of(row),
+        times=row.times,
+        deleted=row.deleted,
+    )
