@@ -1,0 +1,33 @@
+"""What the twin service can do."""
+
+from __future__ import annotations
+
+from services.twin.usecases.twins import (
+    Precondition,
+    Store,
+    Unit,
+    delete_twin,
+    find_twins,
+    get_twin,
+    list_history,
+    patch_twin,
+    put_twin,
+    seed,
+    summarise_twins,
+    take_in_records,
+)
+
+__all__ = [
+    "Precondition",
+    "Store",
+    "Unit",
+    "delete_twin",
+    "find_twins",
+    "get_twin",
+    "list_history",
+    "patch_twin",
+    "put_twin",
+    "seed",
+    "summarise_twins",
+    "take_in_records",
+]
