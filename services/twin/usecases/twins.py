@@ -1,4 +1,4 @@
-"""What the twin service can do."""
+"""Twins: read, write, feed."""
 
 from __future__ import annotations
 
