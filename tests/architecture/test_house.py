@@ -15,7 +15,19 @@ SOURCES = ("chassis", "services", "gateway", "deploy", "demo")
 ROOMS = ("__main__", "app", "settings", "domain", "usecases", "store", "rpc", "consumers", "migrations")
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 60
-CHASSIS_MODULES = {"app", "bus", "db", "errors", "outbox", "pull", "rpc", "settings", "telemetry", "testing"}
+CHASSIS_MODULES = {
+    "app",
+    "bus",
+    "db",
+    "documents",
+    "errors",
+    "outbox",
+    "pull",
+    "rpc",
+    "settings",
+    "telemetry",
+    "testing",
+}
 BUSINESS_WORDS = re.compile(
     r"\b(twin|retailer|sku|forecast|recommend|profile|ingest|order|region|price|wecom|cigarette)s?\b", re.IGNORECASE
 )
@@ -73,7 +85,7 @@ def test_modules_are_named_after_topics():
     assert [_name(path) for path in _modules() if path.stem in vague] == []
 
 
-def test_the_chassis_has_ten_modules_and_no_business_word():
+def test_the_chassis_has_its_modules_and_no_business_word():
     modules = {path.stem for path in (ROOT / "chassis").glob("*.py")} - {"__init__"}
     found = {
         f"{_name(path)}:{number}": match.group()

@@ -152,7 +152,7 @@ def test_a_type_has_what_it_inherits():
 def test_every_thing_of_the_market_has_a_model():
     wanted = "brand company line machine market order plant region retailer shipment sku slot warehouse"
 
-    assert sorted(TYPES) == wanted.split()
+    assert set(wanted.split()) <= set(TYPES)
 
 
 @pytest.mark.parametrize(("state", "is_known"), [("run", True), ("running", False)])

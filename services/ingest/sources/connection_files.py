@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 from pydantic import SecretStr
 
+from chassis.documents import Document, FileFault, yaml_files
 from services.ingest.domain.kinds import KINDS
 from services.ingest.sources.connection import Connection, Connector, Option
 from services.ingest.sources.connectors import CONNECTORS
-from services.ingest.sources.documents import Document, FileFault, yaml_files
 from services.ingest.sources.mapping_files import SOURCE_NAME
 
 CONNECTION_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
+from chassis.documents import Document, FileFault, yaml_files
 from services.ingest.domain.cleaning.batch import EARLIEST, LATE_DAYS
 from services.ingest.domain.cleaning.mapping import FieldMap, Mapping
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.schemas.fields import Field, FieldType, Kind
 from services.ingest.domain.schemas.schema import OP_FIELD
 from services.ingest.domain.values.coordinates import SYSTEMS
-from services.ingest.sources.documents import Document, FileFault, yaml_files
 
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _KEYS = {
