@@ -17,10 +17,12 @@ from marketwin.twin.v1.service_pb2_grpc import add_TwinServiceServicer_to_server
 from services.twin import usecases
 from services.twin.consumers import hear_records
 from services.twin.domain.feeding import region_sightings
+from services.twin.domain.model_documents import read_models
 from services.twin.domain.twins import Origin
-from services.twin.domain.types import Types
+from services.twin.domain.types import Types, shipped_elements, types_of
 from services.twin.rpc import TwinServicer
 from services.twin.settings import TwinSettings
+from services.twin.sources import read_folder
 from services.twin.store import INBOX, OUTBOX, SCHEMA, PostgresStore
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -30,6 +32,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 async def app(settings: TwinSettings) -> AsyncIterator[Running]:
     """The twin service, for as long as the block runs."""
     common = settings.common
+    types = Types(types_of(*read_models([*shipped_elements(), *read_folder(settings.models)])))
     async with (
         database(common.postgres_url, SCHEMA, pool_size=settings.pool_size) as db,
         bus(common.nats_url, "twin") as log,
@@ -38,7 +41,7 @@ async def app(settings: TwinSettings) -> AsyncIterator[Running]:
         await db.migrate(MIGRATIONS)
         await log.ensure_stream("twin")
         relay = Relay(db, log, OUTBOX)
-        store = PostgresStore(db, relay, Types.shipped())
+        store = PostgresStore(db, relay, types)
         if settings.regions is not None:
             await _seed_regions(store, settings.regions)
         servicer = (add_TwinServiceServicer_to_server, TwinServicer(store, utc_now))

@@ -16,3 +16,5 @@ class TwinSettings(ServiceSettings):
 
     regions: Path | None = None
     """CSV of the regions that get a twin (adcode,parent,level,name_zh,name_en,lon,lat)."""
+    models: Path | None = None
+    """Folder of further twin types, JSON files in DTDL."""

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
@@ -8,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.errors import Invalid
 from services.twin.domain import twins
 from services.twin.domain.feeding import sightings
 from services.twin.domain.twins import Change, Origin, Relation, Sighting
-from services.twin.domain.types import Types, read_types
+from services.twin.domain.types import Types
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ORIGIN = Origin(NOW, NOW, "test", "")
@@ -120,33 +118,6 @@ def test_properties_of_the_right_type_fit():
     fitting = {"tier": 30, "school_zone": False, "lon": 117.2, "license_valid_to": "2030-01-31", "name": "店"}
 
     assert TYPES["retailer"].check(fitting) == []
-
-
-def test_faults_of_a_model_are_told_with_their_places():
-    head = '"@context": "dtmi:dtdl:context;3", "@id": "dtmi:x:y;1", "@type": "Interface"'
-    text = f'{{{head}, "contents": [{{"@type": "Property"}}]}}'
-
-    with pytest.raises(Invalid) as refused:
-        read_types([text])
-
-    assert {problem.pointer for problem in refused.value.errors} == {"/contents/0"}
-
-
-def test_a_type_has_what_it_inherits():
-    shop = json.dumps(
-        {
-            "@context": "dtmi:dtdl:context;3",
-            "@id": "dtmi:customer:kiosk;1",
-            "@type": "Interface",
-            "extends": "dtmi:marketwin:retailer;1",
-            "contents": [{"@type": "Property", "name": "wheels", "schema": "integer"}],
-        }
-    )
-
-    kiosk = read_types([*(each.dtdl for each in TYPES.values()), shop])["kiosk"]
-
-    assert kiosk.check({"wheels": 2, "tier": 30}) == []
-    assert "located_in" in kiosk.relationships
 
 
 def test_every_thing_of_the_market_has_a_model():

@@ -1,52 +1,141 @@
-"""Twin types: the DTDL interfaces of this folder, and whether properties fit them."""
+"""Twin types: what a twin of each may hold, and what of a twin does not fit.
+
+Types      by short name, the version that counts now; by identifier, every version
+TwinType   one version of one type: what it has, what it inherits included
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from chassis.errors import Invalid, Problem
-from services.twin.domain.dtdl import Interface, ModelErrors, Property, Relationship, check_value, parse
+from chassis.errors import Problem
+from services.twin.domain.dtdl import (
+    Command,
+    Component,
+    Interface,
+    ModelSet,
+    Property,
+    Relationship,
+    Telemetry,
+    check_value,
+)
+from services.twin.domain.dtdl.dtmi import without_version
+from services.twin.domain.model_documents import Element, elements_of, read_models, short_name
 
 FOLDER = Path(__file__).parent / "models"
 
 
-@dataclass(frozen=True, slots=True)
+class Edge(Protocol):
+    """A relation of a twin."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TwinType:
-    """One type: its properties and relationships by name, what it inherits included, and the DTDL text."""
+    """One version of a type: contents by name, what it inherits included, and the DTDL text."""
 
     name: str
     dtmi: str
+    interface: Interface
     properties: Mapping[str, Property]
     relationships: Mapping[str, Relationship]
+    components: Mapping[str, TwinType]
+    lineage: frozenset[str]
+    """Identifiers, without versions, of this and of all that it inherits from."""
     dtdl: str
 
     def check(self, properties: Mapping[str, Any], *, at: str = "/properties") -> list[Problem]:
-        """What does not fit, with pointers below `at`."""
-        problems = []
-        for name, value in properties.items():
+        """What does not fit, with pointers below `at`; the properties of a component lie below its name."""
+        return self._check(properties, at, is_desired=False)
+
+    def check_desired(self, desired: Mapping[str, Any], *, at: str = "/desired") -> list[Problem]:
+        """As `check`, and only what is writable can be desired."""
+        return self._check(desired, at, is_desired=True)
+
+    def _check(self, values: Mapping[str, Any], at: str, *, is_desired: bool) -> list[Problem]:
+        problems: list[Problem] = []
+        for name, value in values.items():
             pointer = f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
-            if name not in self.properties:
-                problems.append(Problem(pointer, "unknown_property", f"{self.name} has no property {name}"))
+            found = self.properties.get(name)
+            if found is None:
+                problems += self._check_part(name, value, pointer, is_desired=is_desired)
+            elif is_desired and not found.writable:
+                problems.append(
+                    Problem(pointer, "not_writable", f"{name} is not writable, so that none can be desired")
+                )
+            else:
+                faults = check_value(found.schema, value, pointer)
+                problems += [Problem(fault.pointer, "wrong_type", fault.message) for fault in faults]
+        return problems
+
+    def _check_part(self, name: str, value: Any, pointer: str, *, is_desired: bool) -> list[Problem]:
+        part = self.components.get(name)
+        if part is None:
+            return [self._no_state(name, pointer)]
+        if not isinstance(value, dict):
+            return [Problem(pointer, "wrong_type", f"must be an object: the properties of the component {name}")]
+        return part._check(value, pointer, is_desired=is_desired)
+
+    def _no_state(self, name: str, pointer: str) -> Problem:
+        content = self.interface.contents.get(name)
+        if isinstance(content, Telemetry):
+            return Problem(pointer, "not_state", f"{name} is telemetry: send it as records, a twin does not keep it")
+        if isinstance(content, Command):
+            return Problem(pointer, "not_state", f"{name} is a command, which a twin does not keep")
+        if isinstance(content, Relationship):
+            return Problem(pointer, "not_state", f"{name} is a relation: write it under relations")
+        return Problem(pointer, "unknown_property", f"{self.name} has no property {name}")
+
+    def check_relations(self, relations: Sequence[Edge], types: Types) -> list[Problem]:
+        """Relations that the type does not have, too many of one name, and targets of another type."""
+        problems: list[Problem] = []
+        counts: Counter[str] = Counter()
+        for position, relation in enumerate(relations):
+            pointer = f"/relations/{position}"
+            wanted = self.relationships.get(relation.name)
+            if wanted is None:
+                message = f"{self.name} has no relation {relation.name}"
+                problems.append(Problem(f"{pointer}/name", "unknown_relation", message))
                 continue
-            faults = check_value(self.properties[name].schema, value, pointer)
-            problems += [Problem(fault.pointer, "wrong_type", fault.message) for fault in faults]
+            counts[relation.name] += 1
+            if counts[relation.name] == (wanted.max_multiplicity or 0) + 1 and wanted.max_multiplicity:
+                message = f"{self.name} has at most {wanted.max_multiplicity} of {relation.name}"
+                problems.append(Problem(pointer, "too_many_relations", message))
+            if wanted.target and not types.is_a(relation.target.partition(":")[0], wanted.target):
+                message = f"{relation.name} leads to a {short_name(wanted.target)}, or to what extends it"
+                problems.append(Problem(f"{pointer}/target", "wrong_target", message))
         return problems
 
 
 class Types(Mapping[str, TwinType]):
     """The types that a process knows now, by name; whoever owns them renews them all at once."""
 
-    def __init__(self, known: Mapping[str, TwinType]) -> None:
-        self._known = known
+    def __init__(self, versions: Iterable[TwinType]) -> None:
+        """Of several versions of a type the last one counts."""
+        self.renew(versions)
 
     @classmethod
     def shipped(cls) -> Types:
         """The types of this folder."""
-        return cls(read_types([path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.json"))]))
+        models, elements = read_models(shipped_elements())
+        return cls(types_of(models, elements))
+
+    def renew(self, versions: Iterable[TwinType]) -> None:
+        self.versions: Mapping[str, TwinType] = {each.dtmi: each for each in versions}
+        self._known = {each.name: each for each in self.versions.values()}
+
+    def is_a(self, name: str, dtmi: str) -> bool:
+        """Whether twins of that name are, or inherit from, what the identifier names, in whatever version."""
+        known = self._known.get(name)
+        return known is not None and without_version(dtmi) in known.lineage
 
     def __getitem__(self, name: str) -> TwinType:
         return self._known[name]
@@ -58,23 +147,41 @@ class Types(Mapping[str, TwinType]):
         return len(self._known)
 
 
-def read_types(texts: Sequence[str]) -> Mapping[str, TwinType]:
-    """The types that DTDL texts define together, an interface a text, by name; raises Invalid with every fault."""
-    try:
-        models = parse(*texts)
-    except ModelErrors as error:
-        problems = [Problem(each.pointer, each.rule, f"{each.element_id}: {each.message}") for each in error.faults]
-        raise Invalid("the models are not valid DTDL", errors=problems) from None
-    found = (_type(models.interface(json.loads(text)["@id"]), text) for text in texts)
-    return {each.name: each for each in found}
+def shipped_elements() -> list[Element]:
+    """The interfaces of this folder."""
+    return [
+        element
+        for path in sorted(FOLDER.glob("*.json"))
+        for element in elements_of(path.read_bytes(), document=path.name, is_shipped=True)
+    ]
 
 
-def _type(interface: Interface, text: str) -> TwinType:
-    contents = interface.contents.items()
+def types_of(models: ModelSet, elements: Iterable[Element]) -> list[TwinType]:
+    """The types that the interfaces of a checked model define."""
+    parts: dict[str, TwinType] = {}
+    return [_type(models, models.interface(element.dtmi), element.text, parts) for element in elements]
+
+
+def _type(models: ModelSet, interface: Interface, text: str, parts: dict[str, TwinType]) -> TwinType:
+    contents = dict(interface.contents)
     return TwinType(
-        name=interface.dtmi.rpartition(":")[2].partition(";")[0],
+        name=short_name(interface.dtmi),
         dtmi=interface.dtmi,
-        properties={name: content for name, content in contents if isinstance(content, Property)},
-        relationships={name: content for name, content in contents if isinstance(content, Relationship)},
+        interface=interface,
+        properties={name: content for name, content in contents.items() if isinstance(content, Property)},
+        relationships={name: content for name, content in contents.items() if isinstance(content, Relationship)},
+        components={
+            name: _part(models, content.schema, parts)
+            for name, content in contents.items()
+            if isinstance(content, Component)
+        },
+        lineage=frozenset(without_version(each) for each in (interface.dtmi, *interface.ancestors)),
         dtdl=text,
     )
+
+
+def _part(models: ModelSet, dtmi: str, parts: dict[str, TwinType]) -> TwinType:
+    """The type of a component; components are not nested, says the language."""
+    if dtmi not in parts:
+        parts[dtmi] = _type(models, models.interface(dtmi), "", parts)
+    return parts[dtmi]

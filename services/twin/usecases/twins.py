@@ -250,12 +250,8 @@ def _refuse_misfit(twin: Twin, types: Types) -> None:
     if twin.deleted:
         return
     kind: TwinType = types[twin.model]
-    problems = kind.check(twin.properties) + kind.check(twin.desired, at="/desired")
-    problems += [
-        Problem(f"/relations/{position}/name", "unknown_relation", f"{kind.name} has no relation {relation.name}")
-        for position, relation in enumerate(twin.relations)
-        if relation.name not in kind.relationships
-    ]
+    problems = kind.check(twin.properties) + kind.check_desired(twin.desired)
+    problems += kind.check_relations(twin.relations, types)
     if problems:
         raise Invalid(f"this does not fit the model {kind.name}", errors=problems)
 
