@@ -12,13 +12,14 @@ from services.twin.domain.twins import Change, Twin
 from services.twin.domain.types import TwinType
 
 
-def twin_message(twin: Twin) -> types_pb2.Twin:
+def twin_message(twin: Twin, *, properties_json: str | None = None, desired_json: str | None = None) -> types_pb2.Twin:
+    """A twin as a message; the texts of its parts where they are made already."""
     return types_pb2.Twin(
         id=twin.id,
         model=twin.model,
         revision=twin.revision,
-        properties_json=json_text(twin.properties),
-        desired_json=json_text(twin.desired),
+        properties_json=json_text(twin.properties) if properties_json is None else properties_json,
+        desired_json=json_text(twin.desired) if desired_json is None else desired_json,
         relations=[types_pb2.Relation(name=each.name, target=each.target) for each in twin.relations],
         changed_at=_timestamp(twin.origin.changed_at),
         known_at=_timestamp(twin.origin.known_at),

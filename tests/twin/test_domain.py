@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 
 from services.twin.domain import twins
 from services.twin.domain.feeding import sightings
-from services.twin.domain.twins import Change, Origin, Relation, Sighting
 from services.twin.domain.types import Types
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-ORIGIN = Origin(NOW, NOW, "test", "")
 TYPES = Types.shipped()
 
 # Merge patches cannot say null, so states do not hold any.
@@ -47,54 +45,6 @@ def test_the_difference_of_two_states_leads_from_one_to_the_other(before, after)
 )
 def test_merge_patch_follows_the_examples_of_the_rfc(target, patch, result):
     assert twins.merge_patch(target, patch) == result
-
-
-def _sighting(properties: dict[str, object], at: datetime) -> Sighting:
-    return Sighting("retailer:R1", "retailer", properties, (), Origin(at, NOW, "crm", ""))
-
-
-def test_a_late_sighting_does_not_overwrite_a_newer_property_but_fills_an_unknown_one():
-    twin = twins.empty("retailer:R1", "retailer", ORIGIN)
-    twin = twins.sighted(twin, _sighting({"tier": 12}, NOW))
-
-    twin = twins.sighted(twin, _sighting({"tier": 3, "name": "老王商店"}, NOW - timedelta(days=1)))
-
-    assert twin.properties == {"tier": 12, "name": "老王商店"}
-
-
-def test_a_seen_relation_replaces_those_of_its_name_and_keeps_the_others():
-    twin = twins.empty("retailer:R1", "retailer", ORIGIN)
-    kept = Relation("served_by", "retailer:R9")
-    twin = twins.Twin(twin.id, twin.model, 1, {}, {}, (kept, Relation("located_in", "region:1")), ORIGIN)
-    moved = Sighting("retailer:R1", "retailer", {}, (Relation("located_in", "region:2"),), ORIGIN)
-
-    twin = twins.sighted(twin, moved)
-
-    assert twin.relations == (Relation("located_in", "region:2"), kept)
-
-
-def test_nothing_new_makes_no_revision():
-    before = twins.sighted(twins.empty("retailer:R1", "retailer", ORIGIN), _sighting({"tier": 1}, NOW))
-    first = twins.changed(twins.empty("retailer:R1", "retailer", ORIGIN), before, ORIGIN)
-    assert first is not None
-
-    assert twins.changed(first[0], twins.sighted(first[0], _sighting({"tier": 1}, NOW)), ORIGIN) is None
-
-
-def test_a_journal_folds_to_each_past_state_and_to_nothing_after_a_deletion():
-    changes = [
-        Change(1, {"model": "sku", "properties": {"name_zh": "甲"}, "desired": {}, "relations": []}, ORIGIN),
-        Change(2, {"properties": {"name_zh": "乙"}}, ORIGIN),
-        Change(3, {"model": None, "properties": None, "desired": None, "relations": None}, ORIGIN),
-    ]
-
-    first, second, gone = (twins.folded("sku:1", changes[:end]) for end in (1, 2, 3))
-
-    assert first is not None
-    assert first.properties == {"name_zh": "甲"}
-    assert second is not None
-    assert second.properties == {"name_zh": "乙"}
-    assert gone is None
 
 
 @pytest.mark.parametrize(

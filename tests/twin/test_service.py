@@ -116,6 +116,27 @@ async def test_a_patch_may_name_the_model_but_not_change_it(twin: Stub):
     assert refused.value.errors[0].pointer == "/model"
 
 
+async def test_a_patch_of_nothing_changes_nothing(twin: Stub):
+    twin_id, body = _sku()
+    await twin.PutTwin(_put(twin_id, {**body, "desired": {"price_class": 1}}))
+
+    for patch in ({}, {"desired": {}}, {"properties": {}}, {"properties": {"never_known": None}}):
+        written = await twin.PatchTwin(pb.PatchTwinRequest(id=twin_id, patch_json=json.dumps(patch)))
+        assert (written.twin.revision, json.loads(written.twin.desired_json)) == (1, {"price_class": 1})
+
+
+async def test_a_patch_takes_away_by_null(twin: Stub):
+    twin_id, body = _sku()
+    relations = [{"name": "of_brand", "target": "brand:1"}]
+    await twin.PutTwin(_put(twin_id, {**body, "desired": {"price_class": 1}, "relations": relations}))
+
+    patch = json.dumps({"properties": None, "desired": None, "relations": None})
+    written = await twin.PatchTwin(pb.PatchTwinRequest(id=twin_id, patch_json=patch))
+
+    assert (written.twin.properties_json, written.twin.desired_json, list(written.twin.relations)) == ("{}", "{}", [])
+    assert (await _get(twin, twin_id)).revision == 2
+
+
 async def test_a_write_that_expects_another_revision_is_refused_and_changes_nothing(twin: Stub):
     twin_id, body = _sku()
     await twin.PutTwin(_put(twin_id, body))
@@ -222,7 +243,7 @@ async def test_a_twin_is_read_as_it_was_and_as_it_was_known(twin: Stub, log: Bus
     await eventually(lambda: _get(twin, f"retailer:{code}", 2))
 
     assert await _at(twin, code, at=NOW) == {"name": "New name", "trade_area": "school"}
-    assert await _at(twin, code, at=monday) == {"trade_area": "school"}
+    assert await _at(twin, code, at=monday) == {"name": "Old name", "trade_area": "school"}
     assert await _at(twin, code, known_at=known_first) == {"name": "New name"}
     assert await _at(twin, code, at=friday, known_at=known_first) == {"name": "New name"}
     for at, known_at in ((monday - timedelta(days=1), None), (monday, known_first), (NOW, friday)):
@@ -246,6 +267,19 @@ async def test_a_record_from_before_does_not_overwrite_what_a_person_wrote(twin:
     await eventually(lambda: _get(twin, f"retailer:{code}x"))
 
     assert json.loads((await _get(twin, f"retailer:{code}")).properties_json)["name"] == "By hand"
+
+
+async def test_what_was_said_before_is_no_news_however_late_it_comes_again(twin: Stub, log: Bus):
+    code, monday, friday = uuid.uuid4().hex, NOW - timedelta(days=6), NOW - timedelta(days=2)
+    said = [_retailer(code, "New name", friday), _retailer(code, "Old name", monday)]
+    for each in (*said, *said):
+        await _publish(log, "retailer", each)
+    await _publish(log, "retailer", _retailer(code + "x", "Next"))
+    await eventually(lambda: _get(twin, f"retailer:{code}x"))
+
+    history = await twin.ListHistory(pb.ListHistoryRequest(id=f"retailer:{code}"))
+
+    assert [(change.revision, change.patch_json) for change in history.changes][1:] == [(2, "{}")]
 
 
 async def test_a_record_that_is_taken_back_changes_no_twin(twin: Stub, log: Bus):

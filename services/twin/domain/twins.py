@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 Json = dict[str, Any]
+Inputs = Mapping[str, Mapping[str, list[Any]]]
+"""By facet and source: [value, at, known_at, quality, writes], times in microseconds since 1970."""
 ID_PATTERN = re.compile(r"^[a-z][a-z_]*:[^\s/?#]{1,128}$")
 
 
@@ -39,8 +41,8 @@ class Twin:
     desired: Json
     relations: tuple[Relation, ...]
     origin: Origin
-    times: Mapping[str, str] = field(default_factory=dict)
-    """When each property was true last, ISO; a later-arriving older value does not overwrite a newer one."""
+    inputs: Inputs = field(default_factory=dict)
+    """What the state is made of; left out where only the state is read."""
     deleted: bool = False
 
     @property
@@ -50,11 +52,15 @@ class Twin:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One line of the journal: the merge patch that led to `revision`."""
+    """One line of the journal: the merge patch that led to `revision`, and the statement behind it."""
 
     revision: int
     patch: Json
     origin: Origin
+    said: Json | None = None
+    """What was said, where the patch does not say all of it."""
+    late: bool = False
+    """Whether something newer was known of what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class Sighting:
     properties: Json
     relations: tuple[Relation, ...]
     origin: Origin
+    quality: float = 1.0
+    """0 to 1: how far the source itself trusts what it says."""
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
@@ -95,9 +103,13 @@ def difference(before: Json, after: Json) -> Json:
     return patch
 
 
-def empty(twin_id: str, model: str, origin: Origin) -> Twin:
-    """A twin that does not exist yet."""
-    return Twin(twin_id, model, 0, {}, {}, (), origin)
+def empty(twin_id: str, origin: Origin) -> Twin:
+    """A twin that does not exist yet, of the model that its id names."""
+    return Twin(twin_id, model_of(twin_id), 0, {}, {}, (), origin)
+
+
+def model_of(twin_id: str) -> str:
+    return twin_id.partition(":")[0]
 
 
 def document(twin: Twin) -> Json:
@@ -119,65 +131,3 @@ def relations_of(listed: Iterable[Mapping[str, str]]) -> tuple[Relation, ...]:
 
 def _by_name(relation: Relation) -> tuple[str, str]:
     return relation.name, relation.target
-
-
-def changed(before: Twin, after: Twin, origin: Origin) -> tuple[Twin, Change] | None:
-    """The next revision and its journal line, or None when nothing changes."""
-    following = replace(after, revision=before.revision + 1, origin=origin)
-    patch = difference(document(before), document(following))
-    if not patch:
-        return None
-    return following, Change(following.revision, patch, origin)
-
-
-def sighted(twin: Twin, sighting: Sighting) -> Twin:
-    """The twin after a sighting: each property wins only if it is not older than what is known; null says nothing."""
-    at = sighting.origin.changed_at.isoformat()
-    fresh = {
-        name: value
-        for name, value in sighting.properties.items()
-        if value is not None and twin.times.get(name, "") <= at
-    }
-    return replace(
-        twin,
-        model=sighting.model,
-        properties={**twin.properties, **fresh},
-        relations=_with_relations(twin.relations, sighting.relations),
-        times={**twin.times, **dict.fromkeys(fresh, at)},
-        deleted=False,
-    )
-
-
-def _with_relations(known: tuple[Relation, ...], seen: tuple[Relation, ...]) -> tuple[Relation, ...]:
-    """A relation that is seen replaces the known ones of its name."""
-    if not seen:
-        return known
-    names = {relation.name for relation in seen}
-    kept = {relation for relation in known if relation.name not in names}
-    return tuple(sorted(kept | set(seen), key=_by_name))
-
-
-def folded(twin_id: str, changes: Iterable[Change]) -> Twin | None:
-    """The twin that the journal lines, one after the other, lead to; None when it is deleted or there are none.
-
-    Lines that are put in the order of what was true, not of what was learnt, may begin with one that names no model:
-    the id does.
-    """
-    state: Json = {}
-    last: Change | None = None
-    newest = 0
-    for change in changes:
-        deleting = change.patch.get("model", "") is None
-        state = {} if deleting else merge_patch(state, change.patch)
-        last, newest = change, max(newest, change.revision)
-    if last is None or not state:
-        return None
-    return Twin(
-        id=twin_id,
-        model=state.get("model", twin_id.split(":", 1)[0]),
-        revision=newest,
-        properties=state.get("properties", {}),
-        desired=state.get("desired", {}),
-        relations=relations_of(state.get("relations", [])),
-        origin=last.origin,
-    )

@@ -14,10 +14,11 @@ import sqlalchemy as sa
 from chassis.db import Database
 from chassis.outbox import Relay
 from chassis.rql.search import Search, Summary
+from services.twin.domain.statements import Rules, latest_everywhere
 from services.twin.domain.twins import Change, Twin
 from services.twin.domain.types import Types
 from services.twin.store import searching
-from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, SCHEMA, TWIN, Base, origin_of, twin_of
+from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, SCHEMA, TWIN, Base, change_of, shown_columns, twin_of
 from services.twin.store.unit import PostgresUnit
 
 __all__ = ["INBOX", "OUTBOX", "SCHEMA", "Base", "PostgresStore"]
@@ -31,17 +32,22 @@ class PostgresStore:
         self._db = db
         self._relay = relay
 
+    @property
+    def rules(self) -> Rules:
+        """How properties are fused now."""
+        return latest_everywhere
+
     @asynccontextmanager
     async def write(self) -> AsyncIterator[PostgresUnit]:
         async with self._db.transaction() as session:
-            unit = PostgresUnit(session, self.types)
+            unit = PostgresUnit(session, self.types, self.rules)
             yield unit
         if unit.told:
             self._relay.wake()
 
     async def get(self, twin_id: str) -> Twin | None:
         async with self._db.transaction() as session:
-            row = (await session.execute(sa.select(TWIN).where(TWIN.c.id == twin_id))).first()
+            row = (await session.execute(sa.select(*shown_columns(TWIN)).where(TWIN.c.id == twin_id))).first()
         return twin_of(row) if row is not None and row.revision else None
 
     async def search(self, search: Search) -> tuple[list[Twin], str]:
@@ -60,7 +66,7 @@ class PostgresStore:
             query = query.where(JOURNAL.c.revision <= to_revision)
         async with self._db.transaction() as session:
             rows = (await session.execute(query.order_by(JOURNAL.c.revision).limit(limit))).all()
-        return [Change(row.revision, row.patch, origin_of(row)) for row in rows]
+        return [change_of(row) for row in rows]
 
     async def changes_until(self, twin_id: str, *, at: datetime | None, known_at: datetime | None) -> list[Change]:
         """The changes that were true at a time and known at another, in the order in which they became true."""
@@ -71,7 +77,7 @@ class PostgresStore:
             query = query.where(JOURNAL.c.known_at <= known_at)
         async with self._db.transaction() as session:
             rows = (await session.execute(query.order_by(JOURNAL.c.changed_at, JOURNAL.c.revision))).all()
-        return [Change(row.revision, row.patch, origin_of(row)) for row in rows]
+        return [change_of(row) for row in rows]
 
     async def count(self) -> dict[str, int]:
         living = sa.and_(TWIN.c.revision > 0, ~TWIN.c.deleted)

@@ -9,7 +9,7 @@ from chassis.rql.aggregates import aggregate_expressions, group_expressions, gro
 from chassis.rql.search import Search, Summary, Wanted
 from chassis.rql.sql import Statement
 from services.twin.domain.twins import Twin
-from services.twin.store.tables import RELATION, TWIN, is_one_of, twin_of
+from services.twin.store.tables import RELATION, TWIN, is_one_of, shown_columns, twin_of
 
 SEARCHED = TWIN.alias("t0")
 """The twins that a search goes through, under the name that `Statement` gives them."""
@@ -25,7 +25,12 @@ async def found(db: Database, search: Search) -> tuple[list[Twin], str]:
         sa.text(f"k{place}{' DESC' if each.descends else ''}{' NULLS LAST' if each.may_be_null else ''}")
         for place, each in enumerate(order)
     ]
-    query = sa.select(SEARCHED, *places).where(*condition, sa.text(on_page)).order_by(*sorting).limit(search.limit + 1)
+    query = (
+        sa.select(*shown_columns(SEARCHED), *places)
+        .where(*condition, sa.text(on_page))
+        .order_by(*sorting)
+        .limit(search.limit + 1)
+    )
     async with db.transaction() as session:
         rows = (await session.execute(query, statement.parameters)).all()
     if len(rows) <= search.limit:

@@ -13,7 +13,7 @@ from sqlmodel import Field, SQLModel
 
 from chassis.outbox import inbox_table, outbox_table
 from services.twin.domain import twins
-from services.twin.domain.twins import Json, Origin, Twin
+from services.twin.domain.twins import Change, Inputs, Json, Origin, Twin
 
 SCHEMA = "twin"
 
@@ -41,7 +41,7 @@ class TwinRow(Base, table=True):
     properties: Json = _json()
     desired: Json = _json()
     relations: list[dict[str, str]] = _json()
-    times: dict[str, str] = _json()
+    inputs: Json = _json()
     changed_at: datetime = _time()
     known_at: datetime = _time()
     source: str
@@ -60,13 +60,15 @@ class RelationRow(Base, table=True):
 
 
 class JournalRow(Base, table=True):
-    """Every change of every twin as a merge patch."""
+    """Every statement of every twin: what it changed as a merge patch, and what it said where that is more."""
 
     __tablename__ = "journal"
 
     id: str = Field(primary_key=True)
     revision: int = Field(primary_key=True, sa_type=sa.BigInteger)
     patch: Json = _json()
+    said: Json | None = Field(default=None, sa_type=JSONB)
+    late: bool = False
     changed_at: datetime = _time()
     known_at: datetime = _time()
     source: str
@@ -96,6 +98,11 @@ JOURNAL = JournalRow.__table__  # type: ignore[attr-defined]  # as above
 SALE = SaleRow.__table__  # type: ignore[attr-defined]  # as above
 
 
+def shown_columns(twin: sa.FromClause) -> list[sa.ColumnElement[Any]]:
+    """What is read of a twin to show it: all but what it is made of."""
+    return [column for column in twin.c if column.name != "inputs"]
+
+
 def is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
     return column == sa.any_(sa.cast(list(values), sa.ARRAY(sa.Text)))
 
@@ -104,7 +111,7 @@ def origin_of(row: sa.Row[Any]) -> Origin:
     return Origin(row.changed_at, row.known_at, row.source, row.trace_id)
 
 
-def twin_of(row: sa.Row[Any]) -> Twin:
+def twin_of(row: sa.Row[Any], inputs: Inputs | None = None) -> Twin:
     return Twin(
         id=row.id,
         model=row.model,
@@ -113,6 +120,10 @@ def twin_of(row: sa.Row[Any]) -> Twin:
         desired=row.desired,
         relations=twins.relations_of(row.relations),
         origin=origin_of(row),
-        times=row.times,
+        inputs=inputs or {},
         deleted=row.deleted,
     )
+
+
+def change_of(row: sa.Row[Any]) -> Change:
+    return Change(row.revision, row.patch, origin_of(row), row.said, row.late)

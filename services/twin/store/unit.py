@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import polars as pl
 import sqlalchemy as sa
@@ -13,19 +12,34 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis.db import copy_frame, read_frame, stage_frame, upsert_frame
 from chassis.outbox import is_new, tell
 from marketwin.twin.v1 import events_pb2
+from services.twin.domain import twins
+from services.twin.domain.statements import Rules, Statement, Told, statement_of
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import Types
-from services.twin.store.tables import INBOX, OUTBOX, RELATION, SALE, SCHEMA, TWIN, is_one_of, twin_of
-from services.twin.wire import twin_message
+from services.twin.store.tables import (
+    INBOX,
+    JOURNAL,
+    OUTBOX,
+    RELATION,
+    SALE,
+    SCHEMA,
+    TWIN,
+    change_of,
+    is_one_of,
+    twin_of,
+)
+from services.twin.wire import json_text, twin_message
 
 EVENT_TWINS = 1000
+_SAME = f"({JOURNAL.fullname}.id, {JOURNAL.fullname}.source, {JOURNAL.fullname}.changed_at)"
 
 
 class PostgresUnit:
     """One transaction: locks, state, journal, inbox mark and events together."""
 
-    def __init__(self, session: AsyncSession, types: Types) -> None:
+    def __init__(self, session: AsyncSession, types: Types, rules: Rules) -> None:
         self.types = types
+        self.rules = rules
         self._session = session
         self.told = False
 
@@ -37,7 +51,7 @@ class PostgresUnit:
         place = pl.DataFrame({"id": sorted(ids)}).with_columns(
             model=pl.lit(""),
             revision=pl.lit(0),
-            **dict.fromkeys(("properties", "desired", "times"), pl.lit("{}")),
+            **dict.fromkeys(("properties", "desired", "inputs"), pl.lit("{}")),
             relations=pl.lit("[]"),
             changed_at=pl.lit(origin.changed_at),
             known_at=pl.lit(origin.known_at),
@@ -60,32 +74,62 @@ class PostgresUnit:
             .order_by(TWIN.c.id)
             .with_for_update()
         )
-        return {row.id: twin_of(row) for row in (await self._session.execute(query)).all()}
+        return {row.id: _locked(row) for row in (await self._session.execute(query)).all()}
+
+    async def told_before(self, said: Sequence[tuple[str, Statement]]) -> Told:
+        """What the sources of these statements said of the same twins and times."""
+        told = Told()
+        if not said:
+            return told
+        wanted = pl.DataFrame(
+            {
+                "id": [twin_id for twin_id, _ in said],
+                "source": [statement.origin.source for _, statement in said],
+                "changed_at": [statement.origin.changed_at for _, statement in said],
+            }
+        ).unique()
+        name = await stage_frame(self._session, JOURNAL, wanted, name="said")
+        rows = await self._session.execute(
+            sa.select(JOURNAL)
+            .join(sa.text(name), sa.text(f"({name}.id, {name}.source, {name}.changed_at) = {_SAME}"))
+            .order_by(JOURNAL.c.id, JOURNAL.c.revision)
+        )
+        for row in rows:
+            told.add(row.id, statement_of(change_of(row)))
+        return told
 
     async def save(self, changed: Sequence[tuple[Twin, Change]]) -> None:
+        """Keeps each change in the journal, and of each twin the newest state, which it tells."""
         if not changed:
             return
-        await upsert_frame(self._session, TWIN, _twin_frame([twin for twin, _ in changed]), key=["id"])
-        await self._keep_relations(changed)
+        newest = {twin.id: Texts.of(twin) for twin, _ in changed}
+        await upsert_frame(self._session, TWIN, _twin_frame(list(newest.values())), key=["id"])
+        await self._keep_relations(changed, newest)
         await copy_frame(self._session, "journal", _journal_frame(changed), schema=SCHEMA)
-        by_model: dict[str, list[Twin]] = {}
-        for twin, _ in changed:
-            by_model.setdefault(twin.model, []).append(twin)
+        by_model: dict[str, list[Texts]] = {}
+        for each in newest.values():
+            by_model.setdefault(each.twin.model, []).append(each)
         for model, members in by_model.items():
             events = [
-                events_pb2.TwinChanged(twins=[twin_message(twin) for twin in members[start : start + EVENT_TWINS]])
+                events_pb2.TwinChanged(
+                    twins=[
+                        twin_message(each.twin, properties_json=each.properties, desired_json=each.desired)
+                        for each in members[start : start + EVENT_TWINS]
+                    ]
+                )
                 for start in range(0, len(members), EVENT_TWINS)
             ]
             await tell(self._session, OUTBOX, events, key=model)
         self.told = True
 
-    async def _keep_relations(self, changed: Sequence[tuple[Twin, Change]]) -> None:
+    async def _keep_relations(self, changed: Sequence[tuple[Twin, Change]], newest: Mapping[str, Texts]) -> None:
         """The rows of relations, for twins whose relations changed."""
-        touched = [twin for twin, change in changed if "relations" in change.patch]
+        touched = {twin.id for twin, change in changed if "relations" in change.patch}
         if not touched:
             return
-        await self._session.execute(sa.delete(RELATION).where(is_one_of(RELATION.c.id, [each.id for each in touched])))
-        edges = [(twin.id, each.name, each.target) for twin in touched if twin.exists for each in twin.relations]
+        await self._session.execute(sa.delete(RELATION).where(is_one_of(RELATION.c.id, list(touched))))
+        living = [newest[twin_id].twin for twin_id in touched if newest[twin_id].twin.exists]
+        edges = [(twin.id, each.name, each.target) for twin in living for each in twin.relations]
         if edges:
             frame = pl.DataFrame(edges, schema=["id", "name", "target"], orient="row")
             await copy_frame(self._session, "relation", frame, schema=SCHEMA)
@@ -116,28 +160,49 @@ class PostgresUnit:
         return totals.join(last.select("adcode", "source", "trace_id", "occurred_at"), on="adcode")
 
 
-def _twin_frame(changed: Sequence[Twin]) -> pl.DataFrame:
+class Texts(NamedTuple):
+    """A twin whose parts are JSON text already: for its row and for what is told of it."""
+
+    twin: Twin
+    properties: str
+    desired: str
+
+    @classmethod
+    def of(cls, twin: Twin) -> Texts:
+        return cls(twin, json_text(twin.properties), json_text(twin.desired))
+
+
+def _locked(row: sa.Row[Any]) -> Twin:
+    twin = twin_of(row, row.inputs)
+    return twin if twin.revision else twins.empty(twin.id, twin.origin)
+
+
+def _twin_frame(changed: Sequence[Texts]) -> pl.DataFrame:
+    states = [each.twin for each in changed]
     return pl.DataFrame(
         {
-            "id": [twin.id for twin in changed],
-            "model": [twin.model for twin in changed],
-            "revision": [twin.revision for twin in changed],
-            "properties": [_text(twin.properties) for twin in changed],
-            "desired": [_text(twin.desired) for twin in changed],
-            "relations": [_text([{"name": r.name, "target": r.target} for r in twin.relations]) for twin in changed],
-            "times": [_text(twin.times) for twin in changed],
-            **_origin_columns([twin.origin for twin in changed]),
-            "deleted": [twin.deleted for twin in changed],
+            "id": [twin.id for twin in states],
+            "model": [twin.model for twin in states],
+            "revision": [twin.revision for twin in states],
+            "properties": [each.properties for each in changed],
+            "desired": [each.desired for each in changed],
+            "relations": [json_text([{"name": r.name, "target": r.target} for r in twin.relations]) for twin in states],
+            "inputs": [json_text(twin.inputs) for twin in states],
+            **_origin_columns([twin.origin for twin in states]),
+            "deleted": [twin.deleted for twin in states],
         }
     )
 
 
 def _journal_frame(changed: Sequence[tuple[Twin, Change]]) -> pl.DataFrame:
+    said = [json_text(change.said) if change.said is not None else None for _, change in changed]
     return pl.DataFrame(
         {
             "id": [twin.id for twin, _ in changed],
             "revision": [change.revision for _, change in changed],
-            "patch": [_text(change.patch) for _, change in changed],
+            "patch": [json_text(change.patch) for _, change in changed],
+            "said": pl.Series(said, dtype=pl.String),
+            "late": [change.late for _, change in changed],
             **_origin_columns([change.origin for _, change in changed]),
         }
     )
@@ -150,7 +215,3 @@ def _origin_columns(origins: Sequence[Origin]) -> dict[str, list[Any]]:
         "source": [origin.source for origin in origins],
         "trace_id": [origin.trace_id for origin in origins],
     }
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import polars as pl
@@ -14,12 +14,14 @@ from chassis.errors import Conflict, Invalid, NotFound, Problem
 from chassis.rql.predicate import predicate
 from chassis.rql.search import Search, Summary
 from chassis.rql.tree import Node
-from services.twin.domain import twins
+from services.twin.domain import past, statements, twins
 from services.twin.domain.feeding import sightings, standing
-from services.twin.domain.twins import Change, Json, Origin, Sighting, Twin
-from services.twin.domain.types import TwinType, Types
+from services.twin.domain.statements import DELETED, DESIRED, RELATIONS, Rules, Statement, Told
+from services.twin.domain.twins import Change, Json, Origin, Relation, Sighting, Twin
+from services.twin.domain.types import Types
 
 MAX_GROUPS = 1000
+NOBODY = Origin(datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "", "")
 WRITABLE = {"properties", "desired", "relations"}
 
 
@@ -40,9 +42,11 @@ class Unit(Protocol):
 
     @property
     def types(self) -> Types: ...
-
+    @property
+    def rules(self) -> Rules: ...
     async def is_new(self, consumer: str, message_id: str) -> bool: ...
     async def lock(self, ids: Sequence[str], origin: Origin) -> dict[str, Twin]: ...
+    async def told_before(self, said: Sequence[tuple[str, Statement]]) -> Told: ...
     async def save(self, changed: Sequence[tuple[Twin, Change]]) -> None: ...
     async def newest_sales(self, sales: pl.DataFrame) -> pl.DataFrame: ...
 
@@ -76,14 +80,16 @@ async def get_twin(
     if revision is not None and (at or known_at):
         problem = Problem("/query/revision", "exclusive", "a revision says what was known; leave out at and known_at")
         raise Invalid("ask for a revision or for a time", errors=[problem])
+    twin: Twin | None
     if at or known_at:
-        twin = twins.folded(twin_id, await store.changes_until(twin_id, at=at, known_at=known_at))
+        changes = await store.changes_until(twin_id, at=at, known_at=known_at)
+        twin = past.true_then(twins.empty(twin_id, NOBODY), changes)
     elif revision is None:
         twin = await store.get(twin_id)
     else:
         changes = await store.changes(twin_id, from_revision=1, to_revision=revision, limit=None)
         reached = bool(changes) and changes[-1].revision == revision
-        twin = twins.folded(twin_id, changes) if reached else None
+        twin = past.shown_then(twins.empty(twin_id, NOBODY), changes) if reached else None
     if twin is None or not twin.exists:
         raise NotFound(f"there is no twin {twin_id}{_then(revision, at, known_at)}", code="twin_not_found")
     return twin
@@ -122,67 +128,82 @@ async def put_twin(
     model = body.get("model", "")
     _refuse_bad_id(twin_id, model, store.types)
     _refuse_unknown(body, WRITABLE | {"model"})
+    properties, desired = body.get("properties") or {}, body.get("desired") or {}
+    relations = _relations(body.get("relations", []))
 
-    def replaced(before: Twin) -> Twin:
-        return replace(
-            before,
-            model=model,
-            properties=body.get("properties", {}),
-            desired=body.get("desired", {}),
-            relations=_relations(body.get("relations", [])),
-            times=dict.fromkeys(body.get("properties") or {}, origin.changed_at.isoformat()),
-            deleted=False,
-        )
+    def said(_: Twin, types: Types) -> Json:
+        _refuse_misfit(model, types, properties, desired, relations)
+        facets: Json = {**properties, DELETED: False, **_by_relation(relations)}
+        return facets | {DESIRED: desired} if desired else facets
 
-    before, after = await _write(store, twin_id, precondition, origin, replaced)
+    before, after = await _write(store, twin_id, precondition, origin, said)
     return after, not before.exists
 
 
 async def patch_twin(store: Store, twin_id: str, patch: Json, precondition: Precondition, origin: Origin) -> Twin:
     """Changes a twin by an RFC 7396 merge patch over {properties, desired, relations}."""
     _refuse_unknown(patch, WRITABLE | {"model"})
+    relations = _relations(patch.get("relations") or [])
 
-    def patched(before: Twin) -> Twin:
+    def said(before: Twin, types: Types) -> Json:
         if patch.get("model", before.model) != before.model:
             problem = Problem("/model", "model_mismatch", f"{twin_id} is a {before.model}")
             raise Invalid("a patch cannot make a twin one of another model", errors=[problem])
-        state = twins.merge_patch(twins.document(before), patch)
-        touched = patch.get("properties") or {}
-        return replace(
-            before,
-            properties=state.get("properties", {}),
-            desired=state.get("desired", {}),
-            relations=_relations(state.get("relations", [])),
-            times={**before.times, **dict.fromkeys(touched, origin.changed_at.isoformat())},
-        )
+        facets = _patched(before, patch)
+        properties = {name: each for name, each in facets.items() if each is not None}
+        wanted = patch.get("desired", {})
+        desired = {} if wanted in (None, {}) else twins.merge_patch(before.desired, wanted)
+        _refuse_misfit(before.model, types, properties, desired, relations)
+        if wanted != {}:
+            facets[DESIRED] = desired
+        if "relations" in patch:
+            # The list is whole: a relation that it does not name is said to lead nowhere.
+            named = {*types[before.model].relationships, *(each.name for each in before.relations)}
+            facets |= {RELATIONS + name: [] for name in named} | _by_relation(relations)
+        return facets
 
-    _, after = await _write(store, twin_id, replace(precondition, must_exist=True), origin, patched)
+    _, after = await _write(store, twin_id, replace(precondition, must_exist=True), origin, said)
     return after
+
+
+def _patched(before: Twin, patch: Json) -> Json:
+    """The properties that a patch touches: as they are to be, null where they are to go."""
+    told = patch.get("properties", {})
+    if told is None:
+        return dict.fromkeys(before.properties)
+    known = before.properties
+    removed = {name: None for name, each in told.items() if each is None and name in known}
+    return removed | {name: twins.merge_patch(known.get(name), each) for name, each in told.items() if each is not None}
 
 
 async def delete_twin(store: Store, twin_id: str, precondition: Precondition, origin: Origin) -> int:
     """Deletes a twin, keeps its journal, and returns the revision of the deletion."""
 
-    def deleted(before: Twin) -> Twin:
-        return replace(before, properties={}, desired={}, relations=(), times={}, deleted=True)
+    def said(_: Twin, __: Types) -> Json:
+        return {DELETED: True}
 
-    _, after = await _write(store, twin_id, replace(precondition, must_exist=True), origin, deleted)
+    _, after = await _write(store, twin_id, replace(precondition, must_exist=True), origin, said)
     return after.revision
 
 
 async def _write(
-    store: Store, twin_id: str, precondition: Precondition, origin: Origin, apply: Callable[[Twin], Twin]
+    store: Store, twin_id: str, precondition: Precondition, origin: Origin, said: Callable[[Twin, Types], Json]
 ) -> tuple[Twin, Twin]:
     async with store.write() as unit:
         before = (await unit.lock([twin_id], origin))[twin_id]
         _refuse_unmet(before, precondition)
-        wanted = apply(before)
-        _refuse_misfit(wanted, unit.types)
-        outcome = twins.changed(before, wanted, origin)
+        facets = said(before, unit.types)
+        statement = Statement(facets, _not_before(before, origin), writes=True)
+        outcome = statements.apply(before, statement, unit.rules)
         if outcome is None:
             return before, before
         await unit.save([outcome])
         return before, outcome[0]
+
+
+def _not_before(twin: Twin, origin: Origin) -> Origin:
+    """A write sets right what it finds, where a source was ahead of our clock, too."""
+    return replace(origin, changed_at=max(origin.changed_at, twin.origin.changed_at)) if twin.revision else origin
 
 
 def _refuse_bad_id(twin_id: str, model: str, types: Types) -> None:
@@ -211,7 +232,7 @@ def _refuse_unknown(body: Json, allowed: set[str]) -> None:
         raise Invalid("the twin cannot be written like this", errors=problems)
 
 
-def _relations(listed: Any) -> tuple[twins.Relation, ...]:
+def _relations(listed: Any) -> list[Relation]:
     if not isinstance(listed, list):
         raise Invalid("relations are a list", errors=[Problem("/relations", "wrong_type", "must be a list")])
     problems = [
@@ -221,7 +242,7 @@ def _relations(listed: Any) -> tuple[twins.Relation, ...]:
     ]
     if problems:
         raise Invalid("a relation cannot be read", errors=problems)
-    return twins.relations_of(listed)
+    return [Relation(each["name"], each["target"]) for each in listed]
 
 
 def _is_relation(each: Any) -> bool:
@@ -246,14 +267,21 @@ def _refuse_unmet(twin: Twin, precondition: Precondition) -> None:
         raise Conflict(f"{twin.id} does not fulfil the condition; read it again", code="precondition_failed")
 
 
-def _refuse_misfit(twin: Twin, types: Types) -> None:
-    if twin.deleted:
-        return
-    kind: TwinType = types[twin.model]
-    problems = kind.check(twin.properties) + kind.check_desired(twin.desired)
-    problems += kind.check_relations(twin.relations, types)
+def _refuse_misfit(model: str, types: Types, properties: Json, desired: Json, relations: Sequence[Relation]) -> None:
+    kind = types[model]
+    problems = kind.check(properties) + kind.check_desired(desired)
+    problems += kind.check_relations(relations, types)
     if problems:
         raise Invalid(f"this does not fit the model {kind.name}", errors=problems)
+
+
+def _by_relation(relations: Sequence[Relation]) -> dict[str, list[str]]:
+    targets: dict[str, list[str]] = {}
+    for each in relations:
+        named = targets.setdefault(RELATIONS + each.name, [])
+        if each.target not in named:
+            named.append(each.target)
+    return targets
 
 
 async def take_in_records(
@@ -276,15 +304,22 @@ async def seed(store: Store, seen: Sequence[Sighting]) -> int:
 
 
 async def _sight(unit: Unit, seen: Sequence[Sighting]) -> int:
+    """Applies sightings in their order; returns how many of them said something new."""
     if not seen:
         return 0
-    current = await unit.lock(sorted({each.id for each in seen}), seen[0].origin)
-    outcomes: dict[str, tuple[Twin, Change]] = {}
-    for sighting in seen:
-        before = current[sighting.id]
-        known = replace(before, model=sighting.model) if not before.exists else before
-        outcome = twins.changed(before, twins.sighted(known, sighting), sighting.origin)
-        if outcome is not None:
-            outcomes[sighting.id] = outcome
-    await unit.save(list(outcomes.values()))
+    said = [(each.id, statements.seen(each)) for each in seen]
+    current = await unit.lock(sorted({twin_id for twin_id, _ in said}), seen[0].origin)
+    told = await unit.told_before([each for each in said if _is_behind(current[each[0]], each[1])])
+    outcomes: list[tuple[Twin, Change]] = []
+    for twin_id, statement in said:
+        outcome = statements.apply(current[twin_id], statement, unit.rules)
+        if outcome is None or (outcome[1].late and not told.add(twin_id, statement)):
+            continue
+        current[twin_id] = outcome[0]
+        outcomes.append(outcome)
+    await unit.save(outcomes)
     return len(outcomes)
+
+
+def _is_behind(twin: Twin, statement: Statement) -> bool:
+    return twin.revision > 0 and statement.origin.changed_at <= twin.origin.changed_at

@@ -1,0 +1,148 @@
+"""What PostgreSQL keeps of twins: states, and the journal that they follow from."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest_asyncio
+import sqlalchemy as sa
+
+from chassis.bus import bus
+from chassis.db import Database, database
+from chassis.outbox import Relay
+from chassis.settings import CommonSettings
+from chassis.testing import fresh_database
+from services.twin import usecases
+from services.twin.app import MIGRATIONS
+from services.twin.domain import twins
+from services.twin.domain.past import true_then
+from services.twin.domain.twins import Origin, Relation, Sighting
+from services.twin.domain.types import Types
+from services.twin.store import OUTBOX, SCHEMA, PostgresStore
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+BY_ANN = Origin(NOW + timedelta(days=1), NOW + timedelta(days=1), "user:ann", "")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def store(common: CommonSettings) -> AsyncIterator[PostgresStore]:
+    async with database(common.postgres_url, SCHEMA) as db, bus(common.nats_url, "test") as log:
+        await db.migrate(MIGRATIONS)
+        yield PostgresStore(db, Relay(db, log, OUTBOX), Types.shipped())
+
+
+def _machine() -> str:
+    return f"machine:{uuid.uuid4().hex}"
+
+
+def _seen(twin_id: str, hour: int, source: str = "mes", quality: float = 1.0, **properties: Any) -> Sighting:
+    at = NOW + timedelta(hours=hour)
+    return Sighting(twin_id, "machine", properties, (), Origin(at, at, source, ""), quality)
+
+
+async def _lines(store: PostgresStore, twin_id: str) -> list[tuple[int, Any, Any, bool]]:
+    changes = await store.changes(twin_id, from_revision=1, to_revision=None, limit=None)
+    return [(each.revision, each.patch, each.said, each.late) for each in changes]
+
+
+async def test_sightings_of_one_twin_in_one_batch_each_make_their_line_in_order(store: PostgresStore):
+    twin_id = _machine()
+    batch = [_seen(twin_id, 1, state="run"), _seen(twin_id, 3, state="stop"), _seen(twin_id, 2, state="idle")]
+
+    said = await usecases.seed(store, batch)
+
+    assert said == 3
+    assert await _lines(store, twin_id) == [
+        (1, {"model": "machine", "properties": {"state": "run"}, "desired": {}, "relations": []}, None, False),
+        (2, {"properties": {"state": "stop"}}, None, False),
+        (3, {}, {"properties": {"state": "idle"}}, True),
+    ]
+    assert (await store.get(twin_id)).revision == 3
+
+
+async def test_what_was_said_before_makes_no_line_even_within_one_batch(store: PostgresStore):
+    twin_id = _machine()
+    late = _seen(twin_id, 1, state="run")
+    await usecases.seed(store, [_seen(twin_id, 3, state="stop"), late])
+
+    said = await usecases.seed(store, [late, _seen(twin_id, 2, state="idle"), _seen(twin_id, 2, state="idle")])
+
+    assert said == 1
+    assert [line[2] for line in await _lines(store, twin_id)][1:] == [
+        {"properties": {"state": "run"}},
+        {"properties": {"state": "idle"}},
+    ]
+
+
+async def test_the_kept_state_is_the_fold_of_the_journal(store: PostgresStore):
+    twin_id = _machine()
+    located = Sighting(twin_id, "machine", {}, (Relation("on_line", "line:1"),), _seen(twin_id, 5, "erp").origin)
+    await usecases.seed(store, [_seen(twin_id, 1, state="run"), located, _seen(twin_id, 2, "scada", 0.8, state="idle")])
+    await usecases.patch_twin(store, twin_id, {"properties": {"state": None}}, usecases.Precondition(), BY_ANN)
+    await usecases.seed(store, [_seen(twin_id, 30, state="stop"), _seen(twin_id, 4, state="run")])
+
+    async with store.write() as unit:
+        kept = (await unit.lock([twin_id], BY_ANN))[twin_id]
+    changes = await store.changes_until(twin_id, at=None, known_at=None)
+
+    assert true_then(twins.empty(twin_id, BY_ANN), changes) == kept
+    assert kept.properties == {"state": "stop"}
+
+
+async def test_a_write_sets_right_what_a_source_said_of_a_time_to_come(store: PostgresStore):
+    twin_id = _machine()
+    await usecases.seed(store, [_seen(twin_id, 1000, state="run")])
+
+    written = await usecases.patch_twin(
+        store, twin_id, {"properties": {"state": "stop"}}, usecases.Precondition(), BY_ANN
+    )
+
+    assert written.properties == {"state": "stop"}
+    assert (await store.get(twin_id)).properties == {"state": "stop"}
+
+
+async def _execute(db: Database, statement: str, **values: Any) -> list[Any]:
+    async with db.transaction() as session:
+        result = await session.execute(sa.text(statement), values)
+        return list(result.all()) if result.returns_rows else []
+
+
+async def test_states_of_before_statements_were_kept_stay_what_they_are(common: CommonSettings):
+    row = """
+        INSERT INTO twin.twin (id, model, revision, properties, desired, relations, times, changed_at, known_at, source,
+                               trace_id, deleted)
+        VALUES (:id, 'sku', 2, CAST(:properties AS jsonb), '{"tier": 1}', CAST(:relations AS jsonb),
+                CAST(:times AS jsonb), '2026-03-01T00:00:00.25Z', '2026-03-02Z', :source, '', :deleted)
+    """
+    times = json.dumps({"name": "1931-02-01T00:00:00.000001+00:00", "gone": "2026-02-01T00:00:00+00:00"})
+    relations = json.dumps([{"name": "of", "target": "brand:1"}, {"name": "of", "target": "brand:2"}])
+    async with fresh_database(common.postgres_url) as url, database(url, SCHEMA) as db:
+        async with db.engine.begin() as connection:
+            await connection.execute(sa.text("CREATE SCHEMA twin"))
+        await db.revise(MIGRATIONS, "0002")
+        alive = {"properties": '{"name": "甲"}', "relations": relations, "times": times, "source": "crm"}
+        await _execute(db, row, id="sku:1", deleted=False, **alive)
+        gone = {"properties": "{}", "relations": "[]", "times": "{}", "source": "user:ann"}
+        await _execute(db, row, id="sku:2", deleted=True, **gone)
+
+        await db.revise(MIGRATIONS, "0003")
+        (first,), (second,) = await _execute(db, "SELECT inputs FROM twin.twin ORDER BY id")
+        async with db.engine.begin() as connection:
+            await connection.run_sync(db._downgrade, MIGRATIONS, "0002")
+        (again,), _ = await _execute(db, "SELECT times FROM twin.twin ORDER BY id")
+
+    known, changed = 1772409600000000, 1772323200250000
+    assert first == {
+        "name": {"crm": ["甲", -1228089599999999, known, 1.0, 0]},
+        "gone": {"crm": [None, 1769904000000000, known, 1.0, 0]},
+        "relations/of": {"crm": [["brand:1", "brand:2"], changed, known, 1.0, 0]},
+        "/desired": {"crm": [{"tier": 1}, changed, known, 1.0, 0]},
+    }
+    assert second == {"/deleted": {"user:ann": [True, changed, known, 1.0, 1]}}
+    assert {name: datetime.fromisoformat(at) for name, at in again.items()} == {
+        name: datetime.fromisoformat(at) for name, at in json.loads(times).items()
+    }
