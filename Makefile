@@ -83,6 +83,7 @@ openapi: $(VENV)/.ready ## Write the REST contract to gateway/openapi.json
 
 kinds: $(VENV)/.ready ## Write the schemas of the record kinds to their baseline, if nobody is hurt
 	$(BIN)/python -c "from services.ingest.sources.kind_baseline import write_baseline; write_baseline()"
+	$(BIN)/python -m deploy.kind_columns
 
 fuzz: setup ## Break bodies and requests for longer than the tests do (TIMES=50)
 	FUZZ=$(or $(TIMES),50) $(BIN)/python -m pytest tests/fuzz tests/e2e/test_strange_requests.py $(ARGS)

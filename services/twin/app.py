@@ -16,7 +16,8 @@ from chassis.rpc import serve
 from marketwin.twin.v1.service_pb2_grpc import add_TwinServiceServicer_to_server
 from services.twin import usecases
 from services.twin.consumers import hear_records
-from services.twin.domain.feeding import region_sightings
+from services.twin.domain.feeding.feeds import Feeds
+from services.twin.domain.feeding.regions import region_sightings
 from services.twin.domain.model_documents import read_models
 from services.twin.domain.twins import Origin
 from services.twin.domain.types import Types, shipped_elements, types_of
@@ -33,6 +34,7 @@ async def app(settings: TwinSettings) -> AsyncIterator[Running]:
     """The twin service, for as long as the block runs."""
     common = settings.common
     types = Types(types_of(*read_models([*shipped_elements(), *read_folder(settings.models)])))
+    feeds = Feeds.load(types, settings.feeds)
     async with (
         database(common.postgres_url, SCHEMA, pool_size=settings.pool_size) as db,
         bus(common.nats_url, "twin") as log,
@@ -48,7 +50,7 @@ async def app(settings: TwinSettings) -> AsyncIterator[Running]:
         async with serve([servicer], host=settings.host, port=settings.port) as address:
             tasks.spawn(relay.run(), name="relay")
             tasks.spawn(prune_inbox(db, INBOX), name="prune")
-            tasks.spawn(hear_records(log, store, utc_now), name="records")
+            tasks.spawn(hear_records(log, store, feeds, utc_now), name="records")
             yield Running(address, tasks)
 
 

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import polars as pl
+import structlog
 
 from chassis.bus import Bus, Message, subject_of
 from marketwin.ingest.v1 import events_pb2
 from services.twin import usecases
-from services.twin.usecases import Store
+from services.twin.domain.feeding.feeds import Feeds
+from services.twin.usecases import Part, Store
+
+log = structlog.get_logger()
 
 DURABLE = "twin-records"
-KINDS = ("sku", "retailer", "commercial_order", "commercial_sale", "price_observation", "pos_sale")
+GROUP_MESSAGES = 16
+"""Messages in a transaction: twins stay locked as long as one lasts."""
 
 
-async def hear_records(bus: Bus, store: Store, now: Callable[[], datetime]) -> None:
+async def hear_records(bus: Bus, store: Store, feeds: Feeds, now: Callable[[], datetime]) -> None:
     """Updates twins from accepted records, for ever."""
 
-    async def handle(message: Message) -> None:
-        event = events_pb2.RecordsAccepted.FromString(message.data)
-        await usecases.take_in_records(
-            store,
-            consumer=DURABLE,
-            message_id=message.message_id,
-            kind=event.kind,
-            records=pl.read_ipc_stream(io.BytesIO(event.arrow_ipc)),
-            known_at=now(),
-        )
+    async def handle(messages: Sequence[Message]) -> None:
+        parts = [_part(message) for message in messages]
+        taken = await usecases.take_in_records(store, feeds, parts, consumer=DURABLE, known_at=now())
+        for model, count in taken.left_out.items():
+            log.warning("twin.left_out", model=model, count=count, kinds=sorted({part.kind for part in parts}))
 
-    subjects = [subject_of(events_pb2.RecordsAccepted, kind) for kind in KINDS]
-    await bus.consume(durable=DURABLE, subjects=subjects, handle=handle)
+    subjects = [subject_of(events_pb2.RecordsAccepted, kind) for kind in feeds.kinds]
+    await bus.consume_many(durable=DURABLE, subjects=subjects, handle=handle, most=GROUP_MESSAGES)
+
+
+def _part(message: Message) -> Part:
+    event = events_pb2.RecordsAccepted.FromString(message.data)
+    return Part(message.message_id, event.kind, pl.read_ipc_stream(io.BytesIO(event.arrow_ipc)))

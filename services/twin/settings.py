@@ -18,3 +18,5 @@ class TwinSettings(ServiceSettings):
     """CSV of the regions that get a twin (adcode,parent,level,name_zh,name_en,lon,lat)."""
     models: Path | None = None
     """Folder of further twin types, JSON files in DTDL."""
+    feeds: Path | None = None
+    """Folder of further mappings from records to twins, YAML files; those of a kind stand in place of the shipped."""

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.twin.domain import twins
-from services.twin.domain.feeding import sightings
 from services.twin.domain.types import Types
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -79,29 +77,3 @@ def test_every_thing_of_the_market_has_a_model():
 @pytest.mark.parametrize(("state", "is_known"), [("run", True), ("running", False)])
 def test_states_are_those_that_records_tell(state: str, is_known: bool):
     assert (TYPES["machine"].check({"state": state}) == []) is is_known
-
-
-def _orders() -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "retailer_code": ["R1", "R1", "R2"],
-            "order_no": ["O1", "O2", "O3"],
-            "cycle": ["2026-W08", "2026-W09", "2026-W09"],
-            "ordered_at": [NOW - timedelta(days=7), NOW, NOW],
-            "occurred_at": [NOW - timedelta(days=7), NOW, NOW],
-            "source": ["oms"] * 3,
-            "trace_id": ["t1", "t2", None],
-        }
-    )
-
-
-def test_orders_are_seen_as_the_last_order_of_each_retailer():
-    seen = {each.id: each for each in sightings("commercial_order", _orders(), NOW, TYPES)}
-
-    assert set(seen) == {"retailer:R1", "retailer:R2"}
-    assert seen["retailer:R1"].properties["last_order_no"] == "O2"
-    assert seen["retailer:R1"].origin.trace_id == "t2"
-
-
-def test_a_kind_without_a_rule_says_nothing_about_twins():
-    assert sightings("org", _orders(), NOW, TYPES) == []

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import copy_frame, read_frame, stage_frame, upsert_frame
-from chassis.outbox import is_new, tell
+from chassis.outbox import mark_new, tell
 from marketwin.twin.v1 import events_pb2
 from services.twin.domain import twins
 from services.twin.domain.statements import Rules, Statement, Told, statement_of
@@ -43,8 +43,8 @@ class PostgresUnit:
         self._session = session
         self.told = False
 
-    async def is_new(self, consumer: str, message_id: str) -> bool:
-        return await is_new(self._session, INBOX, consumer, message_id)
+    async def mark_new(self, consumer: str, message_ids: Sequence[str]) -> set[str]:
+        return await mark_new(self._session, INBOX, consumer, message_ids)
 
     async def lock(self, ids: Sequence[str], origin: Origin) -> dict[str, Twin]:
         """The twins of the ids, locked until the end; one that is not there yet comes with revision 0."""
@@ -134,7 +134,11 @@ class PostgresUnit:
             frame = pl.DataFrame(edges, schema=["id", "name", "target"], orient="row")
             await copy_frame(self._session, "relation", frame, schema=SCHEMA)
 
-    async def newest_sales(self, sales: pl.DataFrame) -> pl.DataFrame:
+    async def totals(self, name: str, records: pl.DataFrame) -> pl.DataFrame:
+        """The sums of that name that records move."""
+        return await {"sales_of_regions": self._sales_of_regions}[name](records)
+
+    async def _sales_of_regions(self, sales: pl.DataFrame) -> pl.DataFrame:
         """Keeps the newest sale per product and region; returns the newest period's totals of each touched region."""
         located = sales.filter(pl.col("adcode").is_not_null())
         if located.is_empty():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.twin.usecases.taking import Part, Taken, seed, take_in_records
 from services.twin.usecases.twins import (
     Precondition,
     Store,
@@ -12,14 +13,14 @@ from services.twin.usecases.twins import (
     list_history,
     patch_twin,
     put_twin,
-    seed,
     summarise_twins,
-    take_in_records,
 )
 
 __all__ = [
+    "Part",
     "Precondition",
     "Store",
+    "Taken",
     "Unit",
     "delete_twin",
     "find_twins",

@@ -1,4 +1,4 @@
-"""Twins: read, write, feed."""
+"""Twins: read and write."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from chassis.rql.predicate import predicate
 from chassis.rql.search import Search, Summary
 from chassis.rql.tree import Node
 from services.twin.domain import past, statements, twins
-from services.twin.domain.feeding import sightings, standing
 from services.twin.domain.statements import DELETED, DESIRED, RELATIONS, Rules, Statement, Told
-from services.twin.domain.twins import Change, Json, Origin, Relation, Sighting, Twin
+from services.twin.domain.twins import Change, Json, Origin, Relation, Twin
 from services.twin.domain.types import Types
 
 MAX_GROUPS = 1000
@@ -44,11 +43,11 @@ class Unit(Protocol):
     def types(self) -> Types: ...
     @property
     def rules(self) -> Rules: ...
-    async def is_new(self, consumer: str, message_id: str) -> bool: ...
+    async def mark_new(self, consumer: str, message_ids: Sequence[str]) -> set[str]: ...
     async def lock(self, ids: Sequence[str], origin: Origin) -> dict[str, Twin]: ...
     async def told_before(self, said: Sequence[tuple[str, Statement]]) -> Told: ...
     async def save(self, changed: Sequence[tuple[Twin, Change]]) -> None: ...
-    async def newest_sales(self, sales: pl.DataFrame) -> pl.DataFrame: ...
+    async def totals(self, name: str, records: pl.DataFrame) -> pl.DataFrame: ...
 
 
 class Store(Protocol):
@@ -282,44 +281,3 @@ def _by_relation(relations: Sequence[Relation]) -> dict[str, list[str]]:
         if each.target not in named:
             named.append(each.target)
     return targets
-
-
-async def take_in_records(
-    store: Store, *, consumer: str, message_id: str, kind: str, records: pl.DataFrame, known_at: datetime
-) -> int:
-    """Updates twins from a batch of records, once per message; returns how many twins changed."""
-    async with store.write() as unit:
-        if not await unit.is_new(consumer, message_id):
-            return 0
-        records = standing(records)
-        if kind == "commercial_sale":
-            records = await unit.newest_sales(records)
-        return await _sight(unit, sightings(kind, records, known_at, unit.types))
-
-
-async def seed(store: Store, seen: Sequence[Sighting]) -> int:
-    """Updates twins from configuration; returns how many changed."""
-    async with store.write() as unit:
-        return await _sight(unit, seen)
-
-
-async def _sight(unit: Unit, seen: Sequence[Sighting]) -> int:
-    """Applies sightings in their order; returns how many of them said something new."""
-    if not seen:
-        return 0
-    said = [(each.id, statements.seen(each)) for each in seen]
-    current = await unit.lock(sorted({twin_id for twin_id, _ in said}), seen[0].origin)
-    told = await unit.told_before([each for each in said if _is_behind(current[each[0]], each[1])])
-    outcomes: list[tuple[Twin, Change]] = []
-    for twin_id, statement in said:
-        outcome = statements.apply(current[twin_id], statement, unit.rules)
-        if outcome is None or (outcome[1].late and not told.add(twin_id, statement)):
-            continue
-        current[twin_id] = outcome[0]
-        outcomes.append(outcome)
-    await unit.save(outcomes)
-    return len(outcomes)
-
-
-def _is_behind(twin: Twin, statement: Statement) -> bool:
-    return twin.revision > 0 and statement.origin.changed_at <= twin.origin.changed_at

@@ -1,0 +1,1 @@
+"""What feeds twins: mapping files by record kind, and the regions file."""

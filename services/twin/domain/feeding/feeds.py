@@ -1,0 +1,171 @@
+"""What records say of twins, by the mapping files: a batch becomes sightings, whole columns at a time."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from chassis.documents import yaml_files
+from services.twin.domain.feeding.compiling import Plan, plan
+from services.twin.domain.feeding.reader import read_feed
+from services.twin.domain.feeding.rules import Feed, FeedRule
+from services.twin.domain.twins import Origin, Relation, Sighting
+from services.twin.domain.types import TwinType, Types
+
+SHIPPED = Path(__file__).parent / "feeds"
+_MOST_PLANS = 1000
+_WHO = ("id", "source", "at")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What records say; and of how many, by model, the model does not allow it."""
+
+    sightings: list[Sighting] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def with_more(self, more: Seen) -> Seen:
+        return Seen([*self.sightings, *more.sightings], self.left_out + more.left_out)
+
+
+class Feeds:
+    """The mappings of a process, by record kind."""
+
+    def __init__(self, feeds: Iterable[Feed]) -> None:
+        self._rules: dict[str, tuple[FeedRule, ...]] = {}
+        self.silent: dict[str, str] = {}
+        for feed in feeds:
+            before = self._rules.get(feed.kind, ()) if feed.is_added else ()
+            self._rules[feed.kind] = (*before, *feed.rules)
+            self.silent.pop(feed.kind, None)
+            if not self._rules[feed.kind]:
+                self.silent[feed.kind] = feed.because
+        self._plans: dict[Any, Plan | None] = {}
+
+    @classmethod
+    def load(cls, types: Types, folder: Path | None = None) -> Feeds:
+        """The mappings that are shipped, and those of a customer; raises FeedFault for the first that is wrong."""
+        shipped = [_read(path, types) for path in yaml_files(SHIPPED)]
+        return cls([*shipped, *(_read(path, types) for path in yaml_files(folder))])
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of records that say something of twins."""
+        return tuple(kind for kind, rules in self._rules.items() if rules)
+
+    def rules(self, kind: str) -> tuple[FeedRule, ...]:
+        return self._rules.get(kind, ())
+
+    def totals(self, kind: str) -> tuple[str, ...]:
+        """The sums that the rules of a kind read in place of its records."""
+        return tuple(dict.fromkeys(rule.totals for rule in self.rules(kind) if rule.totals))
+
+    def read(self, kind: str, records: pl.DataFrame, known_at: datetime, types: Types, *, totals: str = "") -> Seen:
+        """What records of a kind say, or sums of them; nothing for other kinds."""
+        seen = Seen()
+        records = _standing(records)
+        for rule in self.rules(kind):
+            if rule.totals == totals and not records.is_empty():
+                self._apply(rule, records, known_at, types, seen)
+        return seen
+
+    def _apply(self, rule: FeedRule, records: pl.DataFrame, known_at: datetime, types: Types, seen: Seen) -> None:
+        known = self._plan(rule, types[rule.model], records)
+        if known is None:
+            return
+        said = records.filter(known.applies).select(known.said)
+        fitting = said.filter("fits")
+        if fitting.height < said.height:
+            seen.left_out[rule.model] += said.height - fitting.height
+        told = known.said_columns
+        if told:
+            fitting = fitting.filter(pl.any_horizontal(pl.col(told).is_not_null()))
+        if fitting.is_empty():
+            return
+        ordered = _in_time(fitting.drop("fits"))
+        stated = _every(ordered) if rule.takes_every else _newest(ordered, told)
+        seen.sightings.extend(_sightings(rule.model, known, stated, known_at))
+
+    def _plan(self, rule: FeedRule, model: TwinType, records: pl.DataFrame) -> Plan | None:
+        key = (id(rule), model, tuple(records.columns), tuple(records.dtypes))
+        if key not in self._plans:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            self._plans[key] = plan(rule, model, records.schema)
+        return self._plans[key]
+
+
+def _read(path: Path, types: Types) -> Feed:
+    return read_feed(path.read_text(encoding="utf-8"), path.name, types)
+
+
+def _standing(records: pl.DataFrame) -> pl.DataFrame:
+    """The records that say something: one that only takes back says nothing of a twin, which keeps its past."""
+    if "op" not in records.columns:
+        return records
+    return records.filter(~pl.col("op").eq_missing("delete"))
+
+
+def _in_time(said: pl.DataFrame) -> pl.DataFrame:
+    return said if said.get_column("at").is_sorted() else said.sort("at", maintain_order=True)
+
+
+def _every(ordered: pl.DataFrame) -> pl.DataFrame:
+    """Each record a statement; what several lines of a document say alike is said once."""
+    return ordered.unique(maintain_order=True) if ordered.height > 1 else ordered
+
+
+def _newest(ordered: pl.DataFrame, told: Sequence[str]) -> pl.DataFrame:
+    """Of each twin and source the newest record; and the newest that says something of a property the newest is silent
+    about, so that a batch says what its records would say one by one."""
+    who = ["id", "source"]
+    last = ordered.unique(who, keep="last", maintain_order=True)
+    if last.height == ordered.height:
+        return last
+    partly = [name for name in told if 0 < ordered.get_column(name).null_count() < ordered.height]
+    if not partly:
+        return last
+    numbered = ordered.with_row_index("place")
+    places = [numbered.unique(who, keep="last").get_column("place")]
+    for name in partly:
+        filled = numbered.filter(pl.col(name).is_not_null())
+        places.append(filled.unique(who, keep="last").get_column("place"))
+    kept = ordered[pl.concat(places).unique().sort()]
+    if kept.height == last.height or not kept.select(pl.struct(_WHO).is_duplicated().any()).item():
+        return kept
+    return kept.group_by(_WHO, maintain_order=True).agg(pl.all().drop_nulls().last())
+
+
+def _sightings(model: str, known: Plan, stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:
+    columns = {name: stated.get_column(name).to_list() for name in stated.columns}
+    names = [name for name, _ in (*known.values, *known.lists)]
+    values = [
+        *(columns[column] for _, column in known.values),
+        *([None if text is None else json.loads(text) for text in columns[column]] for _, column in known.lists),
+    ]
+    told = zip(*values, strict=True) if values else iter([()] * stated.height)
+    who = zip(*(columns[name] for name in ("id", "at", "source", "trace_id", "quality")), strict=True)
+    links = _links(known, columns, stated.height)
+    for (twin_id, at, source, trace_id, quality), row, relations in zip(who, told, links, strict=True):
+        properties = {name: value for name, value in zip(names, row, strict=True) if value is not None}
+        origin = Origin(at, known_at, source, trace_id or "")
+        yield Sighting(twin_id, model, properties, relations, origin, quality)
+
+
+def _links(known: Plan, columns: Mapping[str, list[Any]], height: int) -> Iterator[tuple[Relation, ...]]:
+    """The relations of each row."""
+    singles = [(name, columns[column]) for name, column in known.links]
+    several = [(name, columns[column], model) for name, column, model in known.link_lists]
+    for row in range(height):
+        relations = [Relation(name, targets[row]) for name, targets in singles if targets[row] is not None]
+        for name, texts, model in several:
+            codes = json.loads(texts[row]) if texts[row] is not None else []
+            relations += [Relation(name, f"{model}:{code}") for code in dict.fromkeys(codes)]
+        yield tuple(relations)

@@ -1,0 +1,83 @@
+"""Twins follow what records say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from services.twin.domain import statements
+from services.twin.domain.feeding.feeds import Feeds, Seen
+from services.twin.domain.statements import Statement
+from services.twin.domain.twins import Change, Sighting, Twin
+from services.twin.usecases.twins import Store, Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A message of records of one kind."""
+
+    message_id: str
+    kind: str
+    records: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """How many twins changed; and by model, of how many records a model does not allow what they say."""
+
+    changed: int
+    left_out: Mapping[str, int]
+
+
+async def take_in_records(
+    store: Store, feeds: Feeds, parts: Sequence[Part], *, consumer: str, known_at: datetime
+) -> Taken:
+    """Updates twins from messages of records, each once, all in one transaction."""
+    async with store.write() as unit:
+        new = await unit.mark_new(consumer, [part.message_id for part in parts])
+        seen = Seen()
+        for kind, records in _by_kind(part for part in parts if part.message_id in new):
+            seen = seen.with_more(feeds.read(kind, records, known_at, unit.types))
+            for totals in feeds.totals(kind):
+                sums = await unit.totals(totals, records)
+                seen = seen.with_more(feeds.read(kind, sums, known_at, unit.types, totals=totals))
+        return Taken(await _sight(unit, seen.sightings), seen.left_out)
+
+
+def _by_kind(parts: Iterable[Part]) -> list[tuple[str, pl.DataFrame]]:
+    """The records of each kind, one message behind the other."""
+    frames: dict[str, list[pl.DataFrame]] = {}
+    for part in parts:
+        frames.setdefault(part.kind, []).append(part.records)
+    return [(kind, each[0] if len(each) == 1 else pl.concat(each, how="diagonal")) for kind, each in frames.items()]
+
+
+async def seed(store: Store, seen: Sequence[Sighting]) -> int:
+    """Updates twins from configuration; returns how many changed."""
+    async with store.write() as unit:
+        return await _sight(unit, seen)
+
+
+async def _sight(unit: Unit, seen: Sequence[Sighting]) -> int:
+    """Applies sightings in their order; returns how many of them said something new."""
+    if not seen:
+        return 0
+    said = [(each.id, statements.seen(each)) for each in seen]
+    current = await unit.lock(sorted({twin_id for twin_id, _ in said}), seen[0].origin)
+    told = await unit.told_before([each for each in said if _is_behind(current[each[0]], each[1])])
+    outcomes: list[tuple[Twin, Change]] = []
+    for twin_id, statement in said:
+        outcome = statements.apply(current[twin_id], statement, unit.rules)
+        if outcome is None or (outcome[1].late and not told.add(twin_id, statement)):
+            continue
+        current[twin_id] = outcome[0]
+        outcomes.append(outcome)
+    await unit.save(outcomes)
+    return len(outcomes)
+
+
+def _is_behind(twin: Twin, statement: Statement) -> bool:
+    return twin.revision > 0 and statement.origin.changed_at <= twin.origin.changed_at

@@ -1,0 +1,300 @@
+"""What records of every kind say of twins, in the columns that ingest publishes."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from chassis.errors import Problem
+from deploy import kind_columns
+from services.ingest.domain.kinds import KINDS
+from services.ingest.domain.schemas.fields import DataClass
+from services.twin.domain.feeding import columns
+from services.twin.domain.feeding.feeds import Feeds, Seen
+from services.twin.domain.twins import ID_PATTERN, Sighting
+from services.twin.domain.types import Types
+from tests.twin.fed_records import AT, DAY, NOW, SAID, records
+
+TYPES = Types.shipped()
+FEEDS = Feeds.load(TYPES)
+LATER = NOW + timedelta(hours=1)
+DEMANDED = "sku brand plant line machine warehouse slot shipment order company retailer region market"
+
+
+def _read(kind: str, frame: pl.DataFrame) -> Seen:
+    sink = io.BytesIO()
+    frame.write_ipc_stream(sink)
+    return FEEDS.read(kind, pl.read_ipc_stream(io.BytesIO(sink.getvalue())), NOW, TYPES)
+
+
+def _said(sightings: list[Sighting]) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """What sightings say together, by twin."""
+    said: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
+    for each in sightings:
+        properties, relations = said.setdefault(each.id, ({}, {}))
+        properties.update(each.properties)
+        for name in {relation.name for relation in each.relations}:
+            targets = [relation.target for relation in each.relations if relation.name == name]
+            relations[name] = targets if len(targets) > 1 else targets[0]
+    return said
+
+
+@pytest.mark.parametrize("kind", sorted(SAID))
+def test_a_record_says_of_twins_what_its_kind_tells(kind: str):
+    row, expected = SAID[kind]
+
+    seen = _read(kind, records(kind, row))
+
+    assert _said(seen.sightings) == expected
+    assert seen.left_out == {}
+    for each in seen.sightings:
+        assert _faults(each) == []
+        assert ID_PATTERN.match(each.id)
+        assert each.origin.source.split(":")[0] == "test"
+
+
+def _faults(sighting: Sighting) -> list[Problem]:
+    kind = TYPES[sighting.model]
+    return kind.check(sighting.properties) + kind.check_relations(sighting.relations, TYPES)
+
+
+def test_every_kind_of_ingest_feeds_twins_or_says_why_not():
+    assert set(FEEDS.kinds) | set(FEEDS.silent) == set(KINDS)
+    assert set(FEEDS.kinds) == set(SAID)
+    assert all(FEEDS.silent.values())
+
+
+def test_every_model_that_is_shipped_is_fed():
+    fed = {rule.model for kind in FEEDS.kinds for rule in FEEDS.rules(kind)}
+
+    assert set(DEMANDED.split()) <= fed
+    assert fed == set(TYPES)
+
+
+def test_the_twin_knows_the_columns_that_ingest_publishes():
+    assert kind_columns.COPY.read_text(encoding="utf-8") == kind_columns.printed(), "run make kinds"
+    assert set(columns.kinds()) == set(KINDS)
+
+
+def test_no_mapping_reads_what_says_who_a_person_is():
+    read = [
+        (kind, column.name)
+        for kind in FEEDS.kinds
+        for rule in FEEDS.rules(kind)
+        for part in (
+            rule.id,
+            rule.at,
+            *((each.column,) for each in rule.values),
+            *(each.columns for each in rule.links),
+        )
+        for column in part
+    ]
+    guarded = {DataClass.PERSONAL, DataClass.SENSITIVE}
+
+    assert len(read) > 200
+    fields = [(kind, KINDS[kind].field(name)) for kind, name in read]
+    assert [each for each in fields if each[1] is not None and each[1].data_class in guarded] == []
+
+
+@pytest.mark.parametrize("kind", sorted(SAID))
+def test_a_record_that_only_takes_back_says_nothing(kind: str):
+    row, _ = SAID[kind]
+
+    assert _read(kind, records(kind, {**row, "op": "delete"})).sightings == []
+
+
+@pytest.mark.parametrize("kind", sorted(SAID))
+def test_no_records_say_nothing(kind: str):
+    row, _ = SAID[kind]
+
+    assert _read(kind, records(kind, row).head(0)).sightings == []
+
+
+def test_a_kind_that_nobody_knows_says_nothing():
+    assert FEEDS.read("weather", records("sku", {"sku_code": "S1"}), NOW, TYPES).sightings == []
+
+
+def _orders(*rows: dict[str, Any]) -> pl.DataFrame:
+    return records("commercial_order", *rows)
+
+
+def test_of_last_facts_the_newest_of_each_twin_counts():
+    frame = _orders(
+        {"retailer_code": "R1", "order_no": "O2", "occurred_at": LATER, "trace_id": "t2"},
+        {"retailer_code": "R1", "order_no": "O1", "occurred_at": NOW},
+        {"retailer_code": "R2", "order_no": "O3", "occurred_at": NOW},
+        {"retailer_code": None, "order_no": "O4", "occurred_at": NOW},
+    )
+
+    seen = {each.id: each for each in _read("commercial_order", frame).sightings}
+
+    assert set(seen) == {"retailer:R1", "retailer:R2"}
+    assert seen["retailer:R1"].properties == {"last_order_no": "O2"}
+    assert seen["retailer:R1"].origin.trace_id == "t2"
+    assert seen["retailer:R1"].origin.changed_at == LATER
+
+
+def test_what_the_newest_record_is_silent_about_is_told_by_the_one_before():
+    frame = _orders(
+        {"retailer_code": "R1", "order_no": "O1", "cycle": "2026-W08", "occurred_at": NOW},
+        {"retailer_code": "R1", "order_no": "O2", "cycle": None, "occurred_at": LATER},
+    )
+
+    told = [(each.origin.changed_at, each.properties) for each in _read("commercial_order", frame).sightings]
+
+    assert told == [
+        (NOW, {"last_order_no": "O1", "last_cycle": "2026-W08"}),
+        (LATER, {"last_order_no": "O2"}),
+    ]
+
+
+def test_sources_are_kept_apart():
+    frame = _orders(
+        {"retailer_code": "R1", "order_no": "O1", "source": "crm"},
+        {"retailer_code": "R1", "order_no": "O2", "source": "oms"},
+    )
+
+    assert {each.origin.source for each in _read("commercial_order", frame).sightings} == {"crm", "oms"}
+
+
+def test_a_chain_of_states_is_told_step_by_step_in_the_order_of_time():
+    states = [("fault", LATER, "E7"), ("run", NOW, None)]
+    frame = records(
+        "equipment_state",
+        *(
+            {"machine": "M1", "state": state, "from_at": at, "occurred_at": at, "fault_code": code}
+            for state, at, code in states
+        ),
+    )
+
+    told = [each.properties for each in _read("equipment_state", frame).sightings]
+
+    assert [(each["state"], each["fault_code"]) for each in told] == [("run", ""), ("fault", "E7")]
+
+
+def test_what_several_lines_say_alike_is_said_once():
+    lines = [{"oms_no": "X1", "line_no": n, "buyer_org": "C1", "sku_code": f"S{n}", "status": "new"} for n in (1, 2)]
+
+    seen = _read("oms_order", records("oms_order", *lines)).sightings
+
+    assert sorted(each.id for each in seen) == ["order:X1", "order_line:X1:1", "order_line:X1:2"]
+
+
+def test_the_signals_of_a_machine_are_one_statement_a_sensor():
+    tags = {"maker.speed": 7800.0, "dryer.wall_temp_c": 120.0, "custom.pressure": 3.0}
+    frame = records(
+        "scada_sample",
+        *(
+            {"tag": f"P1.a.{tag}", "sampled_at": NOW, "value": value, "quality": "uncertain", "machine": "M1"}
+            for tag, value in tags.items()
+        ),
+    )
+
+    seen = [each for each in _read("scada_sample", frame).sightings if each.id == "machine:M1"]
+
+    assert {each.origin.source: each.properties for each in seen} == {
+        "test:P1.a.maker.speed": {"speed_per_min": 7800.0},
+        "test:P1.a.dryer.wall_temp_c": {"wall_temperature_c": 120.0},
+    }
+
+
+def test_several_tests_of_one_sample_are_one_statement():
+    items = {"moisture_pct": 12.5, "weight_g": 0.7}
+    frame = records(
+        "quality_test",
+        *(
+            {"lab": "Q1", "test_no": n, "batch_no": "B1", "sku_code": "S1", "item": n, "value": v, "sampled_at": NOW}
+            for n, v in items.items()
+        ),
+    )
+
+    (seen,) = _read("quality_test", frame).sightings
+
+    assert seen.properties == {**items, "last_tested_at": AT}
+    assert seen.origin.source == "test:Q1"
+
+
+def test_a_bad_sample_and_a_voided_sale_say_nothing():
+    sample = {"tag": "a.b.c.speed", "sampled_at": NOW, "value": 1.0, "quality": "bad", "machine": "M1"}
+    sale = {"retailer_code": "R1", "order_no": "P1", "sku_code": "S1", "sold_at": NOW, "void": True}
+
+    assert _read("scada_sample", records("scada_sample", sample)).sightings == []
+    assert _read("pos_sale", records("pos_sale", sale)).sightings == []
+
+
+def test_a_price_of_a_shop_is_none_of_its_region():
+    row = {"retailer_code": "R1", "adcode": "340100", "sku_code": "S1", "observed_at": NOW}
+
+    assert set(_said(_read("price_observation", records("price_observation", row)).sightings)) == {"retailer:R1"}
+
+
+def test_a_planned_order_does_not_run_on_its_line_yet():
+    row = {"plant": "P1", "wo_no": "1", "sku_code": "S1", "line_code": "L1", "status": "released"}
+
+    said = _said(_read("mes_work_order", records("mes_work_order", row)).sightings)
+
+    assert said["line:L1"] == ({}, {"part_of": "plant:P1"})
+
+
+def test_a_move_is_true_from_its_end_on():
+    row = {"wh_code": "W1", "move": "in", "sku_code": "S1", "to_slot": "A", "started_at": NOW, "ended_at": LATER}
+
+    (seen,) = _read("wms_move", records("wms_move", row)).sightings
+
+    assert seen.origin.changed_at == LATER
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "left_out"),
+    [
+        ("equipment_state", {"machine": "M1", "from_at": NOW, "state": "asleep"}, {"machine": 1}),
+        ("equipment_state", {"machine": "M 1", "from_at": NOW, "state": "run"}, {"machine": 1}),
+        ("wms_slot", {"wh_code": "W1", "slot": "A/1"}, {"slot": 1}),
+        ("wms_slot", {"wh_code": "W1", "slot": "A1", "sku_code": "a b"}, {"slot": 1}),
+        ("wms_slot", {"wh_code": "W1", "slot": "A" * 200}, {"slot": 1}),
+        ("sku", {"sku_code": "S1", "price_class": 2**40}, {"sku": 1}),
+        ("warehouse", {"wh_code": "W1", "lon": float("nan")}, {"warehouse": 1}),
+        ("campaign", {"campaign_id": "K1", "sku_codes": '["S1","S 2"]'}, {"campaign": 1}),
+        ("commercial_order", {"retailer_code": "R1", "order_no": "1", "occurred_at": None}, {"retailer": 1}),
+    ],
+)
+def test_a_record_that_no_statement_can_be_made_of_is_left_out_and_counted(
+    kind: str, row: dict[str, Any], left_out: dict[str, int]
+):
+    good, _ = SAID[kind]
+
+    seen = _read(kind, records(kind, row, good))
+
+    assert seen.left_out == left_out
+    assert _said(seen.sightings) == SAID[kind][1]
+
+
+def test_records_of_an_older_schema_are_read_by_what_they_have():
+    frame = records("sku", {"sku_code": "S1", "name_zh": "黄山"}).drop(
+        "valid_from", "quality_status", "tar_mg", "trace_id"
+    )
+
+    (seen,) = FEEDS.read("sku", frame, NOW, TYPES).sightings
+
+    assert seen.properties == {"name_zh": "黄山"}
+
+
+def test_days_and_fractions_of_a_second_are_told_as_they_are():
+    at = NOW + timedelta(milliseconds=250)
+    frame = records("pos_sale", {"retailer_code": "R1", "sold_at": at, "biz_date": DAY})
+
+    (seen,) = _read("pos_sale", frame).sightings
+
+    assert seen.properties == {"last_pos_sale_at": "2026-03-01T08:00:00.250+00:00"}
+    assert TYPES["retailer"].check(seen.properties) == []
+
+
+def test_the_shipped_mappings_lie_one_a_kind_under_its_name():
+    folder = Path(columns.__file__).parent / "feeds"
+
+    assert sorted(path.stem for path in folder.iterdir()) == sorted(KINDS)
