@@ -21,7 +21,7 @@ from services.twin.domain.types import TwinType, Types
 
 SHIPPED = Path(__file__).parent / "feeds"
 _MOST_PLANS = 1000
-_WHO = ("id", "source", "at")
+_WHO = ["id", "source", "at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Feeds:
         if fitting.is_empty():
             return
         ordered = _in_time(fitting.drop("fits"))
-        stated = _every(ordered) if rule.takes_every else _newest(ordered, told)
+        stated = _joined(ordered if rule.takes_every else _newest(ordered, told))
         seen.sightings.extend(_sightings(rule.model, known, stated, known_at))
 
     def _plan(self, rule: FeedRule, model: TwinType, records: pl.DataFrame) -> Plan | None:
@@ -117,30 +117,27 @@ def _in_time(said: pl.DataFrame) -> pl.DataFrame:
     return said if said.get_column("at").is_sorted() else said.sort("at", maintain_order=True)
 
 
-def _every(ordered: pl.DataFrame) -> pl.DataFrame:
-    """Each record a statement; what several lines of a document say alike is said once."""
-    return ordered.unique(maintain_order=True) if ordered.height > 1 else ordered
-
-
 def _newest(ordered: pl.DataFrame, told: Sequence[str]) -> pl.DataFrame:
     """Of each twin and source the newest record; and the newest that says something of a property the newest is silent
     about, so that a batch says what its records would say one by one."""
     who = ["id", "source"]
     last = ordered.unique(who, keep="last", maintain_order=True)
-    if last.height == ordered.height:
-        return last
     partly = [name for name in told if 0 < ordered.get_column(name).null_count() < ordered.height]
-    if not partly:
+    if last.height == ordered.height or not partly:
         return last
     numbered = ordered.with_row_index("place")
     places = [numbered.unique(who, keep="last").get_column("place")]
     for name in partly:
         filled = numbered.filter(pl.col(name).is_not_null())
         places.append(filled.unique(who, keep="last").get_column("place"))
-    kept = ordered[pl.concat(places).unique().sort()]
-    if kept.height == last.height or not kept.select(pl.struct(_WHO).is_duplicated().any()).item():
-        return kept
-    return kept.group_by(_WHO, maintain_order=True).agg(pl.all().drop_nulls().last())
+    return ordered[pl.concat(places).unique().sort()]
+
+
+def _joined(stated: pl.DataFrame) -> pl.DataFrame:
+    """One statement of what several records of a source say of a twin at one time, such as the lines of a document."""
+    if stated.height == 1 or stated.select(_WHO).n_unique() == stated.height:
+        return stated
+    return stated.group_by(_WHO, maintain_order=True).agg(pl.all().drop_nulls().last())
 
 
 def _sightings(model: str, known: Plan, stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:

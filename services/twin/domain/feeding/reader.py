@@ -74,7 +74,7 @@ class _Reader(Document):
             model=model.name,
             id=self._several(parts["id"]),
             at=self._times(parts.get("at")),
-            takes_every=self._choice(parts.get("take"), {"newest": False, "every": True}, "take"),
+            takes_every=self._choice(parts.get("take"), {"every": True, "newest": False}, "take"),
             deletes=self._choice(parts.get("on_delete"), {"keep": False, "delete": True}, "on_delete"),
             totals=totals,
             where=self._where(parts.get("where")),

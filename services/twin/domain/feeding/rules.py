@@ -66,7 +66,7 @@ class FeedRule:
     id: tuple[Column, ...]
     at: tuple[Column, ...]
     """When it was true: the first of these that is there."""
-    takes_every: bool = False
+    takes_every: bool = True
     """Whether each record of a batch is a statement, or only the newest that says something of a twin."""
     deletes: bool = False
     """Whether a record that takes back ends the twin."""
