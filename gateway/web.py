@@ -12,6 +12,7 @@ from gateway import parameters, problems, reference
 from gateway.openapi import describe
 from gateway.routes import (
     forecasts,
+    fusion,
     lineage,
     live,
     operation,
@@ -39,6 +40,7 @@ ROUTERS = (
     privacy.router,
     scada.router,
     twins.router,
+    fusion.router,
     profiles.router,
     forecasts.router,
     recommendations.router,

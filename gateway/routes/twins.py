@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from google.protobuf.timestamp_pb2 import Timestamp
-from pydantic import AfterValidator, AwareDatetime
 
 from gateway.auth import ReadsTwins, WritesTwins
 from gateway.bodies import JSON_TYPE, described, read_object
 from gateway.clients import Behind
+from gateway.moments import Moment, stamp
 from gateway.preconditions import IfMatch, IfNoneMatch, etag, is_known, meant_revision
 from gateway.schemas import Change, Json, Listing, Page, Twin, TwinBody, TwinGroups, TwinModel, TwinPart
 from gateway.views import change_view, model_view, twin_text
@@ -25,7 +23,6 @@ MERGE_PATCH = "application/merge-patch+json"
 MEDIA = (JSON_TYPE, MERGE_PATCH)
 CREATED: dict[int | str, Json] = {201: {"description": "The twin is new", "model": Twin}}
 MAX_REVISION = 2**63 - 1
-FIRST_YEAR, LAST_YEAR = 1900, 9000
 LONG = 32768
 """The twin service says what is too long for a query, and where."""
 Filter = Annotated[
@@ -36,15 +33,6 @@ Condition = Annotated[
 ]
 
 PATCH_BODY: Json = {"requestBody": {"required": True, "content": {MERGE_PATCH: {"schema": {"type": "object"}}}}}
-
-
-def _of_the_calendar(told: datetime) -> datetime:
-    if not FIRST_YEAR <= told.year <= LAST_YEAR:
-        raise ValueError(f"must lie between the years {FIRST_YEAR} and {LAST_YEAR}")
-    return told
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_of_the_calendar)]
 
 
 @router.get("/twins", response_model=Page[Twin | TwinPart])
@@ -98,7 +86,7 @@ async def get_twin(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """One twin: now, at a past revision, or as it was at a time."""
-    asked = pb.GetTwinRequest(id=twin_id, revision=revision, at=_moment(at), known_at=_moment(known_at))
+    asked = pb.GetTwinRequest(id=twin_id, revision=revision, at=stamp(at), known_at=stamp(known_at))
     found = await behind.twin.GetTwin(asked)
     if at or known_at:
         # Its revision names another state: the one in which the last of these changes was learnt.
@@ -184,14 +172,6 @@ async def list_models(behind: Behind, caller: ReadsTwins) -> dict[str, Any]:
     """The twin types, as DTDL v3 interfaces."""
     found = await behind.twin.ListModels(pb.ListModelsRequest())
     return {"items": [model_view(model) for model in found.models]}
-
-
-def _moment(told: datetime | None) -> Timestamp | None:
-    if told is None:
-        return None
-    moment = Timestamp()
-    moment.FromDatetime(told)
-    return moment
 
 
 def _answer(twin: types_pb2.Twin, status: int = 200) -> Response:

@@ -21,8 +21,8 @@ def twin_message(twin: Twin, *, properties_json: str | None = None, desired_json
         properties_json=json_text(twin.properties) if properties_json is None else properties_json,
         desired_json=json_text(twin.desired) if desired_json is None else desired_json,
         relations=[types_pb2.Relation(name=each.name, target=each.target) for each in twin.relations],
-        changed_at=_timestamp(twin.origin.changed_at),
-        known_at=_timestamp(twin.origin.known_at),
+        changed_at=timestamp(twin.origin.changed_at),
+        known_at=timestamp(twin.origin.known_at),
         source=twin.origin.source,
         trace_id=twin.origin.trace_id,
         deleted=twin.deleted,
@@ -33,8 +33,8 @@ def change_message(change: Change) -> types_pb2.Change:
     return types_pb2.Change(
         revision=change.revision,
         patch_json=json_text(change.patch),
-        changed_at=_timestamp(change.origin.changed_at),
-        known_at=_timestamp(change.origin.known_at),
+        changed_at=timestamp(change.origin.changed_at),
+        known_at=timestamp(change.origin.known_at),
         source=change.origin.source,
         trace_id=change.origin.trace_id,
     )
@@ -49,7 +49,8 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def _timestamp(moment: datetime) -> Timestamp:
+def timestamp(moment: datetime) -> Timestamp:
+    """A moment as a message."""
     stamp = Timestamp()
     stamp.FromDatetime(moment)
     return stamp

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from chassis.errors import Invalid, Problem
 from chassis.rql.parser import parse_condition
 from chassis.rql.search import search_for, summary_of
 from chassis.rql.selection import parse_select, projected
 from chassis.telemetry import trace_id
 from marketwin.twin.v1 import service_pb2 as pb
 from services.twin import usecases
-from services.twin.domain.twins import Json, Origin
+from services.twin.domain.twins import Origin
+from services.twin.rpc.asking import json_object, moment_of
 from services.twin.usecases import Precondition, Store
 from services.twin.wire import change_message, json_text, model_message, twin_message
 
@@ -30,7 +29,7 @@ class Twins:
 
     async def GetTwin(self, request: pb.GetTwinRequest, context: Any) -> pb.GetTwinResponse:
         revision = request.revision if request.HasField("revision") else None
-        at, known_at = (_moment(request, name) for name in ("at", "known_at"))
+        at, known_at = (moment_of(request, name) for name in ("at", "known_at"))
         twin = await usecases.get_twin(self._store, request.id, revision, at=at, known_at=known_at)
         return pb.GetTwinResponse(twin=twin_message(twin))
 
@@ -61,7 +60,7 @@ class Twins:
         twin, created = await usecases.put_twin(
             self._store,
             request.id,
-            _object(request.body_json),
+            json_object(request.body_json),
             _precondition(request.precondition),
             self._by(request.written_by),
         )
@@ -71,7 +70,7 @@ class Twins:
         twin = await usecases.patch_twin(
             self._store,
             request.id,
-            _object(request.patch_json),
+            json_object(request.patch_json),
             _precondition(request.precondition),
             self._by(request.written_by),
         )
@@ -100,13 +99,6 @@ class Twins:
         return Origin(now, now, f"user:{user}", trace_id())
 
 
-def _moment(request: pb.GetTwinRequest, name: str) -> datetime | None:
-    if not request.HasField(name):  # type: ignore[arg-type]  # one of its fields
-        return None
-    moment: datetime = getattr(request, name).ToDatetime(UTC)
-    return moment
-
-
 def _page(asked: int) -> int:
     return min(asked or DEFAULT_PAGE, MAX_PAGE)
 
@@ -117,13 +109,3 @@ def _precondition(asked: pb.Precondition) -> Precondition:
         asked.must_exist,
         parse_condition(asked.condition) if asked.condition else None,
     )
-
-
-def _object(text: str) -> Json:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise Invalid("the body is not JSON", errors=[Problem("", "malformed_json", "must be JSON")]) from error
-    if not isinstance(value, dict):
-        raise Invalid("the body is not an object", errors=[Problem("", "wrong_type", "must be a JSON object")])
-    return value

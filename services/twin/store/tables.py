@@ -90,12 +90,27 @@ class SaleRow(Base, table=True):
     currency: str | None = None
 
 
+class FusionRuleRow(Base, table=True):
+    """Every version of every fusion rule; an absent rule takes the one before back."""
+
+    __tablename__ = "fusion_rule"
+
+    model: str = Field(primary_key=True)
+    property: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    rule: Json | None = Field(sa_type=JSONB)
+    known_at: datetime = _time()
+    set_by: str
+    applied_at: datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
+
+
 INBOX = inbox_table(Base.metadata)
 OUTBOX = outbox_table(Base.metadata)
 TWIN = TwinRow.__table__  # type: ignore[attr-defined]  # set by SQLModel
 RELATION = RelationRow.__table__  # type: ignore[attr-defined]  # as above
 JOURNAL = JournalRow.__table__  # type: ignore[attr-defined]  # as above
 SALE = SaleRow.__table__  # type: ignore[attr-defined]  # as above
+FUSION_RULE = FusionRuleRow.__table__  # type: ignore[attr-defined]  # as above
 
 
 def shown_columns(twin: sa.FromClause) -> list[sa.ColumnElement[Any]]:

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from services.twin.usecases.fusion import (
+    FusionRuleStore,
+    Place,
+    Shown,
+    follow_rules,
+    get_fusion,
+    list_fusion_rules,
+    set_fusion_rule,
+)
 from services.twin.usecases.taking import Part, Taken, seed, take_in_records
 from services.twin.usecases.twins import (
     Precondition,
@@ -17,18 +26,25 @@ from services.twin.usecases.twins import (
 )
 
 __all__ = [
+    "FusionRuleStore",
     "Part",
+    "Place",
     "Precondition",
+    "Shown",
     "Store",
     "Taken",
     "Unit",
     "delete_twin",
     "find_twins",
+    "follow_rules",
+    "get_fusion",
     "get_twin",
+    "list_fusion_rules",
     "list_history",
     "patch_twin",
     "put_twin",
     "seed",
+    "set_fusion_rule",
     "summarise_twins",
     "take_in_records",
 ]

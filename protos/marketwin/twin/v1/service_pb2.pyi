@@ -597,3 +597,236 @@ class CountTwinsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CountTwinsResponse: _TypeAlias = CountTwinsResponse  # noqa: Y015
+
+@_typing.final
+class GetFusionRequest(_message.Message):
+    """Asks how values came about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    PROPERTY_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Id of the twin."""
+    property: _builtins.str
+    """Name of the property; empty: all."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """Time in the world at which it is read; absent: now."""
+
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """What was learnt later does not count, rules included; absent: all that is known."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        property: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "id", b"id", "known_at", b"known_at", "property", b"property"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFusionRequest: _TypeAlias = GetFusionRequest  # noqa: Y015
+
+@_typing.final
+class GetFusionResponse(_message.Message):
+    """How values came about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    FUSIONS_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Id of the twin."""
+    revision: _builtins.int
+    """Revision of the twin that was read."""
+    @_builtins.property
+    def fusions(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Fusion]:
+        """One per property, by name."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        fusions: _abc.Iterable[_types_pb2.Fusion] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fusions", b"fusions", "id", b"id", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFusionResponse: _TypeAlias = GetFusionResponse  # noqa: Y015
+
+@_typing.final
+class ListFusionRulesRequest(_message.Message):
+    """Asks for rules."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Name of the model."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFusionRulesRequest: _TypeAlias = ListFusionRulesRequest  # noqa: Y015
+
+@_typing.final
+class ListFusionRulesResponse(_message.Message):
+    """Rules of a model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.FusionRule]:
+        """One per property that has one, by name."""
+
+    def __init__(
+        self,
+        *,
+        rules: _abc.Iterable[_types_pb2.FusionRule] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListFusionRulesResponse: _TypeAlias = ListFusionRulesResponse  # noqa: Y015
+
+@_typing.final
+class PutFusionRuleRequest(_message.Message):
+    """Sets a rule."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROPERTY_FIELD_NUMBER: _builtins.int
+    RULE_JSON_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    WRITTEN_BY_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Name of the model."""
+    property: _builtins.str
+    """Name of the property."""
+    rule_json: _builtins.str
+    """The rule as a JSON object."""
+    version: _builtins.int
+    """The version that must be the newest one; 0: there must be none; absent: any."""
+    written_by: _builtins.str
+    """Who sets it."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        property: _builtins.str = ...,
+        rule_json: _builtins.str = ...,
+        version: _builtins.int | None = ...,
+        written_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "model", b"model", "property", b"property", "rule_json", b"rule_json", "version", b"version", "written_by", b"written_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
+    _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
+
+Global___PutFusionRuleRequest: _TypeAlias = PutFusionRuleRequest  # noqa: Y015
+
+@_typing.final
+class PutFusionRuleResponse(_message.Message):
+    """The rule that was set."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rule(self) -> _types_pb2.FusionRule:
+        """The rule."""
+
+    def __init__(
+        self,
+        *,
+        rule: _types_pb2.FusionRule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutFusionRuleResponse: _TypeAlias = PutFusionRuleResponse  # noqa: Y015
+
+@_typing.final
+class DeleteFusionRuleRequest(_message.Message):
+    """Takes a rule back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROPERTY_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    WRITTEN_BY_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Name of the model."""
+    property: _builtins.str
+    """Name of the property."""
+    version: _builtins.int
+    """The version that must be the newest one; absent: any."""
+    written_by: _builtins.str
+    """Who takes it back."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        property: _builtins.str = ...,
+        version: _builtins.int | None = ...,
+        written_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_version", b"_version", "model", b"model", "property", b"property", "version", b"version", "written_by", b"written_by"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__version: _TypeAlias = _typing.Literal["version"]  # noqa: Y015
+    _WhichOneofArgType__version: _TypeAlias = _typing.Literal["_version", b"_version"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__version) -> _WhichOneofReturnType__version | None: ...
+
+Global___DeleteFusionRuleRequest: _TypeAlias = DeleteFusionRuleRequest  # noqa: Y015
+
+@_typing.final
+class DeleteFusionRuleResponse(_message.Message):
+    """The rule is taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeleteFusionRuleResponse: _TypeAlias = DeleteFusionRuleResponse  # noqa: Y015

@@ -75,6 +75,26 @@ class TwinServiceStub:
                 request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListModelsRequest.SerializeToString,
                 response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListModelsResponse.FromString,
                 _registered_method=True)
+        self.GetFusion = channel.unary_unary(
+                '/marketwin.twin.v1.TwinService/GetFusion',
+                request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetFusionRequest.SerializeToString,
+                response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetFusionResponse.FromString,
+                _registered_method=True)
+        self.ListFusionRules = channel.unary_unary(
+                '/marketwin.twin.v1.TwinService/ListFusionRules',
+                request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListFusionRulesRequest.SerializeToString,
+                response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListFusionRulesResponse.FromString,
+                _registered_method=True)
+        self.PutFusionRule = channel.unary_unary(
+                '/marketwin.twin.v1.TwinService/PutFusionRule',
+                request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.PutFusionRuleRequest.SerializeToString,
+                response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.PutFusionRuleResponse.FromString,
+                _registered_method=True)
+        self.DeleteFusionRule = channel.unary_unary(
+                '/marketwin.twin.v1.TwinService/DeleteFusionRule',
+                request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteFusionRuleRequest.SerializeToString,
+                response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteFusionRuleResponse.FromString,
+                _registered_method=True)
         self.CountTwins = channel.unary_unary(
                 '/marketwin.twin.v1.TwinService/CountTwins',
                 request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.CountTwinsRequest.SerializeToString,
@@ -142,6 +162,34 @@ class TwinServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetFusion(self, request, context):
+        """Says how the shown values of a twin came about.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListFusionRules(self, request, context):
+        """Lists the fusion rules of a model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutFusionRule(self, request, context):
+        """Sets the fusion rule of a property.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteFusionRule(self, request, context):
+        """Takes a fusion rule back: the newest value is shown again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CountTwins(self, request, context):
         """Counts twins by model.
         """
@@ -191,6 +239,26 @@ def add_TwinServiceServicer_to_server(servicer, server):
                     servicer.ListModels,
                     request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListModelsRequest.FromString,
                     response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'GetFusion': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFusion,
+                    request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetFusionRequest.FromString,
+                    response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetFusionResponse.SerializeToString,
+            ),
+            'ListFusionRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListFusionRules,
+                    request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListFusionRulesRequest.FromString,
+                    response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListFusionRulesResponse.SerializeToString,
+            ),
+            'PutFusionRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutFusionRule,
+                    request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.PutFusionRuleRequest.FromString,
+                    response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.PutFusionRuleResponse.SerializeToString,
+            ),
+            'DeleteFusionRule': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteFusionRule,
+                    request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteFusionRuleRequest.FromString,
+                    response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteFusionRuleResponse.SerializeToString,
             ),
             'CountTwins': grpc.unary_unary_rpc_method_handler(
                     servicer.CountTwins,
@@ -415,6 +483,114 @@ class TwinService:
             '/marketwin.twin.v1.TwinService/ListModels',
             marketwin_dot_twin_dot_v1_dot_service__pb2.ListModelsRequest.SerializeToString,
             marketwin_dot_twin_dot_v1_dot_service__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFusion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.twin.v1.TwinService/GetFusion',
+            marketwin_dot_twin_dot_v1_dot_service__pb2.GetFusionRequest.SerializeToString,
+            marketwin_dot_twin_dot_v1_dot_service__pb2.GetFusionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListFusionRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.twin.v1.TwinService/ListFusionRules',
+            marketwin_dot_twin_dot_v1_dot_service__pb2.ListFusionRulesRequest.SerializeToString,
+            marketwin_dot_twin_dot_v1_dot_service__pb2.ListFusionRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutFusionRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.twin.v1.TwinService/PutFusionRule',
+            marketwin_dot_twin_dot_v1_dot_service__pb2.PutFusionRuleRequest.SerializeToString,
+            marketwin_dot_twin_dot_v1_dot_service__pb2.PutFusionRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteFusionRule(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.twin.v1.TwinService/DeleteFusionRule',
+            marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteFusionRuleRequest.SerializeToString,
+            marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteFusionRuleResponse.FromString,
             options,
             channel_credentials,
             insecure,

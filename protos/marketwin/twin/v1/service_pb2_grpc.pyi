@@ -49,6 +49,14 @@ class TwinServiceStub:
     """Lists a twin's changes, oldest first."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListModelsRequest, _service_pb2.ListModelsResponse]
     """Lists the types."""
+    GetFusion: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetFusionRequest, _service_pb2.GetFusionResponse]
+    """Says how the shown values of a twin came about."""
+    ListFusionRules: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListFusionRulesRequest, _service_pb2.ListFusionRulesResponse]
+    """Lists the fusion rules of a model."""
+    PutFusionRule: _grpc.UnaryUnaryMultiCallable[_service_pb2.PutFusionRuleRequest, _service_pb2.PutFusionRuleResponse]
+    """Sets the fusion rule of a property."""
+    DeleteFusionRule: _grpc.UnaryUnaryMultiCallable[_service_pb2.DeleteFusionRuleRequest, _service_pb2.DeleteFusionRuleResponse]
+    """Takes a fusion rule back: the newest value is shown again."""
     CountTwins: _grpc.UnaryUnaryMultiCallable[_service_pb2.CountTwinsRequest, _service_pb2.CountTwinsResponse]
     """Counts twins by model."""
 
@@ -73,6 +81,14 @@ class TwinServiceAsyncStub(TwinServiceStub):
     """Lists a twin's changes, oldest first."""
     ListModels: _aio.UnaryUnaryMultiCallable[_service_pb2.ListModelsRequest, _service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists the types."""
+    GetFusion: _aio.UnaryUnaryMultiCallable[_service_pb2.GetFusionRequest, _service_pb2.GetFusionResponse]  # type: ignore[assignment]
+    """Says how the shown values of a twin came about."""
+    ListFusionRules: _aio.UnaryUnaryMultiCallable[_service_pb2.ListFusionRulesRequest, _service_pb2.ListFusionRulesResponse]  # type: ignore[assignment]
+    """Lists the fusion rules of a model."""
+    PutFusionRule: _aio.UnaryUnaryMultiCallable[_service_pb2.PutFusionRuleRequest, _service_pb2.PutFusionRuleResponse]  # type: ignore[assignment]
+    """Sets the fusion rule of a property."""
+    DeleteFusionRule: _aio.UnaryUnaryMultiCallable[_service_pb2.DeleteFusionRuleRequest, _service_pb2.DeleteFusionRuleResponse]  # type: ignore[assignment]
+    """Takes a fusion rule back: the newest value is shown again."""
     CountTwins: _aio.UnaryUnaryMultiCallable[_service_pb2.CountTwinsRequest, _service_pb2.CountTwinsResponse]  # type: ignore[assignment]
     """Counts twins by model."""
 
@@ -142,6 +158,38 @@ class TwinServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.ListModelsResponse, _abc.Awaitable[_service_pb2.ListModelsResponse]]:
         """Lists the types."""
+
+    @_abc_1.abstractmethod
+    def GetFusion(
+        self,
+        request: _service_pb2.GetFusionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.GetFusionResponse, _abc.Awaitable[_service_pb2.GetFusionResponse]]:
+        """Says how the shown values of a twin came about."""
+
+    @_abc_1.abstractmethod
+    def ListFusionRules(
+        self,
+        request: _service_pb2.ListFusionRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ListFusionRulesResponse, _abc.Awaitable[_service_pb2.ListFusionRulesResponse]]:
+        """Lists the fusion rules of a model."""
+
+    @_abc_1.abstractmethod
+    def PutFusionRule(
+        self,
+        request: _service_pb2.PutFusionRuleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.PutFusionRuleResponse, _abc.Awaitable[_service_pb2.PutFusionRuleResponse]]:
+        """Sets the fusion rule of a property."""
+
+    @_abc_1.abstractmethod
+    def DeleteFusionRule(
+        self,
+        request: _service_pb2.DeleteFusionRuleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.DeleteFusionRuleResponse, _abc.Awaitable[_service_pb2.DeleteFusionRuleResponse]]:
+        """Takes a fusion rule back: the newest value is shown again."""
 
     @_abc_1.abstractmethod
     def CountTwins(

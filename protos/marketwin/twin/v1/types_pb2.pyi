@@ -190,3 +190,234 @@ class Model(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class FusionRule(_message.Message):
+    """How the values of one property become one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROPERTY_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    RULE_JSON_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
+    SET_BY_FIELD_NUMBER: _builtins.int
+    APPLIED_AT_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Name of the model."""
+    property: _builtins.str
+    """Name of the property."""
+    version: _builtins.int
+    """Counts the rules of the property from 1; 0: none was ever set, the newest value is shown."""
+    rule_json: _builtins.str
+    """{method, reliability, half_life_s, variance, priority, stale_after_s, conflict_p} as JSON text."""
+    set_by: _builtins.str
+    """Who set it; empty: nobody."""
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when it holds; absent: it is the one that holds where nobody set any."""
+
+    @_builtins.property
+    def applied_at(self) -> _timestamp_pb2.Timestamp:
+        """When every twin followed it; absent: some still show what the rule before led to."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        property: _builtins.str = ...,
+        version: _builtins.int = ...,
+        rule_json: _builtins.str = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
+        set_by: _builtins.str = ...,
+        applied_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["applied_at", b"applied_at", "known_at", b"known_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied_at", b"applied_at", "known_at", b"known_at", "model", b"model", "property", b"property", "rule_json", b"rule_json", "set_by", b"set_by", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FusionRule: _TypeAlias = FusionRule  # noqa: Y015
+
+@_typing.final
+class Fusion(_message.Message):
+    """The shown value of a property, and how it came about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROPERTY_FIELD_NUMBER: _builtins.int
+    VALUE_JSON_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    SPREAD_FIELD_NUMBER: _builtins.int
+    CHI_SQUARE_FIELD_NUMBER: _builtins.int
+    P_VALUE_FIELD_NUMBER: _builtins.int
+    CONFLICT_FIELD_NUMBER: _builtins.int
+    STANDARD_ERROR_FIELD_NUMBER: _builtins.int
+    AGE_S_FIELD_NUMBER: _builtins.int
+    property: _builtins.str
+    """Name of the property."""
+    value_json: _builtins.str
+    """The value as JSON text; empty: no source says one."""
+    unit: _builtins.str
+    """Unit of the property by its model; empty: none is given."""
+    chi_square: _builtins.float
+    """Cochran's Q; absent without variances or with one source."""
+    p_value: _builtins.float
+    """How often chance alone parts sources so far."""
+    conflict: _builtins.bool
+    """Whether the sources disagree; absent: it cannot be told."""
+    standard_error: _builtins.float
+    """Standard error of a mean, in the property's unit; absent without variances."""
+    age_s: _builtins.float
+    """Seconds since the newest input that counts was true."""
+    @_builtins.property
+    def rule(self) -> Global___FusionRule:
+        """The rule that led to it."""
+
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___FusionInput]:
+        """What the sources say, those that count most first."""
+
+    @_builtins.property
+    def spread(self) -> Global___FusionSpread:
+        """How far the numbers lie apart; absent where there are none."""
+
+    def __init__(
+        self,
+        *,
+        property: _builtins.str = ...,
+        value_json: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        rule: Global___FusionRule | None = ...,
+        inputs: _abc.Iterable[Global___FusionInput] | None = ...,
+        spread: Global___FusionSpread | None = ...,
+        chi_square: _builtins.float | None = ...,
+        p_value: _builtins.float | None = ...,
+        conflict: _builtins.bool | None = ...,
+        standard_error: _builtins.float | None = ...,
+        age_s: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_age_s", b"_age_s", "_chi_square", b"_chi_square", "_conflict", b"_conflict", "_p_value", b"_p_value", "_standard_error", b"_standard_error", "age_s", b"age_s", "chi_square", b"chi_square", "conflict", b"conflict", "p_value", b"p_value", "rule", b"rule", "spread", b"spread", "standard_error", b"standard_error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_age_s", b"_age_s", "_chi_square", b"_chi_square", "_conflict", b"_conflict", "_p_value", b"_p_value", "_standard_error", b"_standard_error", "age_s", b"age_s", "chi_square", b"chi_square", "conflict", b"conflict", "inputs", b"inputs", "p_value", b"p_value", "property", b"property", "rule", b"rule", "spread", b"spread", "standard_error", b"standard_error", "unit", b"unit", "value_json", b"value_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__age_s: _TypeAlias = _typing.Literal["age_s"]  # noqa: Y015
+    _WhichOneofArgType__age_s: _TypeAlias = _typing.Literal["_age_s", b"_age_s"]  # noqa: Y015
+    _WhichOneofReturnType__chi_square: _TypeAlias = _typing.Literal["chi_square"]  # noqa: Y015
+    _WhichOneofArgType__chi_square: _TypeAlias = _typing.Literal["_chi_square", b"_chi_square"]  # noqa: Y015
+    _WhichOneofReturnType__conflict: _TypeAlias = _typing.Literal["conflict"]  # noqa: Y015
+    _WhichOneofArgType__conflict: _TypeAlias = _typing.Literal["_conflict", b"_conflict"]  # noqa: Y015
+    _WhichOneofReturnType__p_value: _TypeAlias = _typing.Literal["p_value"]  # noqa: Y015
+    _WhichOneofArgType__p_value: _TypeAlias = _typing.Literal["_p_value", b"_p_value"]  # noqa: Y015
+    _WhichOneofReturnType__standard_error: _TypeAlias = _typing.Literal["standard_error"]  # noqa: Y015
+    _WhichOneofArgType__standard_error: _TypeAlias = _typing.Literal["_standard_error", b"_standard_error"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__age_s) -> _WhichOneofReturnType__age_s | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__chi_square) -> _WhichOneofReturnType__chi_square | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__conflict) -> _WhichOneofReturnType__conflict | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__p_value) -> _WhichOneofReturnType__p_value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__standard_error) -> _WhichOneofReturnType__standard_error | None: ...
+
+Global___Fusion: _TypeAlias = Fusion  # noqa: Y015
+
+@_typing.final
+class FusionInput(_message.Message):
+    """What one source says of a property."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    VALUE_JSON_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    RELIABILITY_FIELD_NUMBER: _builtins.int
+    VARIANCE_FIELD_NUMBER: _builtins.int
+    AGE_S_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    UNUSED_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """Name of the source."""
+    value_json: _builtins.str
+    """The value as JSON text."""
+    quality: _builtins.float
+    """0 to 1, by what cleaning had to mend."""
+    reliability: _builtins.float
+    """0 to 1, by the rule."""
+    variance: _builtins.float
+    """Square of the property's unit, by the rule."""
+    age_s: _builtins.float
+    """Seconds since it was true."""
+    weight: _builtins.float
+    """What it counts for; those of all inputs sum up to 1."""
+    unused: _builtins.str
+    """Why it does not count: null, stale, not_a_number, older or lower_priority; empty: it does."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When it was true in the world."""
+
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """When the twin learnt of it."""
+
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        value_json: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
+        quality: _builtins.float = ...,
+        reliability: _builtins.float = ...,
+        variance: _builtins.float | None = ...,
+        age_s: _builtins.float = ...,
+        weight: _builtins.float = ...,
+        unused: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_variance", b"_variance", "at", b"at", "known_at", b"known_at", "variance", b"variance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_variance", b"_variance", "age_s", b"age_s", "at", b"at", "known_at", b"known_at", "quality", b"quality", "reliability", b"reliability", "source", b"source", "unused", b"unused", "value_json", b"value_json", "variance", b"variance", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__variance: _TypeAlias = _typing.Literal["variance"]  # noqa: Y015
+    _WhichOneofArgType__variance: _TypeAlias = _typing.Literal["_variance", b"_variance"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__variance) -> _WhichOneofReturnType__variance | None: ...
+
+Global___FusionInput: _TypeAlias = FusionInput  # noqa: Y015
+
+@_typing.final
+class FusionSpread(_message.Message):
+    """How far numbers lie apart, in the property's unit."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEAST_FIELD_NUMBER: _builtins.int
+    MOST_FIELD_NUMBER: _builtins.int
+    DEVIATION_FIELD_NUMBER: _builtins.int
+    least: _builtins.float
+    """The least."""
+    most: _builtins.float
+    """The greatest."""
+    deviation: _builtins.float
+    """Sample standard deviation."""
+    def __init__(
+        self,
+        *,
+        least: _builtins.float = ...,
+        most: _builtins.float = ...,
+        deviation: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deviation", b"deviation", "least", b"least", "most", b"most"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FusionSpread: _TypeAlias = FusionSpread  # noqa: Y015

@@ -1,0 +1,30 @@
+"""Parts of questions: moments and JSON texts."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from google.protobuf.message import Message
+
+from chassis.errors import Invalid, Problem
+from services.twin.domain.twins import Json
+
+
+def moment_of(request: Message, name: str) -> datetime | None:
+    """A field that holds a moment; None where it is absent."""
+    if not request.HasField(name):
+        return None
+    moment: datetime = getattr(request, name).ToDatetime(UTC)
+    return moment
+
+
+def json_object(text: str) -> Json:
+    """A JSON object; Invalid for anything else."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise Invalid("the body is not JSON", errors=[Problem("", "malformed_json", "must be JSON")]) from error
+    if not isinstance(value, dict):
+        raise Invalid("the body is not an object", errors=[Problem("", "wrong_type", "must be a JSON object")])
+    return value
