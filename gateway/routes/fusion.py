@@ -19,7 +19,9 @@ from marketwin.twin.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["twins"])
 
-Name = Annotated[str, Path(pattern=r"^[a-zA-Z][a-zA-Z0-9_]{0,511}$")]
+NAME = r"^[a-zA-Z][a-zA-Z0-9_]{0,511}$"
+Model = Annotated[str, Path(pattern=NAME)]
+PropertyName = Annotated[str, Path(alias="property", pattern=NAME)]
 At = Annotated[Moment | None, Query(description="When it was so in the world")]
 KnownAt = Annotated[Moment | None, Query(description="What was learnt later does not count, rules included")]
 
@@ -33,9 +35,9 @@ async def get_fusions(
     return {"id": found.id, "revision": found.revision, "items": [fusion_view(each) for each in found.fusions]}
 
 
-@router.get("/twins/{twin_id}/fusion/{name}", response_model=Fusion)
+@router.get("/twins/{twin_id}/fusion/{property}", response_model=Fusion)
 async def get_fusion(
-    twin_id: str, name: Name, behind: Behind, caller: ReadsTwins, at: At = None, known_at: KnownAt = None
+    twin_id: str, name: PropertyName, behind: Behind, caller: ReadsTwins, at: At = None, known_at: KnownAt = None
 ) -> dict[str, Any]:
     """How the shown value of one property came about."""
     asked = pb.GetFusionRequest(id=twin_id, property=name, at=stamp(at), known_at=stamp(known_at))
@@ -44,16 +46,18 @@ async def get_fusion(
 
 
 @router.get("/models/{model}/fusion-rules", response_model=Listing[FusionRule])
-async def list_fusion_rules(model: Name, behind: Behind, caller: ReadsTwins) -> dict[str, Any]:
+async def list_fusion_rules(model: Model, behind: Behind, caller: ReadsTwins) -> dict[str, Any]:
     """The rules that were set for properties of a model; of all others the newest value is shown."""
     found = await behind.twin.ListFusionRules(pb.ListFusionRulesRequest(model=model))
     return {"items": [rule_view(each) for each in found.rules]}
 
 
-@router.put("/models/{model}/fusion-rules/{name}", response_model=FusionRule, openapi_extra=described(FusionRuleBody))
+@router.put(
+    "/models/{model}/fusion-rules/{property}", response_model=FusionRule, openapi_extra=described(FusionRuleBody)
+)
 async def put_fusion_rule(
-    model: Name,
-    name: Name,
+    model: Model,
+    name: PropertyName,
     body: Annotated[FusionRuleBody, Depends(of(FusionRuleBody))],
     behind: Behind,
     caller: WritesTwins,
@@ -73,9 +77,9 @@ async def put_fusion_rule(
     return rule_view(written.rule)
 
 
-@router.delete("/models/{model}/fusion-rules/{name}", status_code=204)
+@router.delete("/models/{model}/fusion-rules/{property}", status_code=204)
 async def delete_fusion_rule(
-    model: Name, name: Name, behind: Behind, caller: WritesTwins, if_match: IfMatch = None
+    model: Model, name: PropertyName, behind: Behind, caller: WritesTwins, if_match: IfMatch = None
 ) -> None:
     """Takes a rule back: the newest value is shown again."""
     await behind.twin.DeleteFusionRule(

@@ -18,13 +18,15 @@ from services.twin import usecases
 from services.twin.consumers import hear_records
 from services.twin.domain.feeding.feeds import Feeds
 from services.twin.domain.feeding.regions import region_sightings
+from services.twin.domain.fusion.rule_book import RuleBook
 from services.twin.domain.model_documents import read_models
 from services.twin.domain.twins import Origin
 from services.twin.domain.types import Types, shipped_elements, types_of
 from services.twin.rpc import TwinServicer
 from services.twin.settings import TwinSettings
 from services.twin.sources import read_folder
-from services.twin.store import INBOX, OUTBOX, SCHEMA, PostgresStore
+from services.twin.store import INBOX, OUTBOX, SCHEMA, FusionRules, PostgresStore
+from services.twin.workers import follow_rules
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -43,14 +45,16 @@ async def app(settings: TwinSettings) -> AsyncIterator[Running]:
         await db.migrate(MIGRATIONS)
         await log.ensure_stream("twin")
         relay = Relay(db, log, OUTBOX)
-        store = PostgresStore(db, relay, types)
+        rules = FusionRules(db)
+        store = PostgresStore(db, relay, types, RuleBook(types, await rules.rules()))
         if settings.regions is not None:
             await _seed_regions(store, settings.regions)
-        servicer = (add_TwinServiceServicer_to_server, TwinServicer(store, utc_now))
+        servicer = (add_TwinServiceServicer_to_server, TwinServicer(store, rules, utc_now))
         async with serve([servicer], host=settings.host, port=settings.port) as address:
             tasks.spawn(relay.run(), name="relay")
             tasks.spawn(prune_inbox(db, INBOX), name="prune")
             tasks.spawn(hear_records(log, store, feeds, utc_now), name="records")
+            tasks.spawn(follow_rules(store, rules, utc_now), name="rules")
             yield Running(address, tasks)
 
 

@@ -10,7 +10,6 @@ import structlog
 
 from chassis.db import is_away
 from services.twin import usecases
-from services.twin.domain.fusion.rule_book import RuleBook
 from services.twin.usecases import FusionRuleStore, Store
 
 log = structlog.get_logger()
@@ -19,11 +18,11 @@ LOOK_S = 2.0
 """So long another replica fuses by a rule that was replaced."""
 
 
-async def follow_rules(store: Store, rules: FusionRuleStore, book: RuleBook, now: Callable[[], datetime]) -> None:
+async def follow_rules(store: Store, rules: FusionRuleStore, now: Callable[[], datetime]) -> None:
     """Lets twins follow fusion rules, for ever."""
     while True:
         try:
-            changed = await usecases.follow_rules(store, rules, book, now)
+            changed = await usecases.follow_rules(store, rules, now)
             if changed:
                 log.info("fusion.rules_applied", twins=changed)
         except Exception as error:

@@ -25,7 +25,7 @@ READS = [
     and not path.endswith("/template")
 ]
 
-MAY_BE_EMPTY = ("quarantine", "backtests", "differences", "privacy")
+MAY_BE_EMPTY = ("quarantine", "backtests", "differences", "privacy", "fusion-rules")
 
 
 async def _named(market: Market, template: str) -> dict[str, str]:
@@ -41,6 +41,8 @@ async def _named(market: Market, template: str) -> dict[str, str]:
         "no": "O/0-1",
         "name": "late-orders",
         "twin_id": "region:US-NV",
+        "model": "region",
+        "property": "name_zh",
         "retailer": "G-A",
         "recommendation_id": first["id"],
     }

@@ -141,6 +141,19 @@ def apply(twin: Twin, statement: Statement, rules: Rules = latest_everywhere) ->
     return after, Change(after.revision, patch, statement.origin, said, is_late)
 
 
+def reshown(twin: Twin, name: str, rules: Rules, origin: Origin) -> tuple[Twin, Change] | None:
+    """The twin where another rule holds for a property, and its journal line, which states nothing new of the world.
+
+    None where the same is shown as before, or the twin is gone.
+    """
+    after = shown(twin, twin.inputs, [name], rules)
+    patch = _patch(twin, after, [name])
+    if not patch or not twin.exists:
+        return None
+    after = replace(after, revision=twin.revision + 1, origin=joined(twin, origin))
+    return after, Change(after.revision, patch, origin, {})
+
+
 def joined(twin: Twin, origin: Origin) -> Origin:
     """Where the state comes from: the newest statement in it; and when anything was learnt last."""
     if not twin.revision:

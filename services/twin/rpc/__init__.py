@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 from marketwin.twin.v1 import service_pb2_grpc
-from services.twin.domain.fusion.rule_book import RuleBook
 from services.twin.rpc.fusion import Fusions
 from services.twin.rpc.twins import Twins
 from services.twin.usecases import FusionRuleStore, Store
@@ -15,8 +14,7 @@ from services.twin.usecases import FusionRuleStore, Store
 class TwinServicer(Twins, Fusions, service_pb2_grpc.TwinServiceServicer):
     """What each thing is and was."""
 
-    def __init__(self, store: Store, rules: FusionRuleStore, book: RuleBook, now: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, rules: FusionRuleStore, now: Callable[[], datetime]) -> None:
         self._store = store
         self._rules = rules
-        self._book = book
         self._now = now

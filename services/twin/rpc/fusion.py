@@ -11,7 +11,7 @@ from marketwin.twin.v1 import types_pb2
 from services.twin import usecases
 from services.twin.domain.fusion.fuse import Weighed
 from services.twin.domain.fusion.rule import Rule
-from services.twin.domain.fusion.rule_book import RuleBook, SetRule
+from services.twin.domain.fusion.rule_book import SetRule
 from services.twin.rpc.asking import json_object, moment_of
 from services.twin.usecases import FusionRuleStore, Place, Shown, Store
 from services.twin.wire import json_text, timestamp
@@ -22,40 +22,37 @@ class Fusions:
 
     _store: Store
     _rules: FusionRuleStore
-    _book: RuleBook
     _now: Callable[[], datetime]
 
     async def GetFusion(self, request: pb.GetFusionRequest, context: Any) -> pb.GetFusionResponse:
         at, known_at = (moment_of(request, name) for name in ("at", "known_at"))
-        twin, found = await usecases.get_fusion(
-            self._store, self._book, request.id, request.property, at=at, known_at=known_at
-        )
+        twin, found = await usecases.get_fusion(self._store, request.id, request.property, at=at, known_at=known_at)
         then = at or self._now()
         fusions = [_fusion_message(twin.model, each, then) for each in found]
         return pb.GetFusionResponse(id=twin.id, revision=twin.revision, fusions=fusions)
 
     async def ListFusionRules(self, request: pb.ListFusionRulesRequest, context: Any) -> pb.ListFusionRulesResponse:
-        found = usecases.list_fusion_rules(self._book, request.model)
+        found = usecases.list_fusion_rules(self._store.book, request.model)
         return pb.ListFusionRulesResponse(
-            rules=[_rule_message(each, self._book.rule(each.model, each.property)) for each in found]
+            rules=[_rule_message(each, self._store.book.rule(each.model, each.property)) for each in found]
         )
 
     async def PutFusionRule(self, request: pb.PutFusionRuleRequest, context: Any) -> pb.PutFusionRuleResponse:
         made = await usecases.set_fusion_rule(
             self._rules,
-            self._book,
+            self._store.book,
             Place(request.model, request.property),
             json_object(request.rule_json),
             expected=request.version if request.HasField("version") else None,
             by=f"user:{request.written_by}",
             now=self._now(),
         )
-        return pb.PutFusionRuleResponse(rule=_rule_message(made, self._book.rule(made.model, made.property)))
+        return pb.PutFusionRuleResponse(rule=_rule_message(made, self._store.book.rule(made.model, made.property)))
 
     async def DeleteFusionRule(self, request: pb.DeleteFusionRuleRequest, context: Any) -> pb.DeleteFusionRuleResponse:
         await usecases.set_fusion_rule(
             self._rules,
-            self._book,
+            self._store.book,
             Place(request.model, request.property),
             None,
             expected=request.version if request.HasField("version") else None,

@@ -14,33 +14,30 @@ import sqlalchemy as sa
 from chassis.db import Database
 from chassis.outbox import Relay
 from chassis.rql.search import Search, Summary
-from services.twin.domain.statements import Rules, latest_everywhere
+from services.twin.domain.fusion.rule_book import RuleBook
 from services.twin.domain.twins import Change, Twin
 from services.twin.domain.types import Types
 from services.twin.store import searching
+from services.twin.store.fusion_rules import FusionRules
 from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, SCHEMA, TWIN, Base, change_of, shown_columns, twin_of
 from services.twin.store.unit import PostgresUnit
 
-__all__ = ["INBOX", "OUTBOX", "SCHEMA", "Base", "PostgresStore"]
+__all__ = ["INBOX", "OUTBOX", "SCHEMA", "Base", "FusionRules", "PostgresStore"]
 
 
 class PostgresStore:
     """Twins in PostgreSQL."""
 
-    def __init__(self, db: Database, relay: Relay, types: Types) -> None:
+    def __init__(self, db: Database, relay: Relay, types: Types, book: RuleBook | None = None) -> None:
         self.types = types
+        self.book = book or RuleBook(types)
         self._db = db
         self._relay = relay
-
-    @property
-    def rules(self) -> Rules:
-        """How properties are fused now."""
-        return latest_everywhere
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[PostgresUnit]:
         async with self._db.transaction() as session:
-            unit = PostgresUnit(session, self.types, self.rules)
+            unit = PostgresUnit(session, self.types, self.book.rule)
             yield unit
         if unit.told:
             self._relay.wake()
@@ -49,6 +46,12 @@ class PostgresStore:
         async with self._db.transaction() as session:
             row = (await session.execute(sa.select(*shown_columns(TWIN)).where(TWIN.c.id == twin_id))).first()
         return twin_of(row) if row is not None and row.revision else None
+
+    async def get_whole(self, twin_id: str) -> Twin | None:
+        """The twin with the inputs that it is made of."""
+        async with self._db.transaction() as session:
+            row = (await session.execute(sa.select(TWIN).where(TWIN.c.id == twin_id))).first()
+        return twin_of(row, row.inputs) if row is not None and row.revision else None
 
     async def search(self, search: Search) -> tuple[list[Twin], str]:
         """A page of twins, and the cursor of the next one; empty when this is the last."""

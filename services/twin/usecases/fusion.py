@@ -49,10 +49,12 @@ class Shown:
 
 
 async def get_fusion(
-    store: Store, book: RuleBook, twin_id: str, name: str = "", *, at: datetime | None, known_at: datetime | None
+    store: Store, twin_id: str, name: str = "", *, at: datetime | None, known_at: datetime | None
 ) -> tuple[Twin, list[Shown]]:
     """A twin, and how the values of one or all of its properties came about; at a time as `get_twin`."""
-    twin = await get_twin(store, twin_id, at=at, known_at=known_at)
+    is_past = at is not None or known_at is not None
+    twin = await (get_twin(store, twin_id, at=at, known_at=known_at) if is_past else _whole(store, twin_id))
+    book = store.book
     told = {facet: inputs for facet, inputs in twin.inputs.items() if "/" not in facet}
     if name and name not in told:
         raise NotFound(f"no source has told {twin_id} a {name}", code="property_not_found")
@@ -64,6 +66,13 @@ async def get_fusion(
         fusion = fused(inputs_of(told[each]), rule)
         found.append(Shown(each, unit or "", rule, book.set_rule(twin.model, each, known_at), fusion))
     return twin, found
+
+
+async def _whole(store: Store, twin_id: str) -> Twin:
+    twin = await store.get_whole(twin_id)
+    if twin is None or not twin.exists:
+        raise NotFound(f"there is no twin {twin_id}", code="twin_not_found")
+    return twin
 
 
 def list_fusion_rules(book: RuleBook, model: str) -> list[SetRule]:
@@ -115,31 +124,31 @@ def _known_model(types: Mapping[str, TwinType], model: str) -> TwinType:
     return types[model]
 
 
-async def follow_rules(store: Store, rules: FusionRuleStore, book: RuleBook, now: Callable[[], datetime]) -> int:
+async def follow_rules(store: Store, rules: FusionRuleStore, now: Callable[[], datetime]) -> int:
     """Learns rules that were set, here or elsewhere, and lets the twins show what they lead to; how many changed.
 
     A rule that stumbled on the way is carried through from the beginning: a twin that follows it already stays.
     """
     known = await rules.rules()
-    book.renew(known)
-    waiting = [each for each in known if each.applied_at is None and each == book.newest(each.model, each.property)]
+    store.book.renew(known)
+    waiting = [
+        each for each in known if each.applied_at is None and each == store.book.newest(each.model, each.property)
+    ]
     number = 0
     for each in waiting:
-        number += await _apply(store, rules, book, each, now)
+        number += await _apply(store, rules, each, now)
         await rules.note_applied(each, now())
     return number
 
 
-async def _apply(
-    store: Store, rules: FusionRuleStore, book: RuleBook, rule: SetRule, now: Callable[[], datetime]
-) -> int:
+async def _apply(store: Store, rules: FusionRuleStore, rule: SetRule, now: Callable[[], datetime]) -> int:
     number, last = 0, ""
     while ids := await rules.told(rule.model, rule.property, after=last, limit=GROUP):
         moment = now()
         origin = Origin(moment, moment, f"fusion:{rule.model}/{rule.property};{rule.version}", "")
         async with store.write() as unit:
             locked = await unit.lock(ids, origin)
-            outcomes = [reshown(twin, rule.property, book.rule, origin) for twin in locked.values()]
+            outcomes = [reshown(twin, rule.property, store.book.rule, origin) for twin in locked.values()]
             changed = [each for each in outcomes if each is not None]
             await unit.save(changed)
         number, last = number + len(changed), ids[-1]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
 import polars as pl
@@ -15,6 +16,7 @@ from chassis.rql.predicate import predicate
 from chassis.rql.search import Search, Summary
 from chassis.rql.tree import Node
 from services.twin.domain import past, statements, twins
+from services.twin.domain.fusion.rule_book import RuleBook
 from services.twin.domain.statements import DELETED, DESIRED, RELATIONS, Rules, Statement, Told
 from services.twin.domain.twins import Change, Json, Origin, Relation, Twin
 from services.twin.domain.types import Types
@@ -53,8 +55,11 @@ class Unit(Protocol):
 class Store(Protocol):
     @property
     def types(self) -> Types: ...
+    @property
+    def book(self) -> RuleBook: ...
     def write(self) -> AbstractAsyncContextManager[Unit]: ...
     async def get(self, twin_id: str) -> Twin | None: ...
+    async def get_whole(self, twin_id: str) -> Twin | None: ...
     async def search(self, search: Search) -> tuple[list[Twin], str]: ...
     async def summarise(self, summary: Summary, *, limit: int) -> list[str]: ...
     async def changes(
@@ -82,7 +87,8 @@ async def get_twin(
     twin: Twin | None
     if at or known_at:
         changes = await store.changes_until(twin_id, at=at, known_at=known_at)
-        twin = past.true_then(twins.empty(twin_id, NOBODY), changes)
+        rules = partial(store.book.rule, known_at=known_at)
+        twin = past.true_then(twins.empty(twin_id, NOBODY), changes, rules)
     elif revision is None:
         twin = await store.get(twin_id)
     else:

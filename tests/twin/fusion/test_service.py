@@ -31,9 +31,11 @@ Stub = Any
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def twin(common: CommonSettings) -> AsyncIterator[Stub]:
-    async with app(TwinSettings(common=common)) as running:
-        async with connect(running.address, service_pb2_grpc.TwinServiceStub) as stub:
-            yield stub
+    async with (
+        app(TwinSettings(common=common)) as running,
+        connect(running.address, service_pb2_grpc.TwinServiceStub) as stub,
+    ):
+        yield stub
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
