@@ -7,7 +7,7 @@ TwinType   one version of one type: what it has, what it inherits included
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,6 +26,8 @@ from services.twin.domain.dtdl import (
 from services.twin.domain.dtdl.dtmi import without_version
 from services.twin.domain.model_documents import Element, elements_of, read_models, short_name
 
+Carry = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Puts what records say of properties into the words of a version."""
 FOLDER = Path(__file__).parent / "models"
 
 
@@ -128,9 +130,21 @@ class Types(Mapping[str, TwinType]):
         models, elements = read_models(shipped_elements())
         return cls(types_of(models, elements))
 
-    def renew(self, versions: Iterable[TwinType]) -> None:
-        self.versions: Mapping[str, TwinType] = {each.dtmi: each for each in versions}
-        self._known = {each.name: each for each in self.versions.values()}
+    def renew(
+        self,
+        versions: Iterable[TwinType],
+        waiting: Iterable[TwinType] = (),
+        carries: Mapping[str, Carry] | None = None,
+        *,
+        stamp: int = 0,
+    ) -> None:
+        """All that is known, as of a stamp; `waiting` are versions whose twins are being migrated."""
+        counting = list(versions)
+        self._known = {each.name: each for each in counting}
+        self.coming: Mapping[str, TwinType] = {each.name: each for each in waiting}
+        self.versions: Mapping[str, TwinType] = {each.dtmi: each for each in (*counting, *self.coming.values())}
+        self.carries: Mapping[str, Carry] = carries or {}
+        self.stamp = stamp
 
     def is_a(self, name: str, dtmi: str) -> bool:
         """Whether twins of that name are, or inherit from, what the identifier names, in whatever version."""

@@ -1,0 +1,154 @@
+"""Migrations of living twins: what they are about to do, what they did, and which types count meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from chassis.errors import Problem
+from services.twin.domain.dtdl.dtmi import without_version
+from services.twin.domain.migrating import Misfit, Steps, read_steps
+from services.twin.domain.model_documents import read_models
+from services.twin.domain.model_versions import DELETED, WAITING, Kept, in_order
+from services.twin.domain.twins import Json, Twin
+from services.twin.domain.types import Carry, TwinType, Types, shipped_elements, types_of
+
+RUNNING, DONE, STUCK, CANCELLED = "running", "done", "stuck", "cancelled"
+MOST_MISFITS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A migration of the twins of a type from one version to the next."""
+
+    id: str
+    name: str
+    before_dtmi: str
+    after_dtmi: str
+    steps: list[Json]
+    state: str
+    twins: int
+    """Living twins when it began."""
+    moved: int = 0
+    """Twins that are at the new version, and of them those that changed."""
+    changed: int = 0
+    misfits: int = 0
+    first_misfits: list[Json] = field(default_factory=list)
+    place: str = ""
+    """Id of the last twin that was looked at in this round."""
+    created_at: datetime
+    created_by: str
+    ended_at: datetime | None = None
+
+    def as_row(self) -> Json:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a new version means for the twins there are."""
+
+    name: str
+    dtmi: str
+    twins: int = 0
+    changed: int = 0
+    misfits: int = 0
+    first_misfits: tuple[tuple[str, Problem], ...] = ()
+
+    def with_page(self, page: Sequence[Twin], steps: Steps, after: TwinType, types: Types) -> Plan:
+        """The plan with more twins looked at."""
+        changed = misfits = 0
+        first = list(self.first_misfits)
+        for twin in page:
+            state, problems = moved(twin, steps, after, types)
+            changed += not problems and state != _state(twin)
+            misfits += bool(problems)
+            first += [(twin.id, each) for each in problems[: MOST_MISFITS - len(first)]]
+        return replace(
+            self,
+            twins=self.twins + len(page),
+            changed=self.changed + changed,
+            misfits=self.misfits + misfits,
+            first_misfits=tuple(first),
+        )
+
+
+def _state(twin: Twin) -> tuple[Json, Json, list[tuple[str, str]]]:
+    return twin.properties, twin.desired, [(each.name, each.target) for each in twin.relations]
+
+
+def moved(
+    twin: Twin, steps: Steps, after: TwinType, types: Types
+) -> tuple[tuple[Json, Json, list[tuple[str, str]]], list[Problem]]:
+    """Properties, desired and relations of a twin after the steps, and what of them does not fit."""
+    try:
+        properties = steps.properties(twin.properties)
+        desired = steps.desired(twin.desired)
+    except Misfit as fault:
+        return _state(twin), [Problem(f"/properties/{fault.place}", "bad_conversion", str(fault))]
+    relations = [(steps.relation(each.name), each) for each in twin.relations]
+    kept = [replace(each, name=name) for name, each in relations if name is not None]
+    problems = after.check(properties) + after.check_desired(desired) + after.check_relations(kept, types)
+    return (properties, desired, [(each.name, each.target) for each in kept]), problems
+
+
+def carries(jobs: Iterable[Job], versions: Sequence[TwinType], shipped: Collection[str]) -> dict[str, Carry]:
+    """What puts the words of records, which are those of the shipped types, into those of a later version, by it."""
+    newest = {job.after_dtmi: job for job in jobs}
+    types = {each.dtmi: each for each in versions}
+    found: dict[str, Carry] = {}
+    passed: dict[str, list[Steps]] = {}
+    for version in versions:
+        if version.dtmi in shipped:
+            continue
+        if version.dtmi in newest:
+            passed.setdefault(version.name, []).append(steps_of(newest[version.dtmi], types))
+        if any(without_version(each) == without_version(version.dtmi) for each in shipped):
+            found[version.dtmi] = _carry(tuple(passed.get(version.name, ())), version)
+    return found
+
+
+def _carry(passed: Sequence[Steps], version: TwinType) -> Carry:
+    def carry(properties: Mapping[str, Any]) -> Json:
+        said = dict(properties)
+        for steps in passed:
+            try:
+                said = steps.properties(said, fills=False)
+            except Misfit:
+                said = _one_by_one(steps, said)
+        return {name: value for name, value in said.items() if name in version.properties or name in version.components}
+
+    return carry
+
+
+def _one_by_one(steps: Steps, said: Mapping[str, Any]) -> Json:
+    """What of several properties can be converted; a record that says more than the type can hold says the rest."""
+    found: Json = {}
+    for name, value in said.items():
+        try:
+            found |= steps.properties({name: value}, fills=False)
+        except Misfit:
+            continue
+    return found
+
+
+def steps_of(job: Job, types: Mapping[str, TwinType]) -> Steps:
+    """The steps of a migration, which were checked when it was added."""
+    return read_steps(job.steps, "", types[job.before_dtmi], types[job.after_dtmi])[0]
+
+
+def types_from(kept: Sequence[Kept], jobs: Sequence[Job]) -> tuple[list[TwinType], list[TwinType], Mapping[str, Carry]]:
+    """The versions that count, the newest last; those that wait for their twins; and what carries records to each."""
+    there = [each for each in kept if each.state != DELETED]
+    shipped = shipped_elements()
+    versions = types_of(*read_models(in_order([*shipped, *(each.element for each in there)])))
+    waiting = {each.dtmi for each in there if each.state == WAITING}
+    by_dtmi = {each.dtmi for each in versions}
+    passed = [job for job in jobs if job.before_dtmi in by_dtmi and job.after_dtmi in by_dtmi]
+    return (
+        [each for each in versions if each.dtmi not in waiting],
+        [each for each in versions if each.dtmi in waiting],
+        carries(passed, versions, {each.dtmi for each in shipped}),
+    )
