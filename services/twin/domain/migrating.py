@@ -20,8 +20,6 @@ from services.twin.domain.types import TwinType
 
 Json = dict[str, Any]
 MOST_STEPS = 200
-_WANTED = {"rename": {"to"}, "remove": set(), "default": {"value"}, "convert": {"by"}}
-_MISSING = object()
 
 
 class Misfit(Exception):
@@ -51,6 +49,11 @@ class Steps:
     """What a migration does, in its order."""
 
     steps: tuple[Step, ...] = ()
+
+    @classmethod
+    def of(cls, told: Sequence[Json]) -> Steps:
+        """From what was checked once."""
+        return cls(tuple(_step(each) for each in told))
 
     @property
     def told(self) -> list[Json]:
@@ -135,8 +138,8 @@ def _step(told: Any) -> Step:
     if not isinstance(told, dict):
         raise Misfit("", "must be an object")
     op = told.get("op")
-    if op not in _WANTED:
-        raise Misfit("/op", f"must be one of {', '.join(_WANTED)}")
+    if not isinstance(op, str) or op not in _OPTIONS:
+        raise Misfit("/op", f"must be one of {', '.join(_OPTIONS)}")
     is_relation = "relation" in told
     kind = "relation" if is_relation else "property"
     path = told.get(kind)
@@ -209,8 +212,3 @@ def _follow(step: Step, names: set[str], after: TwinType) -> None:
         if step.to in names:
             raise Misfit("/to", f"there is a {kind} {step.to} at this step; remove or rename it first")
         names.add(step.to)
-
-
-def joined(all_steps: Sequence[Steps]) -> Steps:
-    """The steps of several migrations, one after the other."""
-    return Steps(tuple(step for each in all_steps for step in each.steps))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from chassis.errors import Problem
-from services.twin.domain.dtdl.dtmi import without_version
-from services.twin.domain.migrating import Misfit, Steps, read_steps
+from services.twin.domain.migrating import Misfit, Steps
 from services.twin.domain.model_documents import read_models
-from services.twin.domain.model_versions import DELETED, WAITING, Kept, in_order
+from services.twin.domain.model_versions import DELETED as GONE
+from services.twin.domain.model_versions import WAITING, Kept, in_order, is_newer
+from services.twin.domain.moving import facets_after
+from services.twin.domain.statements import DELETED, DESIRED, RELATIONS
 from services.twin.domain.twins import Json, Twin
 from services.twin.domain.types import Carry, TwinType, Types, shipped_elements, types_of
 
@@ -94,61 +96,42 @@ def moved(
     return (properties, desired, [(each.name, each.target) for each in kept]), problems
 
 
-def carries(jobs: Iterable[Job], versions: Sequence[TwinType], shipped: Collection[str]) -> dict[str, Carry]:
-    """What puts the words of records, which are those of the shipped types, into those of a later version, by it."""
+def carries(jobs: Iterable[Job], versions: Sequence[TwinType], base: Types) -> dict[str, Carry]:
+    """What puts the words of records into those of a later version than they are read in, by its identifier."""
     newest = {job.after_dtmi: job for job in jobs}
-    types = {each.dtmi: each for each in versions}
     found: dict[str, Carry] = {}
     passed: dict[str, list[Steps]] = {}
     for version in versions:
-        if version.dtmi in shipped:
+        if version.name not in base or not is_newer(version.dtmi, base[version.name].dtmi):
             continue
         if version.dtmi in newest:
-            passed.setdefault(version.name, []).append(steps_of(newest[version.dtmi], types))
-        if any(without_version(each) == without_version(version.dtmi) for each in shipped):
-            found[version.dtmi] = _carry(tuple(passed.get(version.name, ())), version)
+            passed.setdefault(version.name, []).append(Steps.of(newest[version.dtmi].steps))
+        found[version.dtmi] = _carry(tuple(passed.get(version.name, ())), version)
     return found
 
 
 def _carry(passed: Sequence[Steps], version: TwinType) -> Carry:
-    def carry(properties: Mapping[str, Any]) -> Json:
-        said = dict(properties)
+    known = {*version.properties, *version.components, DELETED, DESIRED}
+    known |= {RELATIONS + name for name in version.relationships}
+
+    def carry(facets: Mapping[str, Any]) -> Json:
+        said = dict(facets)
         for steps in passed:
-            try:
-                said = steps.properties(said, fills=False)
-            except Misfit:
-                said = _one_by_one(steps, said)
-        return {name: value for name, value in said.items() if name in version.properties or name in version.components}
+            said = facets_after(said, steps)
+        return {facet: value for facet, value in said.items() if facet in known}
 
     return carry
 
 
-def _one_by_one(steps: Steps, said: Mapping[str, Any]) -> Json:
-    """What of several properties can be converted; a record that says more than the type can hold says the rest."""
-    found: Json = {}
-    for name, value in said.items():
-        try:
-            found |= steps.properties({name: value}, fills=False)
-        except Misfit:
-            continue
-    return found
-
-
-def steps_of(job: Job, types: Mapping[str, TwinType]) -> Steps:
-    """The steps of a migration, which were checked when it was added."""
-    return read_steps(job.steps, "", types[job.before_dtmi], types[job.after_dtmi])[0]
-
-
-def types_from(kept: Sequence[Kept], jobs: Sequence[Job]) -> tuple[list[TwinType], list[TwinType], Mapping[str, Carry]]:
+def types_from(
+    kept: Sequence[Kept], jobs: Sequence[Job]
+) -> tuple[list[TwinType], list[TwinType], Callable[[Types], Mapping[str, Carry]]]:
     """The versions that count, the newest last; those that wait for their twins; and what carries records to each."""
-    there = [each for each in kept if each.state != DELETED]
-    shipped = shipped_elements()
-    versions = types_of(*read_models(in_order([*shipped, *(each.element for each in there)])))
+    there = [each for each in kept if each.state != GONE]
+    versions = types_of(*read_models(in_order([*shipped_elements(), *(each.element for each in there)])))
     waiting = {each.dtmi for each in there if each.state == WAITING}
-    by_dtmi = {each.dtmi for each in versions}
-    passed = [job for job in jobs if job.before_dtmi in by_dtmi and job.after_dtmi in by_dtmi]
     return (
         [each for each in versions if each.dtmi not in waiting],
         [each for each in versions if each.dtmi in waiting],
-        carries(passed, versions, {each.dtmi for each in shipped}),
+        lambda base: carries(jobs, versions, base),
     )

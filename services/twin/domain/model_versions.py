@@ -107,6 +107,11 @@ def _is_newest(dtmi: str, known: Iterable[str]) -> bool:
     return not others or _number(dtmi) > max(others)
 
 
+def is_newer(dtmi: str, other: str) -> bool:
+    """Of two versions of a type."""
+    return _number(dtmi) > _number(other)
+
+
 def _number(dtmi: str) -> tuple[int, int]:
     """Of what is no identifier at all the parser will tell."""
     return (version_of(dtmi) if is_dtmi(dtmi) else None) or (0, 0)

@@ -27,7 +27,7 @@ from services.twin.domain.dtdl.dtmi import without_version
 from services.twin.domain.model_documents import Element, elements_of, read_models, short_name
 
 Carry = Callable[[Mapping[str, Any]], dict[str, Any]]
-"""Puts what records say of properties into the words of a version."""
+"""Puts the facets that records speak of into the words of a version."""
 FOLDER = Path(__file__).parent / "models"
 
 
@@ -122,7 +122,9 @@ class Types(Mapping[str, TwinType]):
 
     def __init__(self, versions: Iterable[TwinType]) -> None:
         """Of several versions of a type the last one counts."""
+        self._base: Types | None = None
         self.renew(versions)
+        self._first = dict(self._known)
 
     @classmethod
     def shipped(cls) -> Types:
@@ -134,7 +136,7 @@ class Types(Mapping[str, TwinType]):
         self,
         versions: Iterable[TwinType],
         waiting: Iterable[TwinType] = (),
-        carries: Mapping[str, Carry] | None = None,
+        carries: Callable[[Types], Mapping[str, Carry]] | None = None,
         *,
         stamp: int = 0,
     ) -> None:
@@ -143,8 +145,17 @@ class Types(Mapping[str, TwinType]):
         self._known = {each.name: each for each in counting}
         self.coming: Mapping[str, TwinType] = {each.name: each for each in waiting}
         self.versions: Mapping[str, TwinType] = {each.dtmi: each for each in (*counting, *self.coming.values())}
-        self.carries: Mapping[str, Carry] = carries or {}
+        self.carries: Mapping[str, Carry] = {}
         self.stamp = stamp
+        if carries is not None:
+            if self._base is None:
+                self._base = Types([*self._known.values(), *self._first.values()])
+            self.carries = carries(self._base)
+
+    @property
+    def base(self) -> Types:
+        """The versions in whose words records are read: what the process began with."""
+        return self._base or self
 
     def is_a(self, name: str, dtmi: str) -> bool:
         """Whether twins of that name are, or inherit from, what the identifier names, in whatever version."""

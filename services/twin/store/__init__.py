@@ -1,6 +1,7 @@
 """Twins in PostgreSQL.
 
 tables  what is kept      unit  writing, one transaction      searching  queries over the newest states
+models  types that were added, and migrations
 """
 
 from __future__ import annotations
@@ -19,19 +20,20 @@ from services.twin.domain.twins import Change, Twin
 from services.twin.domain.types import Types
 from services.twin.store import searching
 from services.twin.store.fusion_rules import FusionRules
+from services.twin.store.models import ModelReads
 from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, SCHEMA, TWIN, Base, change_of, shown_columns, twin_of
 from services.twin.store.unit import PostgresUnit
 
 __all__ = ["INBOX", "OUTBOX", "SCHEMA", "Base", "FusionRules", "PostgresStore"]
 
 
-class PostgresStore:
+class PostgresStore(ModelReads):
     """Twins in PostgreSQL."""
 
     def __init__(self, db: Database, relay: Relay, types: Types, book: RuleBook | None = None) -> None:
+        super().__init__(db)
         self.types = types
         self.book = book or RuleBook(types)
-        self._db = db
         self._relay = relay
 
     @asynccontextmanager

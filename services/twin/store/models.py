@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.app import in_thread
+from chassis.db import Database
 from services.twin.domain.model_jobs import Job, types_from
 from services.twin.domain.model_versions import Kept
 from services.twin.domain.twins import Twin
@@ -131,22 +132,22 @@ class ModelReads:
 
     types: Types
 
-    def __init__(self, session_of: Any) -> None:
-        self._transaction = session_of
+    def __init__(self, db: Database) -> None:
+        self._db = db
 
     async def renew_types(self) -> None:
         """Looks whether another process changed the types."""
-        async with self._transaction() as session:
+        async with self._db.transaction() as session:
             stamp = await stamp_of(session)
             if stamp != self.types.stamp:
                 await renew(session, self.types, stamp)
 
     async def kept_models(self) -> list[Kept]:
-        async with self._transaction() as session:
+        async with self._db.transaction() as session:
             return await _kept(session)
 
     async def jobs(self, name: str, job_id: str | None = None) -> list[Job]:
-        async with self._transaction() as session:
+        async with self._db.transaction() as session:
             return await _jobs(session, name, job_id)
 
     async def count_moved(self, dtmis: Sequence[str]) -> dict[str, int]:
@@ -156,5 +157,5 @@ class ModelReads:
             .where(is_one_of(TWIN.c.model_version, dtmis), LIVING)
             .group_by(TWIN.c.model_version)
         )
-        async with self._transaction() as session:
+        async with self._db.transaction() as session:
             return {dtmi: number for dtmi, number in (await session.execute(query)).all()}

@@ -47,6 +47,8 @@ class TwinRow(Base, table=True):
     source: str
     trace_id: str
     deleted: bool = False
+    model_version: str = ""
+    """The version of its type that a migration brought it to last."""
 
 
 class RelationRow(Base, table=True):
@@ -73,6 +75,50 @@ class JournalRow(Base, table=True):
     known_at: datetime = _time()
     source: str
     trace_id: str
+
+
+class RegistryRow(Base, table=True):
+    """One row, whose stamp grows with every change of the types: a process sees by it that it knows old ones."""
+
+    __tablename__ = "registry"
+
+    id: int = Field(primary_key=True)
+    stamp: int = Field(sa_type=sa.BigInteger)
+
+
+class ModelRow(Base, table=True):
+    """Every version of every type that was added to those we ship."""
+
+    __tablename__ = "model"
+
+    dtmi: str = Field(primary_key=True)
+    name: str
+    dtdl: str
+    state: str
+    created_at: datetime = _time()
+    created_by: str
+
+
+class MigrationRow(Base, table=True):
+    """Migrations of twins to a new version of their type."""
+
+    __tablename__ = "model_migration"
+
+    id: str = Field(primary_key=True)
+    name: str = Field(index=True)
+    before_dtmi: str
+    after_dtmi: str
+    steps: list[Json] = _json()
+    state: str
+    twins: int = Field(sa_type=sa.BigInteger)
+    moved: int = Field(sa_type=sa.BigInteger)
+    changed: int = Field(sa_type=sa.BigInteger)
+    misfits: int = Field(sa_type=sa.BigInteger)
+    first_misfits: list[Json] = _json()
+    place: str
+    created_at: datetime = _time()
+    created_by: str
+    ended_at: datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
 
 
 class SaleRow(Base, table=True):
@@ -109,13 +155,16 @@ OUTBOX = outbox_table(Base.metadata)
 TWIN = TwinRow.__table__  # type: ignore[attr-defined]  # set by SQLModel
 RELATION = RelationRow.__table__  # type: ignore[attr-defined]  # as above
 JOURNAL = JournalRow.__table__  # type: ignore[attr-defined]  # as above
+REGISTRY = RegistryRow.__table__  # type: ignore[attr-defined]  # as above
+MODEL = ModelRow.__table__  # type: ignore[attr-defined]  # as above
+MIGRATION = MigrationRow.__table__  # type: ignore[attr-defined]  # as above
 SALE = SaleRow.__table__  # type: ignore[attr-defined]  # as above
 FUSION_RULE = FusionRuleRow.__table__  # type: ignore[attr-defined]  # as above
 
 
 def shown_columns(twin: sa.FromClause) -> list[sa.ColumnElement[Any]]:
     """What is read of a twin to show it: all but what it is made of."""
-    return [column for column in twin.c if column.name != "inputs"]
+    return [column for column in twin.c if column.name not in ("inputs", "model_version")]
 
 
 def is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:

@@ -15,7 +15,8 @@ from marketwin.twin.v1 import events_pb2
 from services.twin.domain import twins
 from services.twin.domain.statements import Rules, Statement, Told, statement_of
 from services.twin.domain.twins import Change, Origin, Twin
-from services.twin.domain.types import Types
+from services.twin.domain.types import TwinType, Types
+from services.twin.store.models import STAMP, ModelUnit, renew
 from services.twin.store.tables import (
     INBOX,
     JOURNAL,
@@ -34,13 +35,14 @@ EVENT_TWINS = 1000
 _SAME = f"({JOURNAL.fullname}.id, {JOURNAL.fullname}.source, {JOURNAL.fullname}.changed_at)"
 
 
-class PostgresUnit:
+class PostgresUnit(ModelUnit):
     """One transaction: locks, state, journal, inbox mark and events together."""
 
     def __init__(self, session: AsyncSession, types: Types, rules: Rules) -> None:
         self.types = types
         self.rules = rules
         self._session = session
+        self._versions: dict[str, str] = {}
         self.told = False
 
     async def mark_new(self, consumer: str, message_ids: Sequence[str]) -> set[str]:
@@ -69,12 +71,25 @@ class PostgresUnit:
             )
         )
         query = (
-            sa.select(TWIN)
+            sa.select(TWIN, STAMP.label("stamp"))
             .where(TWIN.c.id == sa.any_(sa.cast(list(ids), sa.ARRAY(sa.Text))))
             .order_by(TWIN.c.id)
-            .with_for_update()
+            .with_for_update(of=TWIN)
         )
-        return {row.id: _locked(row) for row in (await self._session.execute(query)).all()}
+        rows = (await self._session.execute(query)).all()
+        # Whoever changes the types of living twins lets nobody write meanwhile: this is what counts until the end.
+        if rows and rows[0].stamp != self.types.stamp:
+            await renew(self._session, self.types, rows[0].stamp)
+        if self.types.coming:
+            self._versions = {row.id: row.model_version for row in rows}
+        return {row.id: _locked(row) for row in rows}
+
+    def type_of(self, twin: Twin) -> TwinType:
+        """The version of its type that a locked twin is at; while its type is migrated some are ahead."""
+        coming = self.types.coming.get(twin.model)
+        if coming is not None and self._versions.get(twin.id) == coming.dtmi:
+            return coming
+        return self.types[twin.model]
 
     async def told_before(self, said: Sequence[tuple[str, Statement]]) -> Told:
         """What the sources of these statements said of the same twins and times."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
@@ -40,10 +40,10 @@ async def take_in_records(
         new = await unit.mark_new(consumer, [part.message_id for part in parts])
         seen = Seen()
         for kind, records in _by_kind(part for part in parts if part.message_id in new):
-            seen = seen.with_more(feeds.read(kind, records, known_at, unit.types))
+            seen = seen.with_more(feeds.read(kind, records, known_at, unit.types.base))
             for totals in feeds.totals(kind):
                 sums = await unit.totals(totals, records)
-                seen = seen.with_more(feeds.read(kind, sums, known_at, unit.types, totals=totals))
+                seen = seen.with_more(feeds.read(kind, sums, known_at, unit.types.base, totals=totals))
         return Taken(await _sight(unit, seen.sightings), seen.left_out)
 
 
@@ -67,6 +67,8 @@ async def _sight(unit: Unit, seen: Sequence[Sighting]) -> int:
         return 0
     said = [(each.id, statements.seen(each)) for each in seen]
     current = await unit.lock(sorted({twin_id for twin_id, _ in said}), seen[0].origin)
+    if unit.types.carries:
+        said = [(twin_id, _in_its_words(each, current[twin_id], unit)) for twin_id, each in said]
     told = await unit.told_before([each for each in said if _is_behind(current[each[0]], each[1])])
     outcomes: list[tuple[Twin, Change]] = []
     for twin_id, statement in said:
@@ -77,6 +79,12 @@ async def _sight(unit: Unit, seen: Sequence[Sighting]) -> int:
         outcomes.append(outcome)
     await unit.save(outcomes)
     return len(outcomes)
+
+
+def _in_its_words(statement: Statement, twin: Twin, unit: Unit) -> Statement:
+    """Records are read in the words that the types had when the process began; a twin may be at a later version."""
+    carry = unit.types.carries.get(unit.type_of(twin).dtmi)
+    return replace(statement, facets=carry(statement.facets)) if carry else statement
 
 
 def _is_behind(twin: Twin, statement: Statement) -> bool:

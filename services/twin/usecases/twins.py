@@ -19,7 +19,7 @@ from services.twin.domain import past, statements, twins
 from services.twin.domain.fusion.rule_book import RuleBook
 from services.twin.domain.statements import DELETED, DESIRED, RELATIONS, Rules, Statement, Told
 from services.twin.domain.twins import Change, Json, Origin, Relation, Twin
-from services.twin.domain.types import Types
+from services.twin.domain.types import TwinType, Types
 
 MAX_GROUPS = 1000
 NOBODY = Origin(datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "", "")
@@ -45,6 +45,7 @@ class Unit(Protocol):
     def types(self) -> Types: ...
     @property
     def rules(self) -> Rules: ...
+    def type_of(self, twin: Twin) -> TwinType: ...
     async def mark_new(self, consumer: str, message_ids: Sequence[str]) -> set[str]: ...
     async def lock(self, ids: Sequence[str], origin: Origin) -> dict[str, Twin]: ...
     async def told_before(self, said: Sequence[tuple[str, Statement]]) -> Told: ...
@@ -57,6 +58,7 @@ class Store(Protocol):
     def types(self) -> Types: ...
     @property
     def book(self) -> RuleBook: ...
+    async def renew_types(self) -> None: ...
     def write(self) -> AbstractAsyncContextManager[Unit]: ...
     async def get(self, twin_id: str) -> Twin | None: ...
     async def get_whole(self, twin_id: str) -> Twin | None: ...
@@ -130,14 +132,16 @@ async def put_twin(
     store: Store, twin_id: str, body: Json, precondition: Precondition, origin: Origin
 ) -> tuple[Twin, bool]:
     """Creates or replaces a twin; True when it is new."""
-    model = body.get("model", "")
+    model = str(body.get("model", ""))
+    if model not in store.types:
+        await store.renew_types()
     _refuse_bad_id(twin_id, model, store.types)
     _refuse_unknown(body, WRITABLE | {"model"})
     properties, desired = body.get("properties") or {}, body.get("desired") or {}
     relations = _relations(body.get("relations", []))
 
-    def said(_: Twin, types: Types) -> Json:
-        _refuse_misfit(model, types, properties, desired, relations)
+    def said(_: Twin, kind: TwinType, types: Types) -> Json:
+        _refuse_misfit(kind, types, properties, desired, relations)
         facets: Json = {**properties, DELETED: False, **_by_relation(relations)}
         return facets | {DESIRED: desired} if desired else facets
 
@@ -150,7 +154,7 @@ async def patch_twin(store: Store, twin_id: str, patch: Json, precondition: Prec
     _refuse_unknown(patch, WRITABLE | {"model"})
     relations = _relations(patch.get("relations") or [])
 
-    def said(before: Twin, types: Types) -> Json:
+    def said(before: Twin, kind: TwinType, types: Types) -> Json:
         if patch.get("model", before.model) != before.model:
             problem = Problem("/model", "model_mismatch", f"{twin_id} is a {before.model}")
             raise Invalid("a patch cannot make a twin one of another model", errors=[problem])
@@ -158,12 +162,12 @@ async def patch_twin(store: Store, twin_id: str, patch: Json, precondition: Prec
         properties = {name: each for name, each in facets.items() if each is not None}
         wanted = patch.get("desired", {})
         desired = {} if wanted in (None, {}) else twins.merge_patch(before.desired, wanted)
-        _refuse_misfit(before.model, types, properties, desired, relations)
+        _refuse_misfit(kind, types, properties, desired, relations)
         if wanted != {}:
             facets[DESIRED] = desired
         if "relations" in patch:
             # The list is whole: a relation that it does not name is said to lead nowhere.
-            named = {*types[before.model].relationships, *(each.name for each in before.relations)}
+            named = {*kind.relationships, *(each.name for each in before.relations)}
             facets |= {RELATIONS + name: [] for name in named} | _by_relation(relations)
         return facets
 
@@ -184,7 +188,7 @@ def _patched(before: Twin, patch: Json) -> Json:
 async def delete_twin(store: Store, twin_id: str, precondition: Precondition, origin: Origin) -> int:
     """Deletes a twin, keeps its journal, and returns the revision of the deletion."""
 
-    def said(_: Twin, __: Types) -> Json:
+    def said(_: Twin, __: TwinType, ___: Types) -> Json:
         return {DELETED: True}
 
     _, after = await _write(store, twin_id, replace(precondition, must_exist=True), origin, said)
@@ -192,12 +196,17 @@ async def delete_twin(store: Store, twin_id: str, precondition: Precondition, or
 
 
 async def _write(
-    store: Store, twin_id: str, precondition: Precondition, origin: Origin, said: Callable[[Twin, Types], Json]
+    store: Store,
+    twin_id: str,
+    precondition: Precondition,
+    origin: Origin,
+    said: Callable[[Twin, TwinType, Types], Json],
 ) -> tuple[Twin, Twin]:
     async with store.write() as unit:
         before = (await unit.lock([twin_id], origin))[twin_id]
         _refuse_unmet(before, precondition)
-        facets = said(before, unit.types)
+        _refuse_bad_id(twin_id, before.model, unit.types)
+        facets = said(before, unit.type_of(before), unit.types)
         statement = Statement(facets, _not_before(before, origin), writes=True)
         outcome = statements.apply(before, statement, unit.rules)
         if outcome is None:
@@ -272,8 +281,9 @@ def _refuse_unmet(twin: Twin, precondition: Precondition) -> None:
         raise Conflict(f"{twin.id} does not fulfil the condition; read it again", code="precondition_failed")
 
 
-def _refuse_misfit(model: str, types: Types, properties: Json, desired: Json, relations: Sequence[Relation]) -> None:
-    kind = types[model]
+def _refuse_misfit(
+    kind: TwinType, types: Types, properties: Json, desired: Json, relations: Sequence[Relation]
+) -> None:
     problems = kind.check(properties) + kind.check_desired(desired)
     problems += kind.check_relations(relations, types)
     if problems:

@@ -46,7 +46,7 @@ class RuleBook:
         self._versions: dict[tuple[str, str], list[SetRule]] = {}
         for each in sorted(rules, key=lambda rule: rule.version):
             self._versions.setdefault((each.model, each.property), []).append(each)
-        self._read: dict[tuple[str, str, int], Rule] = {}
+        self._read: dict[tuple[str, str, int, str], Rule] = {}
 
     def newest(self, model: str, name: str) -> SetRule | None:
         """The rule that was set last for a property, taken back or not."""
@@ -67,14 +67,15 @@ class RuleBook:
     def rule(self, model: str, name: str, known_at: datetime | None = None) -> Rule:
         """How a property is fused, or was as far as was known at a time."""
         found = self.set_rule(model, name, known_at)
-        key = (model, name, found.version if found else 0)
+        # Another version of the type may hold something else.
+        kind = self.types.get(model)
+        key = (model, name, found.version if found else 0, kind.dtmi if kind else "")
         rule = self._read.get(key)
         if rule is None:
-            rule = self._read[key] = self._rule(model, name, found)
+            rule = self._read[key] = self._rule(kind, name, found)
         return rule
 
-    def _rule(self, model: str, name: str, found: SetRule | None) -> Rule:
-        kind = self.types.get(model)
+    def _rule(self, kind: TwinType | None, name: str, found: SetRule | None) -> Rule:
         holds: Holds = holds_of(kind, name) if kind and name in kind.properties else "others"
         if found is None or found.told is None:
             return replace(LATEST, holds=holds)
