@@ -47,3 +47,23 @@ class TwinGroup(Shape):
 class TwinGroups(Shape):
     items: list[TwinGroup]
     has_more: bool = Field(description="There are more than these 1,000 groups; filter for fewer")
+
+
+class RelatedTwin(Shape):
+    id: str
+    depth: int = Field(description="Relations between it and the twin that was asked for")
+    twin: TwinPart | None = Field(description="The selected fields; null: a relation names it, but it is not there")
+
+
+class Edge(Shape):
+    """The source names the target."""
+
+    source: str
+    name: str
+    target: str
+
+
+class Neighbourhood(Shape):
+    twins: list[RelatedTwin] = Field(description="The twin itself and those around it, the nearest first")
+    edges: list[Edge]
+    has_more: bool = Field(description="There are more twins than the limit")

@@ -7,11 +7,12 @@ from datetime import datetime
 
 from marketwin.twin.v1 import service_pb2_grpc
 from services.twin.rpc.fusion import Fusions
+from services.twin.rpc.relations import Relations
 from services.twin.rpc.twins import Twins
 from services.twin.usecases import FusionRuleStore, Store
 
 
-class TwinServicer(Twins, Fusions, service_pb2_grpc.TwinServiceServicer):
+class TwinServicer(Twins, Relations, Fusions, service_pb2_grpc.TwinServiceServicer):
     """What each thing is and was."""
 
     def __init__(self, store: Store, rules: FusionRuleStore, now: Callable[[], datetime]) -> None:

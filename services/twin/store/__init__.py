@@ -16,9 +16,10 @@ from chassis.db import Database
 from chassis.outbox import Relay
 from chassis.rql.search import Search, Summary
 from services.twin.domain.fusion.rule_book import RuleBook
+from services.twin.domain.neighbourhood import Neighbourhood, Walk
 from services.twin.domain.twins import Change, Twin
 from services.twin.domain.types import Types
-from services.twin.store import searching
+from services.twin.store import searching, walking
 from services.twin.store.fusion_rules import FusionRules
 from services.twin.store.models import ModelReads
 from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, SCHEMA, TWIN, Base, change_of, shown_columns, twin_of
@@ -62,6 +63,10 @@ class PostgresStore(ModelReads):
     async def summarise(self, summary: Summary, *, limit: int) -> list[str]:
         """Groups as JSON texts, by their key, at most `limit`."""
         return await searching.grouped(self._db, summary, limit=limit)
+
+    async def around(self, walk: Walk) -> Neighbourhood:
+        """What relations around a twin lead to."""
+        return await walking.around(self._db, walk)
 
     async def changes(
         self, twin_id: str, *, from_revision: int, to_revision: int | None, limit: int | None

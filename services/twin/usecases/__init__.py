@@ -11,6 +11,7 @@ from services.twin.usecases.fusion import (
     list_fusion_rules,
     set_fusion_rule,
 )
+from services.twin.usecases.relations import walk_relations
 from services.twin.usecases.taking import Part, Taken, seed, take_in_records
 from services.twin.usecases.twins import (
     Precondition,
@@ -47,4 +48,5 @@ __all__ = [
     "set_fusion_rule",
     "summarise_twins",
     "take_in_records",
+    "walk_relations",
 ]

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from marketwin.twin.v1 import types_pb2 as _types_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +20,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Direction:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DirectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Direction.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DIRECTION_UNSPECIFIED: _Direction.ValueType  # 0
+    """Both ways."""
+    DIRECTION_OUT: _Direction.ValueType  # 1
+    """From the twin to those it names."""
+    DIRECTION_IN: _Direction.ValueType  # 2
+    """From those that name the twin."""
+
+class Direction(_Direction, metaclass=_DirectionEnumTypeWrapper):
+    """Which way relations are followed."""
+
+DIRECTION_UNSPECIFIED: Direction.ValueType  # 0
+"""Both ways."""
+DIRECTION_OUT: Direction.ValueType  # 1
+"""From the twin to those it names."""
+DIRECTION_IN: Direction.ValueType  # 2
+"""From those that name the twin."""
+Global___Direction: _TypeAlias = Direction  # noqa: Y015
 
 @_typing.final
 class GetTwinRequest(_message.Message):
@@ -830,3 +855,141 @@ class DeleteFusionRuleResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeleteFusionRuleResponse: _TypeAlias = DeleteFusionRuleResponse  # noqa: Y015
+
+@_typing.final
+class ListRelationsRequest(_message.Message):
+    """Asks what is around a twin."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    NAMES_FIELD_NUMBER: _builtins.int
+    DEPTH_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    SELECT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Id of the twin."""
+    direction: Global___Direction.ValueType
+    """Which way; unspecified: both."""
+    depth: _builtins.int
+    """Relations in a row, 1 to 3; 0: 1."""
+    limit: _builtins.int
+    """Twins besides the first, 1 to 1,000; 0: 100."""
+    select: _builtins.str
+    """Fields wanted of each twin, e.g. model,properties/name; empty: the model."""
+    @_builtins.property
+    def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of relations to follow; empty: all."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        direction: Global___Direction.ValueType = ...,
+        names: _abc.Iterable[_builtins.str] | None = ...,
+        depth: _builtins.int = ...,
+        limit: _builtins.int = ...,
+        select: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["depth", b"depth", "direction", b"direction", "id", b"id", "limit", b"limit", "names", b"names", "select", b"select"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRelationsRequest: _TypeAlias = ListRelationsRequest  # noqa: Y015
+
+@_typing.final
+class ListRelationsResponse(_message.Message):
+    """What is around a twin."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TWINS_FIELD_NUMBER: _builtins.int
+    EDGES_FIELD_NUMBER: _builtins.int
+    HAS_MORE_FIELD_NUMBER: _builtins.int
+    has_more: _builtins.bool
+    """True when there are more than the limit."""
+    @_builtins.property
+    def twins(self) -> _containers.RepeatedCompositeFieldContainer[Global___RelatedTwin]:
+        """The twin and those around it, the nearest first."""
+
+    @_builtins.property
+    def edges(self) -> _containers.RepeatedCompositeFieldContainer[Global___Edge]:
+        """The relations among them."""
+
+    def __init__(
+        self,
+        *,
+        twins: _abc.Iterable[Global___RelatedTwin] | None = ...,
+        edges: _abc.Iterable[Global___Edge] | None = ...,
+        has_more: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "has_more", b"has_more", "twins", b"twins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRelationsResponse: _TypeAlias = ListRelationsResponse  # noqa: Y015
+
+@_typing.final
+class RelatedTwin(_message.Message):
+    """A twin that relations lead to."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    DEPTH_FIELD_NUMBER: _builtins.int
+    SELECTED_JSON_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Id of the twin."""
+    depth: _builtins.int
+    """Relations between it and the first."""
+    selected_json: _builtins.str
+    """The selected fields as a JSON object; empty: there is no such twin."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        depth: _builtins.int = ...,
+        selected_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["depth", b"depth", "id", b"id", "selected_json", b"selected_json"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RelatedTwin: _TypeAlias = RelatedTwin  # noqa: Y015
+
+@_typing.final
+class Edge(_message.Message):
+    """A relation between two twins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """Id of the twin that names the other."""
+    name: _builtins.str
+    """Name of the relation."""
+    target: _builtins.str
+    """Id of the other twin."""
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        name: _builtins.str = ...,
+        target: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "source", b"source", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Edge: _TypeAlias = Edge  # noqa: Y015

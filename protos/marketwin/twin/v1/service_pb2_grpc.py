@@ -75,6 +75,11 @@ class TwinServiceStub:
                 request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListModelsRequest.SerializeToString,
                 response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListModelsResponse.FromString,
                 _registered_method=True)
+        self.ListRelations = channel.unary_unary(
+                '/marketwin.twin.v1.TwinService/ListRelations',
+                request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListRelationsRequest.SerializeToString,
+                response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListRelationsResponse.FromString,
+                _registered_method=True)
         self.GetFusion = channel.unary_unary(
                 '/marketwin.twin.v1.TwinService/GetFusion',
                 request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetFusionRequest.SerializeToString,
@@ -162,6 +167,13 @@ class TwinServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListRelations(self, request, context):
+        """Walks the relations around a twin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetFusion(self, request, context):
         """Says how the shown values of a twin came about.
         """
@@ -239,6 +251,11 @@ def add_TwinServiceServicer_to_server(servicer, server):
                     servicer.ListModels,
                     request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListModelsRequest.FromString,
                     response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListModelsResponse.SerializeToString,
+            ),
+            'ListRelations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRelations,
+                    request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListRelationsRequest.FromString,
+                    response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListRelationsResponse.SerializeToString,
             ),
             'GetFusion': grpc.unary_unary_rpc_method_handler(
                     servicer.GetFusion,
@@ -483,6 +500,33 @@ class TwinService:
             '/marketwin.twin.v1.TwinService/ListModels',
             marketwin_dot_twin_dot_v1_dot_service__pb2.ListModelsRequest.SerializeToString,
             marketwin_dot_twin_dot_v1_dot_service__pb2.ListModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRelations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.twin.v1.TwinService/ListRelations',
+            marketwin_dot_twin_dot_v1_dot_service__pb2.ListRelationsRequest.SerializeToString,
+            marketwin_dot_twin_dot_v1_dot_service__pb2.ListRelationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,8 @@ class TwinServiceStub:
     """Lists a twin's changes, oldest first."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListModelsRequest, _service_pb2.ListModelsResponse]
     """Lists the types."""
+    ListRelations: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListRelationsRequest, _service_pb2.ListRelationsResponse]
+    """Walks the relations around a twin."""
     GetFusion: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetFusionRequest, _service_pb2.GetFusionResponse]
     """Says how the shown values of a twin came about."""
     ListFusionRules: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListFusionRulesRequest, _service_pb2.ListFusionRulesResponse]
@@ -81,6 +83,8 @@ class TwinServiceAsyncStub(TwinServiceStub):
     """Lists a twin's changes, oldest first."""
     ListModels: _aio.UnaryUnaryMultiCallable[_service_pb2.ListModelsRequest, _service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists the types."""
+    ListRelations: _aio.UnaryUnaryMultiCallable[_service_pb2.ListRelationsRequest, _service_pb2.ListRelationsResponse]  # type: ignore[assignment]
+    """Walks the relations around a twin."""
     GetFusion: _aio.UnaryUnaryMultiCallable[_service_pb2.GetFusionRequest, _service_pb2.GetFusionResponse]  # type: ignore[assignment]
     """Says how the shown values of a twin came about."""
     ListFusionRules: _aio.UnaryUnaryMultiCallable[_service_pb2.ListFusionRulesRequest, _service_pb2.ListFusionRulesResponse]  # type: ignore[assignment]
@@ -158,6 +162,14 @@ class TwinServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.ListModelsResponse, _abc.Awaitable[_service_pb2.ListModelsResponse]]:
         """Lists the types."""
+
+    @_abc_1.abstractmethod
+    def ListRelations(
+        self,
+        request: _service_pb2.ListRelationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ListRelationsResponse, _abc.Awaitable[_service_pb2.ListRelationsResponse]]:
+        """Walks the relations around a twin."""
 
     @_abc_1.abstractmethod
     def GetFusion(
