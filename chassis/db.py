@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import msgspec
 import polars as pl
 from alembic import command
 from alembic.config import Config
@@ -147,8 +148,15 @@ def run_migrations(metadata: MetaData) -> None:
 
 
 @asynccontextmanager
-async def database(url: str, schema: str, *, pool_size: int = 5, idle_ms: int = IDLE_MS) -> AsyncIterator[Database]:
-    """An engine for one schema; leaving closes its connections."""
+async def database(
+    url: str,
+    schema: str,
+    *,
+    pool_size: int = 5,
+    idle_ms: int = IDLE_MS,
+    session_settings: Mapping[str, str] | None = None,
+) -> AsyncIterator[Database]:
+    """An engine for one schema; leaving closes its connections. `session_settings` do not hold for drivers."""
     named = {
         "application_name": f"marketwin-{schema}",
         "statement_timeout": str(STATEMENT_TIMEOUT_MS),
@@ -163,9 +171,10 @@ async def database(url: str, schema: str, *, pool_size: int = 5, idle_ms: int = 
         pool_pre_ping=True,
         # The last one given back is the first one taken, so that those a busy hour needed grow idle.
         pool_use_lifo=True,
+        json_deserializer=msgspec.json.decode,
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,
-            "server_settings": named | {"idle_session_timeout": str(idle_ms)},
+            "server_settings": named | {"idle_session_timeout": str(idle_ms)} | dict(session_settings or {}),
         },
     )
     # Opens its first connection when somebody asks for one.
@@ -286,6 +295,13 @@ async def upsert_frame(
     )
     inserted, updated = result.one()
     return Upserted(int(inserted), int(updated))
+
+
+async def fetched(session: AsyncSession, statement: str, *arguments: object) -> list[asyncpg.Record]:
+    """The rows of one SELECT ($1, $2 are its arguments) as the driver has them; it sees what is committed."""
+    raw = await (await session.connection()).get_raw_connection()
+    driver: asyncpg.Connection[asyncpg.Record] = raw.driver_connection  # type: ignore[assignment]  # it is asyncpg
+    return await driver.fetch(statement, *arguments)
 
 
 async def read_frame(session: AsyncSession, statement: str, parameters: dict[str, Any] | None = None) -> pl.DataFrame:

@@ -12,21 +12,19 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum
 from functools import lru_cache
 from typing import Any, NoReturn
 
 from chassis.errors import Invalid, Problem
 from chassis.rql.reading import Reader
-from chassis.rql.sql import Statement
+from chassis.rql.sql import Statement, typed
 from chassis.rql.tree import Field, Kind
 
 MAX_KEYS = 4
-SORTED_CHARACTERS = 256
-"""Texts of properties are told apart by so many characters: a cursor carries them."""
-
 _NUMERIC = re.compile(r"-?[0-9]{1,5000}(\.[0-9]{1,5000})?(E[+-]?[0-9]{1,4})?")
 _UNWANTED = re.compile("[\x00\ud800-\udfff]")
 
@@ -82,21 +80,101 @@ def columns(keys: Sequence[Key], statement: Statement) -> list[Column]:
     return [column for key in keys for column in _columns(key, statement)]
 
 
+def column_types(keys: Sequence[Key]) -> list[str]:
+    """The types of the values that a cursor of an order carries."""
+    return [column.type for column in columns(keys, Statement(documents="", relations=""))]
+
+
 def _columns(key: Key, statement: Statement) -> list[Column]:
     field = key.field
     if field.kind is not Kind.JSON or field.is_number:
         types = {Kind.TEXT: "text", Kind.TIME: "timestamptz"}
         return [Column(statement.scalar(field), types.get(field.kind, "numeric"), key.descends, field.is_number)]
-    value = statement.json(field)
-    kind, text = f"jsonb_typeof({value})", f"({value} #>> '{{}}')"
-    rank = f"(CASE {kind} WHEN 'number' THEN 0 WHEN 'string' THEN 1 WHEN 'boolean' THEN 2 END)"
-    number = (
-        f"(CASE {kind} WHEN 'number' THEN CAST({text} AS numeric)"
-        f" WHEN 'boolean' THEN CASE WHEN {value} = 'true' THEN 1 ELSE 0 END END)"
-    )
-    spelt = f"(CASE WHEN {kind} = 'string' THEN left({text}, {SORTED_CHARACTERS}) END) COLLATE \"C\""
-    pairs = ((rank, "numeric"), (number, "numeric"), (spelt, "text"))
+    value = typed(statement.json(field))
+    pairs = ((value.rank, "numeric"), (value.number, "numeric"), (value.spelt, "text"))
     return [Column(expression, kind, key.descends, may_be_null=True) for expression, kind in pairs]
+
+
+class Part(Enum):
+    """What stands together in an order whose first field may be absent."""
+
+    ALL = "all, one after the other"
+    SAME = "those with a value of the cursor's type, not before it"
+    BEYOND = "those with a value of a type that comes behind"
+    ABSENT = "those without a value"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of an order as SQL: which documents, and in which order. The columns are the same in all parts."""
+
+    columns: tuple[Column, ...]
+    condition: str
+    sorting: str
+
+
+def parts(keys: Sequence[Key], values: Sequence[str | None]) -> tuple[Part, ...]:
+    """The parts to go through, one after the other, from the beginning or from behind a cursor's values.
+
+    Each is one range of an index of the first field, where there is one; a whole order with its absent values is not.
+    """
+    first = keys[0].field
+    if first.kind is not Kind.JSON:
+        return (Part.ALL,)
+    if not values:
+        return (Part.BEYOND, Part.ABSENT)
+    if values[0] is None:
+        return (Part.ABSENT,)
+    return (Part.SAME, Part.ABSENT) if first.is_number else (Part.SAME, Part.BEYOND, Part.ABSENT)
+
+
+def stretch(part: Part, keys: Sequence[Key], values: Sequence[str | None], statement: Statement) -> Stretch:
+    """The SQL of a part."""
+    order = tuple(columns(keys, statement))
+    first = order[0].expression
+    if part is Part.ALL:
+        return Stretch(order, behind(order, values, statement) if values else "true", _sorting(order))
+    if part is Part.ABSENT:
+        # Behind all that have a value, unless the cursor stands among the absent themselves.
+        among = behind(order, values, statement) if values and values[0] is None else "true"
+        return Stretch(order, f"{first} IS NULL AND {among}", _sorting(order))
+    width = 1 if keys[0].field.is_number else 3
+    # Nulls of the first key's columns stand beside nulls alone here, so that an index can be read in either direction.
+    sorting = _sorting([replace(each, may_be_null=each.may_be_null and n >= width) for n, each in enumerate(order)])
+    if part is Part.BEYOND:
+        beyond = f"{first} {'<' if order[0].descends else '>'} {_rank(values[0])}" if values else "true"
+        return Stretch(order, f"{first} IS NOT NULL AND {beyond}", sorting)
+    condition = f"{_reached(order[:width], values, statement)} AND {behind(order, values, statement)}"
+    return Stretch(order, condition, sorting)
+
+
+def _reached(order: Sequence[Column], values: Sequence[str | None], statement: Statement) -> str:
+    """At or behind a cursor among values of its type, said so that an index can begin there."""
+    sign = "<=" if order[0].descends else ">="
+    if len(order) == 1:
+        return f"{order[0].expression} {sign} {_wanted(order[0], values[0] or '', statement)}"
+    rank, number, spelt = order
+    same = f"{rank.expression} = {_rank(values[0])}"
+    if values[1] is not None:
+        return f"{same} AND {number.expression} {sign} {_wanted(number, values[1], statement)}"
+    spelt_at = f"{spelt.expression} {sign} {_wanted(spelt, values[2] or '', statement)}"
+    return f"{same} AND {number.expression} IS NULL AND {spelt_at}"
+
+
+def _rank(value: str | None) -> str:
+    """A rank as it is written, whatever a cursor says."""
+    return str(int(min(max(Decimal(value or 0), Decimal(0)), Decimal(2))))
+
+
+def _sorting(order: Sequence[Column]) -> str:
+    return ", ".join(
+        f"k{place}{' DESC' if each.descends else ''}{' NULLS LAST' if each.may_be_null else ''}"
+        for place, each in enumerate(order)
+    )
+
+
+def _wanted(column: Column, value: str, statement: Statement) -> str:
+    return f"CAST({statement.bind(value)} AS {column.type})"
 
 
 def behind(order: Sequence[Column], values: Sequence[str | None], statement: Statement) -> str:
@@ -107,7 +185,7 @@ def behind(order: Sequence[Column], values: Sequence[str | None], statement: Sta
         if value is None:
             condition = f"({expression} IS NULL AND {condition})"
             continue
-        wanted = f"CAST({statement.bind(value)} AS {column.type})"
+        wanted = _wanted(column, value, statement)
         beyond = f"{expression} {'<' if column.descends else '>'} {wanted}"
         if column.may_be_null:
             beyond = f"{beyond} OR {expression} IS NULL"

@@ -24,6 +24,30 @@ def sql_pattern(pattern: str) -> str:
     return "".join(marks[text] if is_mark else re.sub(r"([\\%_])", r"\\\1", text) for is_mark, text in _tokens(pattern))
 
 
+def beginning(pattern: str, limit: int) -> tuple[str, str]:
+    """What every fitting text begins with, `limit` characters at most, and the least text behind all of those.
+
+    Both are empty where nothing can be said.
+    """
+    begins = ""
+    for is_mark, character in _tokens(pattern):
+        if is_mark or len(begins) == limit:
+            break
+        begins += character
+    kept = begins.rstrip(chr(0x10FFFF))
+    if not kept:
+        return "", ""
+    following = ord(kept[-1]) + 1
+    # No text holds a surrogate.
+    last = chr(0xE000 if following == 0xD800 else following)
+    return begins, kept[:-1] + last
+
+
+def longest_run(pattern: str) -> int:
+    """How many characters stand together in it at most."""
+    return max(len(run) for piece in _pieces(pattern) for run in "".join(each or "\0" for each in piece).split("\0"))
+
+
 def matcher(pattern: str) -> Callable[[str], bool]:
     """Whether a text fits the pattern, in time that is at most the product of both lengths."""
     pieces = _pieces(pattern)

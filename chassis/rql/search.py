@@ -8,17 +8,16 @@ from typing import Any
 
 from chassis.rql.aggregates import Aggregate, Grouping, parse_aggregates, parse_groupings
 from chassis.rql.ordering import (
-    Column,
     Key,
-    behind,
-    columns,
+    Part,
+    column_types,
     cursor_of,
     fingerprint,
     parse_sort,
+    parts,
     values_of,
 )
 from chassis.rql.parser import parse
-from chassis.rql.sql import Statement
 from chassis.rql.tree import Node
 
 
@@ -42,13 +41,12 @@ class Search:
     cursor: str
     limit: int
 
-    def ordered(self, statement: Statement) -> tuple[list[Column], str]:
-        """The columns of the order, and the condition of this page."""
-        order = columns(self.order, statement)
+    def parts(self) -> tuple[tuple[Part, ...], list[str | None]]:
+        """The parts of the order that this page may lie in, and the values that it lies behind."""
         if not self.cursor:
-            return order, "true"
-        values = values_of(self.cursor, self.query, [each.type for each in order])
-        return order, behind(order, values, statement)
+            return parts(self.order, ()), []
+        values = values_of(self.cursor, self.query, column_types(self.order))
+        return parts(self.order, values), values
 
     def cursor_behind(self, values: Sequence[Any]) -> str:
         """The cursor of the page behind the document with these values of the order's columns."""

@@ -1,4 +1,6 @@
-"""A query as SQL over the table of documents: text with names for the values, which are always bound.
+"""A query as SQL over the table of documents: text with numbers for the values, which are always bound.
+
+Names of members are bound, too: the planner must see them (`plan_cache_mode`) to find an index over a member.
 
 Every condition is true, or it is false or null: `not` asks whether the inner one is not true, so null is false
 everywhere and no condition needs a guard of its own.
@@ -7,12 +9,13 @@ everywhere and no condition needs a guard of its own.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from chassis.rql.numbers import SPELT_SQL
-from chassis.rql.patterns import folded, sql_pattern
+from chassis.rql.patterns import beginning, folded, sql_pattern
 from chassis.rql.tree import (
     Both,
     Compare,
@@ -32,20 +35,60 @@ from chassis.rql.tree import (
 _SIGNS = {"eq": "=", "ne": "<>", "gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 
 
+SORTED_CHARACTERS = 256
+"""Texts of members are told apart in an order by so many characters: a cursor and an index carry them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """Members that an index stands ready for: by their order, and by any part of their text."""
+
+    orders: frozenset[Field] = frozenset()
+    parts: frozenset[Field] = frozenset()
+
+
+NOTHING = Indexed()
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A JSON value as SQL that has an order: its kind, and its value as a number or a text; null where it has none."""
+
+    rank: str
+    number: str
+    spelt: str
+
+
+def typed(value: str) -> Typed:
+    """Numbers, then texts by code point, then false and true; nothing else has a rank."""
+    kind, text = f"jsonb_typeof({value})", f"({value} #>> '{{}}')"
+    return Typed(
+        f"(CASE {kind} WHEN 'number' THEN 0 WHEN 'string' THEN 1 WHEN 'boolean' THEN 2 END)",
+        f"(CASE {kind} WHEN 'number' THEN CAST({value} AS numeric)"
+        f" WHEN 'boolean' THEN CASE WHEN {value} = 'true' THEN 1 ELSE 0 END END)",
+        f"(CASE WHEN {kind} = 'string' THEN left({text}, {SORTED_CHARACTERS}) END) COLLATE \"C\"",
+    )
+
+
 class Statement:
     """Writes conditions and collects what they bind. Aliases of the documents it asks are t0, t1 and so on."""
 
-    def __init__(self, *, documents: str, relations: str) -> None:
+    def __init__(self, *, documents: str, relations: str, indexed: Indexed = NOTHING) -> None:
         self._documents = documents
         self._relations = relations
+        self._indexed = indexed
         self._aliases = 1
-        self.parameters: dict[str, Any] = {}
+        self.values: list[str | list[str]] = []
 
     def bind(self, value: str) -> str:
-        """The name of a bound text in the statement."""
-        name = f"p{len(self.parameters)}"
-        self.parameters[name] = value
-        return f"CAST(:{name} AS text)"
+        """The place of a bound text in the statement."""
+        self.values.append(value)
+        return f"CAST(${len(self.values)} AS text)"
+
+    def bind_all(self, values: Sequence[str]) -> str:
+        """The place of a list of bound texts."""
+        self.values.append(list(values))
+        return f"CAST(${len(self.values)} AS text[])"
 
     def living(self, alias: str = "t0") -> str:
         return f"{alias}.revision > 0 AND NOT {alias}.deleted"
@@ -73,9 +116,9 @@ class Statement:
         if field.is_number:
             value = self.json(field, alias)
             text = f"({value} #>> '{{}}')"
-            spelt = f"jsonb_typeof({value}) = 'string' AND {text} ~ {self.bind(SPELT_SQL)}"
+            spelt = f"jsonb_typeof({value}) = 'string' AND {text} ~ '{SPELT_SQL}'"
             return (
-                f"(CASE WHEN jsonb_typeof({value}) = 'number' THEN CAST({text} AS numeric)"
+                f"(CASE WHEN jsonb_typeof({value}) = 'number' THEN CAST({value} AS numeric)"
                 f" WHEN {spelt} THEN CAST({text} AS numeric) END)"
             )
         collation = ' COLLATE "C"' if field.kind is Kind.TEXT else ""
@@ -87,6 +130,10 @@ class Statement:
         for name in field.path:
             value = f"({value} -> {self.bind(name)})"
         return value
+
+    def parts(self, field: Field, alias: str = "t0") -> str:
+        """The text of a member as it is searched for parts; its case is folded, so that one index answers both."""
+        return f"lower(({self.json(field, alias)} #>> '{{}}') COLLATE \"C\")"
 
     def _of_scalar(self, node: Compare | Within | Match | Exists | Empty, alias: str) -> str:
         value = self.scalar(node.field, alias)
@@ -115,10 +162,8 @@ class Statement:
                 return self._compared(operator, field, wanted, alias)
             case Within(field, values):
                 return "(" + " OR ".join(self._holds(field, each, alias) for each in values) + ")"
-            case Match(field, pattern, ignores_case):
-                value = self.json(field, alias)
-                text = f"({value} #>> '{{}}')"
-                return f"(jsonb_typeof({value}) = 'string' AND {self._like(text, pattern, ignores_case)})"
+            case Match():
+                return self._matched(node, alias)
             case Exists(field):
                 return f"({self.json(field, alias)} IS NOT NULL)"
             case Empty(field):
@@ -128,23 +173,50 @@ class Statement:
     def _compared(self, operator: str, field: Field, wanted: Value, alias: str) -> str:
         if operator == "eq":
             return self._holds(field, wanted, alias)
-        value = self.json(field, alias)
         if operator == "ne":
-            return f"({value} <> CAST({self.bind(_json_text(wanted))} AS jsonb))"
+            return f"({self.json(field, alias)} <> CAST({self.bind(_json_text(wanted))} AS jsonb))"
+        if field in self._indexed.orders and (ordered := self._in_order(operator, field, wanted, alias)):
+            return ordered
+        value = self.json(field, alias)
         sign = _SIGNS[operator]
         if isinstance(wanted, Decimal):
             return f"(jsonb_typeof({value}) = 'number' AND {value} {sign} CAST({self.bind(str(wanted))} AS jsonb))"
         text = f"({value} #>> '{{}}') COLLATE \"C\""
         return f"(jsonb_typeof({value}) = 'string' AND {text} {sign} {self.bind(str(wanted))})"
 
+    def _in_order(self, operator: str, field: Field, wanted: Value, alias: str) -> str:
+        """The comparison as a range of the index of an order; nothing where that would not be exact."""
+        is_short = isinstance(wanted, str) and len(wanted) < SORTED_CHARACTERS
+        if not is_short and not isinstance(wanted, Decimal):
+            return ""
+        value, sign = typed(self.json(field, alias)), _SIGNS[operator]
+        if isinstance(wanted, Decimal):
+            return f"({value.rank} = 0 AND {value.number} {sign} {self._scalar_value(wanted)})"
+        return f"({value.rank} = 1 AND {value.number} IS NULL AND {value.spelt} {sign} {self.bind(str(wanted))})"
+
     def _holds(self, field: Field, value: Value, alias: str) -> str:
-        """Containment: the index of all properties answers it."""
+        """Containment: the index of all properties answers it, and beside another it is the cheapest to look at."""
         if not field.path:
             return "false"
         inside = _json_text(value)
         for name in reversed(field.path):
             inside = f"{{{json.dumps(name, ensure_ascii=False)}:{inside}}}"
         return f"({alias}.{field.root} @> CAST({self.bind(inside)} AS jsonb))"
+
+    def _matched(self, node: Match, alias: str) -> str:
+        """A pattern; what an index can say of it beforehand is said beside it."""
+        field, pattern = node.field, node.pattern
+        value = self.json(field, alias)
+        said = [f"jsonb_typeof({value}) = 'string'", self._like(f"({value} #>> '{{}}')", pattern, node.ignores_case)]
+        begins, end = beginning(pattern, SORTED_CHARACTERS)
+        if field in self._indexed.orders and end and not node.ignores_case:
+            order = typed(value)
+            said += [f"{order.rank} = 1", f"{order.number} IS NULL"]
+            said += [f"{order.spelt} >= {self.bind(begins)}", f"{order.spelt} < {self.bind(end)}"]
+        elif field in self._indexed.parts and not node.ignores_case:
+            wanted = self.bind(sql_pattern(folded(pattern)))
+            said.append(f"{self.parts(field, alias)} LIKE {wanted} ESCAPE '\\'")
+        return f"({' AND '.join(said)})"
 
     def _like(self, text: str, pattern: str, ignores_case: bool) -> str:
         if ignores_case:
@@ -169,7 +241,7 @@ class Statement:
             case Compare(_, _, wanted):
                 return f"EXISTS ({there} AND {target} = {self.bind(str(wanted))})"
             case Within(_, values):
-                return f"EXISTS ({there} AND {target} IN ({', '.join(self.bind(str(each)) for each in values)}))"
+                return f"EXISTS ({there} AND {target} = ANY({self.bind_all([str(each) for each in values])}))"
             case Match(_, pattern, ignores_case):
                 return f"EXISTS ({there} AND {self._like(f'{edge}.target', pattern, ignores_case)})"
 

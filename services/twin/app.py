@@ -25,7 +25,7 @@ from services.twin.domain.types import Types, shipped_elements, types_of
 from services.twin.rpc import TwinServicer
 from services.twin.settings import TwinSettings
 from services.twin.sources import read_folder
-from services.twin.store import INBOX, OUTBOX, SCHEMA, FusionRules, PostgresStore
+from services.twin.store import INBOX, OUTBOX, SCHEMA, SESSIONS, FusionRules, PostgresStore
 from services.twin.workers import follow_rules
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -38,7 +38,7 @@ async def app(settings: TwinSettings) -> AsyncIterator[Running]:
     types = Types(types_of(*read_models([*shipped_elements(), *read_folder(settings.models)])))
     feeds = Feeds.load(types, settings.feeds)
     async with (
-        database(common.postgres_url, SCHEMA, pool_size=settings.pool_size) as db,
+        database(common.postgres_url, SCHEMA, pool_size=settings.pool_size, session_settings=SESSIONS) as db,
         bus(common.nats_url, "twin") as log,
         background() as tasks,
     ):
@@ -55,6 +55,7 @@ async def app(settings: TwinSettings) -> AsyncIterator[Running]:
             tasks.spawn(prune_inbox(db, INBOX), name="prune")
             tasks.spawn(hear_records(log, store, feeds, utc_now), name="records")
             tasks.spawn(follow_rules(store, rules, utc_now), name="rules")
+            tasks.spawn(store.indexes.run(), name="indexes")
             yield Running(address, tasks)
 
 

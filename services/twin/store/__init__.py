@@ -1,11 +1,12 @@
 """Twins in PostgreSQL.
 
 tables  what is kept      unit  writing, one transaction      searching  queries over the newest states
-models  types that were added, and migrations
+models  types that were added, and migrations      indexes  made where searches ask for them
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -21,11 +22,23 @@ from services.twin.domain.twins import Change, Twin
 from services.twin.domain.types import Types
 from services.twin.store import searching, walking
 from services.twin.store.fusion_rules import FusionRules
+from services.twin.store.indexes import Indexes
 from services.twin.store.models import ModelReads
-from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, SCHEMA, TWIN, Base, change_of, shown_columns, twin_of
+from services.twin.store.tables import (
+    INBOX,
+    JOURNAL,
+    OUTBOX,
+    SCHEMA,
+    SESSIONS,
+    TWIN,
+    Base,
+    change_of,
+    shown_columns,
+    twin_of,
+)
 from services.twin.store.unit import PostgresUnit
 
-__all__ = ["INBOX", "OUTBOX", "SCHEMA", "Base", "FusionRules", "PostgresStore"]
+__all__ = ["INBOX", "OUTBOX", "SCHEMA", "SESSIONS", "Base", "FusionRules", "PostgresStore"]
 
 
 class PostgresStore(ModelReads):
@@ -35,6 +48,7 @@ class PostgresStore(ModelReads):
         super().__init__(db)
         self.types = types
         self.book = book or RuleBook(types)
+        self.indexes = Indexes(db)
         self._relay = relay
 
     @asynccontextmanager
@@ -58,11 +72,14 @@ class PostgresStore(ModelReads):
 
     async def search(self, search: Search) -> tuple[list[Twin], str]:
         """A page of twins, and the cursor of the next one; empty when this is the last."""
-        return await searching.found(self._db, search)
+        begun = time.perf_counter()
+        found = await searching.found(self._db, search, self.indexes.ready)
+        self.indexes.note(search, time.perf_counter() - begun)
+        return found
 
     async def summarise(self, summary: Summary, *, limit: int) -> list[str]:
         """Groups as JSON texts, by their key, at most `limit`."""
-        return await searching.grouped(self._db, summary, limit=limit)
+        return await searching.grouped(self._db, summary, limit=limit, indexed=self.indexes.ready)
 
     async def around(self, walk: Walk) -> Neighbourhood:
         """What relations around a twin lead to."""

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from chassis.outbox import inbox_table, outbox_table
-from services.twin.domain import twins
-from services.twin.domain.twins import Change, Inputs, Json, Origin, Twin
+from services.twin.domain.twins import Change, Inputs, Json, Origin, Relation, Twin
 
 SCHEMA = "twin"
+SESSIONS = {"plan_cache_mode": "force_custom_plan"}
+"""A plan made for no value in particular takes any search for a common one."""
 
 
 class Base(SQLModel, registry=registry(metadata=sa.MetaData(schema=SCHEMA))):
@@ -167,6 +170,11 @@ def shown_columns(twin: sa.FromClause) -> list[sa.ColumnElement[Any]]:
     return [column for column in twin.c if column.name not in ("inputs", "model_version")]
 
 
+def row_of(record: asyncpg.Record) -> Any:
+    """A row as the driver has it, read like one of the layers above."""
+    return SimpleNamespace(**dict(record))
+
+
 def is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.ColumnElement[bool]:
     return column == sa.any_(sa.cast(list(values), sa.ARRAY(sa.Text)))
 
@@ -182,7 +190,8 @@ def twin_of(row: sa.Row[Any], inputs: Inputs | None = None) -> Twin:
         revision=row.revision,
         properties=row.properties,
         desired=row.desired,
-        relations=twins.relations_of(row.relations),
+        # Kept as they were written: sorted, each once.
+        relations=tuple([Relation(each["name"], each["target"]) for each in row.relations]),
         origin=origin_of(row),
         inputs=inputs or {},
         deleted=row.deleted,
