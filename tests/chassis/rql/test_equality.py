@@ -20,11 +20,13 @@ from chassis.rql.ordering import parse_sort
 from chassis.rql.parser import parse
 from chassis.rql.predicate import ABSENT, predicate, reader
 from chassis.rql.search import search_for
+from chassis.rql.sql import Indexed
+from chassis.rql.tree import Field
 from chassis.settings import CommonSettings
 from services.twin.app import MIGRATIONS
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import Types
-from services.twin.store import OUTBOX, SCHEMA, PostgresStore
+from services.twin.store import OUTBOX, SCHEMA, SESSIONS, PostgresStore
 from tests.chassis.rql.made import (
     EVERY_NUMBER,
     EVERY_PATTERN,
@@ -45,6 +47,13 @@ SLOW = settings(deadline=None, max_examples=300, suppress_health_check=list(Heal
 FIELDS = ("properties/v", "properties/v/a", "number(properties/v)")
 
 
+class Every(frozenset[Field]):
+    """Whatever is asked for is in it."""
+
+    def __contains__(self, field: object) -> bool:
+        return True
+
+
 class Shelf:
     """A store that can be emptied."""
 
@@ -58,10 +67,22 @@ class Shelf:
         async with self.store.write() as unit:
             await unit.save([(twin, Change(twin.revision, {"relations": []}, twin.origin)) for twin in twins])
 
+    async def found(self, **asked: Any) -> tuple[list[Twin], str]:
+        """What a search finds, whether it is written for the index of all properties or for indexes of their own."""
+        found = []
+        for ready in (Indexed(), Indexed(orders=Every(), parts=Every())):
+            self.store.indexes.ready = ready
+            found.append(await self.store.search(search_for(**asked)))
+        assert found[0] == found[1]
+        return found[0]
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shelf(common: CommonSettings) -> AsyncIterator[Shelf]:
-    async with database(common.postgres_url, SCHEMA) as db, bus(common.nats_url, "test") as log:
+    async with (
+        database(common.postgres_url, SCHEMA, session_settings=SESSIONS) as db,
+        bus(common.nats_url, "test") as log,
+    ):
         await db.migrate(MIGRATIONS)
         yield Shelf(db, PostgresStore(db, Relay(db, log, OUTBOX), Types.shipped()))
 
@@ -98,7 +119,7 @@ async def test_sql_and_predicate_tell_the_same_of_every_value_beside_every_other
 
     for query in _every_query():
         for text in (query, f"not({query})"):
-            found, _ = await shelf.store.search(search_for(filter_text=text, limit=1000))
+            found, _ = await shelf.found(filter_text=text, limit=1000)
             fulfils = predicate(parse(text))
             expected = {twin.id: twin.properties for twin in twins.values() if fulfils(twin)}
             assert {twin.id: twin.properties for twin in found}.keys() == expected.keys(), text
@@ -108,12 +129,12 @@ async def test_sql_and_predicate_tell_the_same_of_every_value_beside_every_other
 @given(twins=markets(), queries=st.lists(QUERIES, min_size=1, max_size=12))
 async def test_sql_and_predicate_tell_the_same(shelf: Shelf, twins: list[Twin], queries: list[str]):
     await shelf.filled(twins)
-    kept = (await shelf.store.search(search_for(limit=10)))[0]
+    kept = (await shelf.found(limit=10))[0]
     living = {twin.id: twin for twin in twins if twin.exists}
 
     assert [twin.id for twin in kept] == sorted(living)
     for query in queries:
-        found, _ = await shelf.store.search(search_for(filter_text=query, limit=10))
+        found, _ = await shelf.found(filter_text=query, limit=10)
         for known in (living, {twin.id: twin for twin in kept}):
             fulfils = predicate(parse(query), known.get)
             assert [twin.id for twin in found] == sorted(twin.id for twin in known.values() if fulfils(twin)), query
@@ -151,7 +172,7 @@ async def test_pages_of_any_order_hold_each_twin_once_and_in_its_place(
     paged: list[str] = []
     cursor, more = "", True
     while more:
-        page, cursor = await shelf.store.search(search_for(sort=sort, cursor=cursor, limit=2))
+        page, cursor = await shelf.found(sort=sort, cursor=cursor, limit=2)
         paged += [twin.id for twin in page]
         more = bool(cursor)
 
@@ -163,8 +184,8 @@ async def test_pages_of_any_order_hold_each_twin_once_and_in_its_place(
 async def test_pages_by_spelt_numbers_hold_each_twin_once(shelf: Shelf, twins: list[Twin], field: str):
     await shelf.filled(twins)
 
-    first, cursor = await shelf.store.search(search_for(sort=f"-{field}", limit=1))
-    rest, _ = await shelf.store.search(search_for(sort=f"-{field}", cursor=cursor, limit=10)) if cursor else ([], "")
+    first, cursor = await shelf.found(sort=f"-{field}", limit=1)
+    rest, _ = await shelf.found(sort=f"-{field}", cursor=cursor, limit=10) if cursor else ([], "")
 
     read = reader(parse_sort(field)[0].field)
     values = [read(twin) for twin in (*first, *rest)]
