@@ -43,7 +43,7 @@ SORTED_CHARACTERS = 256
 class Indexed:
     """Members that an index stands ready for: by their order, and by any part of their text."""
 
-    orders: frozenset[Field] = frozenset()
+    ranges: frozenset[Field] = frozenset()
     parts: frozenset[Field] = frozenset()
 
 
@@ -175,7 +175,7 @@ class Statement:
             return self._holds(field, wanted, alias)
         if operator == "ne":
             return f"({self.json(field, alias)} <> CAST({self.bind(_json_text(wanted))} AS jsonb))"
-        if field in self._indexed.orders and (ordered := self._in_order(operator, field, wanted, alias)):
+        if field in self._indexed.ranges and (ordered := self._in_order(operator, field, wanted, alias)):
             return ordered
         value = self.json(field, alias)
         sign = _SIGNS[operator]
@@ -209,7 +209,7 @@ class Statement:
         value = self.json(field, alias)
         said = [f"jsonb_typeof({value}) = 'string'", self._like(f"({value} #>> '{{}}')", pattern, node.ignores_case)]
         begins, end = beginning(pattern, SORTED_CHARACTERS)
-        if field in self._indexed.orders and end and not node.ignores_case:
+        if field in self._indexed.ranges and end and not node.ignores_case:
             order = typed(value)
             said += [f"{order.rank} = 1", f"{order.number} IS NULL"]
             said += [f"{order.spelt} >= {self.bind(begins)}", f"{order.spelt} < {self.bind(end)}"]

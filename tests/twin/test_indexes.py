@@ -89,7 +89,7 @@ async def test_a_search_that_took_long_gets_an_index_that_answers_it(
     while await store.indexes.tend():
         pass
 
-    assert store.indexes.ready.orders or store.indexes.ready.parts
+    assert store.indexes.ready.ranges or store.indexes.ready.parts
     assert await _all_pages(store, search) == before
     assert await _used(db) > 0
 
@@ -102,7 +102,7 @@ async def test_there_are_never_more_indexes_than_allowed(store: PostgresStore, d
     made = [await few.tend() for _ in range(5)]
 
     assert made == [True, True, False, False, False]
-    assert len(few.ready.orders) == 2
+    assert len(few.ready.ranges) == 2
 
 
 async def test_a_fast_or_rare_search_gets_none(store: PostgresStore):
@@ -129,8 +129,8 @@ async def test_an_index_whose_maker_died_is_made_anew(store: PostgresStore, db: 
     store.indexes.note(search_for(sort="properties/tier", limit=1), LONG)
     await store.indexes.tend()
 
-    assert unusable.orders
-    assert store.indexes.ready.orders
+    assert unusable.ranges
+    assert store.indexes.ready.ranges
     async with db.driver() as connection:
         assert await connection.fetchval(
             "SELECT bool_and(indisvalid) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "

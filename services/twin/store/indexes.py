@@ -55,7 +55,7 @@ _LOCK = f"hashtext('{SCHEMA}.indexes')"
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What an index is for: `orders` for ranges and orders of a field, `parts` for any part of its text."""
+    """What an index is for: `ranges` for ranges and ranges of a field, `parts` for any part of its text."""
 
     name: str
     field: Field
@@ -164,7 +164,7 @@ class Indexes:
 
     def _learn(self, known: list[Any]) -> None:
         uses = [Use.read(row["said"]) for row in known if row["is_valid"] and row["said"] is not None]
-        fields = {name: frozenset(use.field for use in uses if use.name == name) for name in ("orders", "parts")}
+        fields = {name: frozenset(use.field for use in uses if use.name == name) for name in ("ranges", "parts")}
         self.ready = Indexed(**fields)
 
 
@@ -192,7 +192,7 @@ def definition(use: Use) -> str:
 def _uses(search: Search) -> Iterator[Use]:
     first = search.order[0].field
     if first.kind is Kind.JSON and first.path:
-        yield Use("orders", first)
+        yield Use("ranges", first)
     if search.wanted.filter is not None:
         yield from _uses_of(search.wanted.filter)
 
@@ -212,9 +212,9 @@ def _use_of(node: Compare | Match) -> Use | None:
     """The index that would answer it; the index of all properties answers what is something."""
     if isinstance(node, Compare):
         is_range = node.operator != "ne" and (node.field.is_number or node.operator != "eq")
-        return Use("orders", node.field) if is_range else None
+        return Use("ranges", node.field) if is_range else None
     if not node.ignores_case and beginning(node.pattern, SORTED_CHARACTERS)[1]:
-        return Use("orders", node.field)
+        return Use("ranges", node.field)
     return Use("parts", node.field) if longest_run(node.pattern) >= TRIGRAM else None
 
 

@@ -70,7 +70,7 @@ class Shelf:
     async def found(self, **asked: Any) -> tuple[list[Twin], str]:
         """What a search finds, whether it is written for the index of all properties or for indexes of their own."""
         found = []
-        for ready in (Indexed(), Indexed(orders=Every(), parts=Every())):
+        for ready in (Indexed(), Indexed(ranges=Every(), parts=Every())):
             self.store.indexes.ready = ready
             found.append(await self.store.search(search_for(**asked)))
         assert found[0] == found[1]
