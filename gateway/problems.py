@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problems.
 
 chassis error            status
-NotFound                 404
+NotFound                 404, 410 (history_dropped)
 Invalid                  400, 408 (request_timeout), 413 (too_large), 415 (unsupported_type), 431 (head_too_large)
 Conflict                 409, 412 (precondition_failed), 428 (precondition_required)
 Denied                   403, 401 (unauthenticated)
@@ -32,6 +32,7 @@ BASE = "urn:marketwin:problem:"
 
 _STATUS: dict[type[ChassisError], int] = {NotFound: 404, Invalid: 400, Conflict: 409, Denied: 403, Unavailable: 503}
 _STATUS_BY_CODE = {
+    "history_dropped": 410,
     "too_large": 413,
     "head_too_large": 431,
     "unsupported_type": 415,
@@ -54,6 +55,7 @@ _TITLES = {
     405: "Method not allowed",
     408: "The request took too long",
     409: "Conflict with the present state",
+    410: "No longer kept",
     412: "The thing has changed meanwhile",
     413: "The body is too large",
     415: "The content type is not supported",

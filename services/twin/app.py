@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
 
-from chassis.app import Running, background, utc_now
+from chassis.app import Running, background, in_thread, utc_now
 from chassis.bus import bus
 from chassis.db import database
 from chassis.outbox import Relay, prune_inbox
@@ -26,7 +27,7 @@ from services.twin.rpc import TwinServicer
 from services.twin.settings import TwinSettings
 from services.twin.sources import read_folder
 from services.twin.store import INBOX, OUTBOX, SCHEMA, SESSIONS, FusionRules, PostgresStore
-from services.twin.workers import follow_rules
+from services.twin.workers import follow_rules, forget_history
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -56,10 +57,13 @@ async def app(settings: TwinSettings) -> AsyncIterator[Running]:
             tasks.spawn(hear_records(log, store, feeds, utc_now), name="records")
             tasks.spawn(follow_rules(store, rules, utc_now), name="rules")
             tasks.spawn(store.indexes.run(), name="indexes")
+            if settings.journal_kept_days:
+                tasks.spawn(forget_history(store, utc_now, kept_days=settings.journal_kept_days), name="retention")
             yield Running(address, tasks)
 
 
 async def _seed_regions(store: PostgresStore, path: Path) -> None:
     regions = pl.read_csv(path, schema_overrides={"adcode": pl.String, "parent": pl.String})
-    now = utc_now()
-    await usecases.seed(store, region_sightings(regions, Origin(now, now, "regions", "")))
+    # What the file says is as old as the file: a start says nothing new.
+    told_at = datetime.fromtimestamp((await in_thread(path.stat)).st_mtime, UTC)
+    await usecases.seed(store, region_sightings(regions, Origin(told_at, utc_now(), "regions", "")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
@@ -20,3 +21,5 @@ class TwinSettings(ServiceSettings):
     """Folder of further twin types, JSON files in DTDL."""
     feeds: Path | None = None
     """Folder of further mappings from records to twins, YAML files; those of a kind stand in place of the shipped."""
+    journal_kept_days: int = Field(default=1100, ge=0, le=36_500)
+    """Days that the history of twins is kept; 0 keeps all."""

@@ -1,14 +1,19 @@
-"""What goes on beside calls and messages: twins follow the rules that are set for them."""
+"""What goes on beside calls and messages.
+
+follow_rules      twins follow the rules that are set for them
+forget_history    what is older than history is kept goes
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from chassis.db import is_away
+from chassis.errors import Unavailable
 from services.twin import usecases
 from services.twin.usecases import FusionRuleStore, Store
 
@@ -16,6 +21,8 @@ log = structlog.get_logger()
 
 LOOK_S = 2.0
 """So long another replica fuses by a rule that was replaced."""
+ROUND_S = 3600.0
+AGAIN_S = 10.0
 
 
 async def follow_rules(store: Store, rules: FusionRuleStore, now: Callable[[], datetime]) -> None:
@@ -30,3 +37,20 @@ async def follow_rules(store: Store, rules: FusionRuleStore, now: Callable[[], d
                 raise
             log.warning("fusion.waits", error=type(error).__name__)
         await asyncio.sleep(LOOK_S)
+
+
+async def forget_history(store: Store, now: Callable[[], datetime], *, kept_days: int) -> None:
+    """Forgets what is older than history is kept, once an hour, for ever."""
+    while True:
+        before = now() - timedelta(days=kept_days)
+        pause_s = ROUND_S
+        try:
+            if rows := await usecases.drop_history(store, before):
+                on = before.date().isoformat()
+                log.info("retention.removed", kind="twin", store="journal", rows=rows, before=on)
+        except Exception as error:
+            if not (isinstance(error, Unavailable) or is_away(error)):
+                raise
+            log.warning("retention.waits", error=type(error).__name__)
+            pause_s = AGAIN_S
+        await asyncio.sleep(pause_s)

@@ -18,8 +18,7 @@ from chassis.settings import CommonSettings
 from chassis.testing import fresh_database
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
-from services.twin.domain import twins
-from services.twin.domain.past import true_then
+from services.twin.domain.past import Range, nothing, true_then
 from services.twin.domain.twins import Origin, Relation, Sighting
 from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore
@@ -45,7 +44,7 @@ def _seen(twin_id: str, hour: int, source: str = "mes", quality: float = 1.0, **
 
 
 async def _lines(store: PostgresStore, twin_id: str) -> list[tuple[int, Any, Any, bool]]:
-    changes = await store.changes(twin_id, from_revision=1, to_revision=None, limit=None)
+    changes, _ = await store.lines(twin_id, Range(), limit=1000)
     return [(each.revision, each.patch, each.said, each.late) for each in changes]
 
 
@@ -87,9 +86,9 @@ async def test_the_kept_state_is_the_fold_of_the_journal(store: PostgresStore):
 
     async with store.write() as unit:
         kept = (await unit.lock([twin_id], BY_ANN))[twin_id]
-    changes = await store.changes_until(twin_id, at=None, known_at=None)
+    _, changes = await store.told(twin_id, revision=None, at=None, known_at=None)
 
-    assert true_then(twins.empty(twin_id, BY_ANN), changes) == kept
+    assert true_then(nothing(twin_id), changes) == kept
     assert kept.properties == {"state": "stop"}
 
 

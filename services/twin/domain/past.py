@@ -1,13 +1,61 @@
-"""A twin as it was: told again from a state and the journal lines behind it."""
+"""A twin as it was: told again from a state and the journal lines behind it.
+
+start (nothing, or a snapshot) ─▶ patches of the lines    ─▶ what was shown then: never rewritten
+                               └▶ statements of the lines ─▶ what was true then: late ones count, in whatever order
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from services.twin.domain.moving import in_words_of_now, migrations_in, moved_inputs
 from services.twin.domain.statements import Rules, joined, latest_everywhere, learn, shown, statement_of
-from services.twin.domain.twins import Change, Json, Twin, document, merge_patch, relations_of
+from services.twin.domain.twins import Change, Json, Origin, Twin, document, empty, merge_patch, relations_of
+
+_BEFORE = datetime.min.replace(tzinfo=UTC)
+NOBODY = Origin(_BEFORE, _BEFORE, "", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """From where on the history of a twin is kept: what is older than the retention allows is gone."""
+
+    revision: int
+    """The last one whose line is gone; its state is there."""
+    since: datetime
+
+    def is_after(self, begun: int | datetime) -> bool:
+        """Whether a range that begins there asks for what is gone."""
+        return begun < self.since if isinstance(begun, datetime) else begun <= self.revision
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Which lines of a journal are meant; each bound may be absent, ends are not included."""
+
+    from_revision: int | None = None
+    to_revision: int | None = None
+    changed_from: datetime | None = None
+    changed_to: datetime | None = None
+    known_from: datetime | None = None
+    known_to: datetime | None = None
+    newest_first: bool = False
+
+    def beginnings(self) -> dict[str, int | datetime]:
+        """Where it begins, by the name of the bound."""
+        bounds = {
+            "from_revision": self.from_revision,
+            "changed_from": self.changed_from,
+            "known_from": self.known_from,
+        }
+        return {name: bound for name, bound in bounds.items() if bound is not None}
+
+
+def nothing(twin_id: str) -> Twin:
+    """Before anything was said of a twin."""
+    return empty(twin_id, NOBODY)
 
 
 def shown_then(start: Twin, changes: Iterable[Change]) -> Twin:
@@ -42,3 +90,8 @@ def true_then(start: Twin, changes: Iterable[Change], rules: Rules = latest_ever
         last = replace(last, revision=revision, origin=joined(last, change.origin))
     bare = replace(last, properties={}, desired={}, relations=())
     return shown(bare, inputs, inputs, rules)
+
+
+def state_at(start: Twin, changes: Sequence[Change]) -> Twin:
+    """The whole state after lines of the journal, as a snapshot keeps it: what was shown, and what it was made of."""
+    return replace(shown_then(start, changes), inputs=true_then(start, changes).inputs)

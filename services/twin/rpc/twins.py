@@ -12,6 +12,7 @@ from chassis.rql.selection import parse_select, projected
 from chassis.telemetry import trace_id
 from marketwin.twin.v1 import service_pb2 as pb
 from services.twin import usecases
+from services.twin.domain.past import Range
 from services.twin.domain.twins import Origin
 from services.twin.rpc.asking import json_object, moment_of
 from services.twin.usecases import Precondition, Store
@@ -84,7 +85,7 @@ class Twins:
 
     async def ListHistory(self, request: pb.ListHistoryRequest, context: Any) -> pb.ListHistoryResponse:
         changes, following = await usecases.list_history(
-            self._store, request.id, from_revision=request.from_revision, limit=_page(request.page_size)
+            self._store, request.id, Range(from_revision=request.from_revision or None), limit=_page(request.page_size)
         )
         return pb.ListHistoryResponse(changes=[change_message(change) for change in changes], next_revision=following)
 

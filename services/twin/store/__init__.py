@@ -1,7 +1,9 @@
 """Twins in PostgreSQL.
 
-tables  what is kept      unit  writing, one transaction      searching  queries over the newest states
-models  types that were added, and migrations      indexes  made where searches ask for them
+tables   what is kept                       unit       writing, one transaction
+journal  what was said, and snapshots       searching  queries over the newest states
+models   types that were added, migrations  retention  what is too old to be kept
+indexes  made where searches ask for them
 """
 
 from __future__ import annotations
@@ -18,24 +20,14 @@ from chassis.outbox import Relay
 from chassis.rql.search import Search, Summary
 from services.twin.domain.fusion.rule_book import RuleBook
 from services.twin.domain.neighbourhood import Neighbourhood, Walk
+from services.twin.domain.past import Kept, Range
 from services.twin.domain.twins import Change, Twin
 from services.twin.domain.types import Types
-from services.twin.store import searching, walking
+from services.twin.store import journal, retention, searching, walking
 from services.twin.store.fusion_rules import FusionRules
 from services.twin.store.indexes import Indexes
 from services.twin.store.models import ModelReads
-from services.twin.store.tables import (
-    INBOX,
-    JOURNAL,
-    OUTBOX,
-    SCHEMA,
-    SESSIONS,
-    TWIN,
-    Base,
-    change_of,
-    shown_columns,
-    twin_of,
-)
+from services.twin.store.tables import INBOX, OUTBOX, SCHEMA, SESSIONS, TWIN, Base, shown_columns, twin_of
 from services.twin.store.unit import PostgresUnit
 
 __all__ = ["INBOX", "OUTBOX", "SCHEMA", "SESSIONS", "Base", "FusionRules", "PostgresStore"]
@@ -85,26 +77,30 @@ class PostgresStore(ModelReads):
         """What relations around a twin lead to."""
         return await walking.around(self._db, walk)
 
-    async def changes(
-        self, twin_id: str, *, from_revision: int, to_revision: int | None, limit: int | None
-    ) -> list[Change]:
-        query = sa.select(JOURNAL).where(JOURNAL.c.id == twin_id, JOURNAL.c.revision >= from_revision)
-        if to_revision is not None:
-            query = query.where(JOURNAL.c.revision <= to_revision)
+    async def told(
+        self, twin_id: str, *, revision: int | None, at: datetime | None, known_at: datetime | None
+    ) -> tuple[Twin | None, list[Change]]:
         async with self._db.transaction() as session:
-            rows = (await session.execute(query.order_by(JOURNAL.c.revision).limit(limit))).all()
-        return [change_of(row) for row in rows]
+            return await journal.told(session, twin_id, revision=revision, at=at, known_at=known_at)
 
-    async def changes_until(self, twin_id: str, *, at: datetime | None, known_at: datetime | None) -> list[Change]:
-        """The changes that were true at a time and known at another, in the order in which they became true."""
-        query = sa.select(JOURNAL).where(JOURNAL.c.id == twin_id)
-        if at is not None:
-            query = query.where(JOURNAL.c.changed_at <= at)
-        if known_at is not None:
-            query = query.where(JOURNAL.c.known_at <= known_at)
+    async def kept(self, twin_id: str) -> Kept | None:
         async with self._db.transaction() as session:
-            rows = (await session.execute(query.order_by(JOURNAL.c.changed_at, JOURNAL.c.revision))).all()
-        return [change_of(row) for row in rows]
+            return await journal.kept(session, twin_id)
+
+    async def lines(self, twin_id: str, wanted: Range, *, limit: int) -> tuple[list[Change], int]:
+        async with self._db.transaction() as session:
+            return await journal.page(session, twin_id, wanted, limit)
+
+    async def knows(self, twin_id: str) -> bool:
+        query = sa.select(sa.exists().where(TWIN.c.id == twin_id, TWIN.c.revision > 0))
+        async with self._db.transaction() as session:
+            return bool(await session.scalar(query))
+
+    async def due(self, before: datetime, *, after: str, limit: int) -> tuple[list[str], str]:
+        return await retention.due(self._db, before, after=after, limit=limit)
+
+    async def drop(self, twin_id: str, before: datetime, *, limit: int) -> int:
+        return await retention.drop(self._db, twin_id, before, limit=limit)
 
     async def count(self) -> dict[str, int]:
         living = sa.and_(TWIN.c.revision > 0, ~TWIN.c.deleted)

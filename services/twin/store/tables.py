@@ -124,6 +124,20 @@ class MigrationRow(Base, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=sa.DateTime(timezone=True))
 
 
+class SnapshotRow(Base, table=True):
+    """The whole state of a twin at some of its revisions, to tell the past from."""
+
+    __tablename__ = "snapshot"
+
+    id: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True, sa_type=sa.BigInteger)
+    state: Json = _json()
+    changed_at: datetime = _time()
+    known_at: datetime = _time()
+    source: str
+    trace_id: str
+
+
 class SaleRow(Base, table=True):
     """The newest sale of each product in each region, by grain of the report."""
 
@@ -161,6 +175,7 @@ JOURNAL = JournalRow.__table__  # type: ignore[attr-defined]  # as above
 REGISTRY = RegistryRow.__table__  # type: ignore[attr-defined]  # as above
 MODEL = ModelRow.__table__  # type: ignore[attr-defined]  # as above
 MIGRATION = MigrationRow.__table__  # type: ignore[attr-defined]  # as above
+SNAPSHOT = SnapshotRow.__table__  # type: ignore[attr-defined]  # as above
 SALE = SaleRow.__table__  # type: ignore[attr-defined]  # as above
 FUSION_RULE = FusionRuleRow.__table__  # type: ignore[attr-defined]  # as above
 

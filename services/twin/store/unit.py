@@ -16,6 +16,7 @@ from services.twin.domain import twins
 from services.twin.domain.statements import Rules, Statement, Told, statement_of
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import TwinType, Types
+from services.twin.store.journal import SNAPSHOT_EVERY, snapshot_frame
 from services.twin.store.models import STAMP, ModelUnit, renew
 from services.twin.store.tables import (
     INBOX,
@@ -121,6 +122,8 @@ class PostgresUnit(ModelUnit):
         await upsert_frame(self._session, TWIN, _twin_frame(list(newest.values())), key=["id"])
         await self._keep_relations(changed, newest)
         await copy_frame(self._session, "journal", _journal_frame(changed), schema=SCHEMA)
+        if marked := [twin for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]:
+            await copy_frame(self._session, "snapshot", snapshot_frame(marked), schema=SCHEMA)
         by_model: dict[str, list[Texts]] = {}
         for each in newest.values():
             by_model.setdefault(each.twin.model, []).append(each)

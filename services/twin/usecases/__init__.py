@@ -11,6 +11,7 @@ from services.twin.usecases.fusion import (
     list_fusion_rules,
     set_fusion_rule,
 )
+from services.twin.usecases.past import drop_history, get_twin, list_history
 from services.twin.usecases.relations import walk_relations
 from services.twin.usecases.taking import Part, Taken, seed, take_in_records
 from services.twin.usecases.twins import (
@@ -19,8 +20,6 @@ from services.twin.usecases.twins import (
     Unit,
     delete_twin,
     find_twins,
-    get_twin,
-    list_history,
     patch_twin,
     put_twin,
     summarise_twins,
@@ -36,6 +35,7 @@ __all__ = [
     "Taken",
     "Unit",
     "delete_twin",
+    "drop_history",
     "find_twins",
     "follow_rules",
     "get_fusion",

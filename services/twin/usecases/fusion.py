@@ -14,7 +14,8 @@ from services.twin.domain.fusion.rule_book import RuleBook, SetRule, holds_of
 from services.twin.domain.statements import inputs_of, reshown
 from services.twin.domain.twins import Origin, Twin
 from services.twin.domain.types import TwinType
-from services.twin.usecases.twins import Store, get_twin
+from services.twin.usecases.past import get_twin
+from services.twin.usecases.twins import Store
 
 GROUP = 500
 

@@ -1,12 +1,11 @@
-"""Twins: read and write."""
+"""Twins: search and write."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 from typing import Any, Protocol
 
 import polars as pl
@@ -15,15 +14,15 @@ from chassis.errors import Conflict, Invalid, NotFound, Problem
 from chassis.rql.predicate import predicate
 from chassis.rql.search import Search, Summary
 from chassis.rql.tree import Node
-from services.twin.domain import past, statements, twins
+from services.twin.domain import statements, twins
 from services.twin.domain.fusion.rule_book import RuleBook
 from services.twin.domain.neighbourhood import Neighbourhood, Walk
+from services.twin.domain.past import Kept, Range
 from services.twin.domain.statements import DELETED, DESIRED, RELATIONS, Rules, Statement, Told
 from services.twin.domain.twins import Change, Json, Origin, Relation, Twin
 from services.twin.domain.types import TwinType, Types
 
 MAX_GROUPS = 1000
-NOBODY = Origin(datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC), "", "")
 WRITABLE = {"properties", "desired", "relations"}
 
 
@@ -66,49 +65,15 @@ class Store(Protocol):
     async def around(self, walk: Walk) -> Neighbourhood: ...
     async def search(self, search: Search) -> tuple[list[Twin], str]: ...
     async def summarise(self, summary: Summary, *, limit: int) -> list[str]: ...
-    async def changes(
-        self, twin_id: str, *, from_revision: int, to_revision: int | None, limit: int | None
-    ) -> list[Change]: ...
-    async def changes_until(self, twin_id: str, *, at: datetime | None, known_at: datetime | None) -> list[Change]: ...
+    async def told(
+        self, twin_id: str, *, revision: int | None, at: datetime | None, known_at: datetime | None
+    ) -> tuple[Twin | None, list[Change]]: ...
+    async def kept(self, twin_id: str) -> Kept | None: ...
+    async def lines(self, twin_id: str, wanted: Range, *, limit: int) -> tuple[list[Change], int]: ...
+    async def knows(self, twin_id: str) -> bool: ...
+    async def due(self, before: datetime, *, after: str, limit: int) -> tuple[list[str], str]: ...
+    async def drop(self, twin_id: str, before: datetime, *, limit: int) -> int: ...
     async def count(self) -> dict[str, int]: ...
-
-
-async def get_twin(
-    store: Store,
-    twin_id: str,
-    revision: int | None = None,
-    *,
-    at: datetime | None = None,
-    known_at: datetime | None = None,
-) -> Twin:
-    """The twin now, at a past revision, or as it was at a time; NotFound when it is not, or was not, there.
-
-    With `known_at` what was learnt later does not count: a report of then is told again as it was.
-    """
-    if revision is not None and (at or known_at):
-        problem = Problem("/query/revision", "exclusive", "a revision says what was known; leave out at and known_at")
-        raise Invalid("ask for a revision or for a time", errors=[problem])
-    twin: Twin | None
-    if at or known_at:
-        changes = await store.changes_until(twin_id, at=at, known_at=known_at)
-        rules = partial(store.book.rule, known_at=known_at)
-        twin = past.true_then(twins.empty(twin_id, NOBODY), changes, rules)
-    elif revision is None:
-        twin = await store.get(twin_id)
-    else:
-        changes = await store.changes(twin_id, from_revision=1, to_revision=revision, limit=None)
-        reached = bool(changes) and changes[-1].revision == revision
-        twin = past.shown_then(twins.empty(twin_id, NOBODY), changes) if reached else None
-    if twin is None or not twin.exists:
-        raise NotFound(f"there is no twin {twin_id}{_then(revision, at, known_at)}", code="twin_not_found")
-    return twin
-
-
-def _then(revision: int | None, at: datetime | None, known_at: datetime | None) -> str:
-    if revision is not None:
-        return f" at revision {revision}"
-    told = [f" at {at.isoformat()}"] if at else []
-    return "".join([*told, *([f" as known at {known_at.isoformat()}"] if known_at else [])])
 
 
 async def find_twins(store: Store, search: Search) -> tuple[list[Twin], str]:
@@ -120,14 +85,6 @@ async def summarise_twins(store: Store, summary: Summary) -> tuple[list[str], bo
     """Aggregates by group as JSON texts, at most 1,000 groups, and whether there are more."""
     groups = await store.summarise(summary, limit=MAX_GROUPS + 1)
     return groups[:MAX_GROUPS], len(groups) > MAX_GROUPS
-
-
-async def list_history(store: Store, twin_id: str, *, from_revision: int, limit: int) -> tuple[list[Change], int]:
-    """A page of a twin's changes, oldest first, and the first revision of the next page (0: none)."""
-    changes = await store.changes(twin_id, from_revision=from_revision, to_revision=None, limit=limit + 1)
-    if not changes and from_revision <= 1:
-        raise NotFound(f"there is no twin {twin_id}", code="twin_not_found")
-    return changes[:limit], changes[limit].revision if len(changes) > limit else 0
 
 
 async def put_twin(

@@ -1,0 +1,226 @@
+"""The past of twins in PostgreSQL: told from snapshots, and only as far back as it is kept."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from chassis.app import background
+from chassis.bus import bus
+from chassis.db import database
+from chassis.errors import NotFound
+from chassis.outbox import Relay
+from chassis.settings import CommonSettings
+from chassis.testing import eventually
+from services.twin import usecases
+from services.twin.app import MIGRATIONS
+from services.twin.domain.past import Range, nothing, true_then
+from services.twin.domain.statements import Statement, apply
+from services.twin.domain.twins import Change, Origin, Sighting, Twin
+from services.twin.domain.types import Types
+from services.twin.store import OUTBOX, SCHEMA, PostgresStore
+from services.twin.workers import forget_history
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def store(common: CommonSettings) -> AsyncIterator[PostgresStore]:
+    async with database(common.postgres_url, SCHEMA) as db, bus(common.nats_url, "test") as log:
+        await db.migrate(MIGRATIONS)
+        yield PostgresStore(db, Relay(db, log, OUTBOX), Types.shipped())
+
+
+def _id() -> str:
+    return f"machine:{uuid.uuid4().hex}"
+
+
+def _seen(twin_id: str, true: float, known: float, speed: int) -> Sighting:
+    origin = Origin(NOW + true * DAY, NOW + known * DAY, f"mes-{speed % 2}", "")
+    return Sighting(twin_id, "machine", {"good_base": speed}, (), origin)
+
+
+async def _said(store: PostgresStore, twin_id: str, count: int, *, seed: int = 0) -> list[Twin]:
+    """So many statements, a day each, one in four of them late; the states after each."""
+    dice = random.Random(seed)
+    said = [
+        _seen(twin_id, day if dice.random() < 0.75 else day - dice.randrange(1, 60) - 0.5, day, day)
+        for day in range(1, count + 1)
+    ]
+    await usecases.seed(store, said)
+    states, twin = [], nothing(twin_id)
+    for each in said:
+        outcome = apply(twin, Statement(each.properties, each.origin))
+        assert outcome is not None
+        twin = outcome[0]
+        states.append(twin)
+    return states
+
+
+async def _lines(store: PostgresStore, twin_id: str) -> list[Change]:
+    return (await store.lines(twin_id, Range(), limit=1000))[0]
+
+
+async def test_a_revision_is_told_from_the_snapshot_before_it(store: PostgresStore):
+    twin_id = _id()
+    states = await _said(store, twin_id, 1000)
+
+    fetched = {}
+    for revision in (1, 49, 50, 51, 499, 500, 549, 1000):
+        _, lines = await store.told(twin_id, revision=revision, at=None, known_at=None)
+        fetched[revision] = len(lines)
+        then = await usecases.get_twin(store, twin_id, revision)
+        assert then == replace(states[revision - 1], inputs={})
+
+    assert fetched == {1: 1, 49: 49, 50: 0, 51: 1, 499: 49, 500: 0, 549: 49, 1000: 0}
+    with pytest.raises(NotFound):
+        await usecases.get_twin(store, twin_id, 1001)
+
+
+async def test_a_time_is_told_from_a_snapshot_as_from_the_beginning(store: PostgresStore):
+    twin_id = _id()
+    await _said(store, twin_id, 230)
+    lines = await _lines(store, twin_id)
+
+    for at, known_at in ((20, None), (120, None), (120, 130), (None, 120), (229.5, 229.5), (130, 120), (500, None)):
+        bounds = [None if each is None else NOW + each * DAY for each in (at, known_at)]
+        meant = [
+            each
+            for each in lines
+            if (bounds[0] is None or each.origin.changed_at <= bounds[0])
+            and (bounds[1] is None or each.origin.known_at <= bounds[1])
+        ]
+        told = await usecases.get_twin(store, twin_id, at=bounds[0], known_at=bounds[1])
+        assert told == true_then(nothing(twin_id), meant)
+
+    start, behind = await store.told(twin_id, revision=None, at=NOW + 229 * DAY, known_at=None)
+    assert start is not None
+    assert start.revision == 200
+    assert len(behind) <= 30
+
+
+async def test_what_is_older_than_it_is_kept_goes_and_the_rest_is_told_as_before(store: PostgresStore):
+    twin_id = _id()
+    states = await _said(store, twin_id, 180)
+    before = NOW + 120.25 * DAY
+    moments = [NOW + day * DAY for day in (120.5, 133, 150.5, 180)]
+    told = [
+        await usecases.get_twin(store, twin_id, at=at, known_at=known) for at in moments for known in (None, *moments)
+    ]
+
+    dropped = await usecases.drop_history(store, before)
+
+    assert dropped >= 120
+    kept = await store.kept(twin_id)
+    assert kept is not None
+    assert (kept.revision, kept.since) == (120, states[119].origin.known_at)
+    assert (await _lines(store, twin_id))[0].revision == 121
+    for revision in range(120, 181):
+        assert await usecases.get_twin(store, twin_id, revision) == replace(states[revision - 1], inputs={})
+    assert told == [
+        await usecases.get_twin(store, twin_id, at=at, known_at=known) for at in moments for known in (None, *moments)
+    ]
+    assert await usecases.drop_history(store, before) == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ({"revision": 119}, ["revision"]),
+        ({"at": NOW + 60 * DAY}, ["at"]),
+        ({"known_at": NOW + 60 * DAY}, ["known_at"]),
+        ({"at": NOW + 170 * DAY, "known_at": NOW + 60 * DAY}, ["at", "known_at"]),
+    ],
+)
+async def test_what_is_gone_is_said_to_be_gone_and_since_when(store: PostgresStore, asked: Any, names: list[str]):
+    twin_id = _id()
+    await _said(store, twin_id, 180)
+    await usecases.drop_history(store, NOW + 120.25 * DAY)
+
+    with pytest.raises(NotFound) as refused:
+        await usecases.get_twin(store, twin_id, **asked)
+
+    assert refused.value.code == "history_dropped"
+    assert [each.pointer for each in refused.value.errors] == [f"/query/{name}" for name in names]
+    assert "(revision 120)" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "begun", [Range(from_revision=120), Range(changed_from=NOW + 100 * DAY), Range(known_from=NOW + 119 * DAY)]
+)
+async def test_a_range_that_begins_with_what_is_gone_is_refused_and_one_without_beginning_tells_the_rest(
+    store: PostgresStore, begun: Range
+):
+    twin_id = _id()
+    await _said(store, twin_id, 180)
+    await usecases.drop_history(store, NOW + 120.25 * DAY)
+
+    with pytest.raises(NotFound) as refused:
+        await usecases.list_history(store, twin_id, begun, limit=10)
+    rest, following = await usecases.list_history(store, twin_id, Range(), limit=10)
+
+    assert refused.value.code == "history_dropped"
+    assert ([each.revision for each in rest], following) == (list(range(121, 131)), 131)
+
+
+async def test_a_line_that_speaks_of_a_time_within_what_is_kept_stays(store: PostgresStore):
+    twin_id = _id()
+    said = [_seen(twin_id, 1, 1, 1), _seen(twin_id, 300, 2, 2), _seen(twin_id, 3, 3, 4)]
+    await usecases.seed(store, said)
+
+    await usecases.drop_history(store, NOW + 120 * DAY)
+
+    assert [each.revision for each in await _lines(store, twin_id)] == [2, 3]
+    then = await usecases.get_twin(store, twin_id, at=NOW + 200 * DAY)
+    assert then.properties == {"good_base": 4}
+
+
+async def test_a_twin_all_of_whose_lines_are_gone_is_still_there_and_goes_on(store: PostgresStore):
+    twin_id = _id()
+    states = await _said(store, twin_id, 7)
+    await usecases.drop_history(store, NOW + 120 * DAY)
+
+    assert await usecases.get_twin(store, twin_id) == replace(states[-1], inputs={})
+    assert await usecases.get_twin(store, twin_id, at=NOW + 120 * DAY) == states[-1]
+    assert await usecases.list_history(store, twin_id, Range(), limit=10) == ([], 0)
+    await usecases.seed(store, [_seen(twin_id, 130, 130, 9)])
+    assert (await usecases.get_twin(store, twin_id, 8)).properties == {"good_base": 9}
+
+
+async def test_many_lines_go_some_at_a_time(store: PostgresStore):
+    twin_id = _id()
+    await _said(store, twin_id, 60)
+
+    gone = [await store.drop(twin_id, NOW + 40.25 * DAY, limit=15) for _ in range(4)]
+
+    assert gone == [15, 15, 10, 0]
+    assert (await usecases.get_twin(store, twin_id, 40)).revision == 40
+
+
+async def test_the_service_forgets_by_itself(store: PostgresStore):
+    twin_id = _id()
+    await _said(store, twin_id, 30)
+    clock = NOW + 120.5 * DAY
+
+    async def gone() -> bool:
+        kept = await store.kept(twin_id)
+        return kept is not None and kept.revision == 20
+
+    async with background() as tasks:
+        tasks.spawn(forget_history(store, lambda: clock, kept_days=100), name="retention")
+        await eventually(gone)
+
+
+async def test_nobody_knows_a_history_of_what_never_was(store: PostgresStore):
+    with pytest.raises(NotFound) as refused:
+        await usecases.list_history(store, _id(), Range(), limit=10)
+
+    assert refused.value.code == "twin_not_found"
