@@ -94,7 +94,9 @@ def latest_everywhere(_model: str, _name: str) -> Rule:
 
 
 def seen(sighting: Sighting) -> Statement:
-    """A sighting as a statement; null says nothing."""
+    """A sighting as a statement; null says nothing. What ends a twin sets right all that was seen of it before."""
+    if sighting.ends:
+        return Statement({DELETED: True}, sighting.origin, sighting.quality, writes=True)
     facets = {name: value for name, value in sighting.properties.items() if value is not None}
     for relation in sighting.relations:
         facets.setdefault(RELATIONS + relation.name, []).append(relation.target)

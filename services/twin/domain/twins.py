@@ -74,6 +74,8 @@ class Sighting:
     origin: Origin
     quality: float = 1.0
     """0 to 1: how far the source itself trusts what it says."""
+    ends: bool = False
+    """Whether it says that the twin is no more."""
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

@@ -9,7 +9,7 @@ from datetime import datetime
 import polars as pl
 
 from services.twin.domain import statements
-from services.twin.domain.feeding.feeds import Feeds, Seen
+from services.twin.domain.feeding.feeds import Feeds, Seen, standing
 from services.twin.domain.statements import Statement
 from services.twin.domain.twins import Change, Sighting, Twin
 from services.twin.usecases.twins import Store, Unit
@@ -42,7 +42,7 @@ async def take_in_records(
         for kind, records in _by_kind(part for part in parts if part.message_id in new):
             seen = seen.with_more(feeds.read(kind, records, known_at, unit.types.base))
             for totals in feeds.totals(kind):
-                sums = await unit.totals(totals, records)
+                sums = await unit.totals(totals, standing(records))
                 seen = seen.with_more(feeds.read(kind, sums, known_at, unit.types.base, totals=totals))
         return Taken(await _sight(unit, seen.sightings), seen.left_out)
 

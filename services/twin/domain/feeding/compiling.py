@@ -28,9 +28,11 @@ Schema = Mapping[str, pl.DataType]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A rule for records with certain columns. `said` gives id, at, source, trace_id, quality, fits, values, links."""
+    """A rule for records with certain columns: `said` gives who, when and whose, whether it fits, values and links of
+    the records that it `applies` to; `names` holds where a record names a twin at all."""
 
     applies: pl.Expr
+    names: pl.Expr
     said: tuple[pl.Expr, ...]
     values: tuple[tuple[str, str], ...]
     """Properties, and the column of `said` that each is in."""
@@ -74,6 +76,7 @@ def plan(rule: FeedRule, model: TwinType, schema: Schema) -> Plan | None:
     ]
     return Plan(
         applies=_applies(rule, schema),
+        names=_names(rule),
         said=tuple(said),
         values=tuple((each.name, f"p.{each.name}") for each in values if each.column.type != "list"),
         lists=tuple((each.name, f"p.{each.name}") for each in values if each.column.type == "list"),
@@ -87,9 +90,11 @@ def _is_there(column: Column, schema: Schema) -> bool:
 
 
 def _applies(rule: FeedRule, schema: Schema) -> pl.Expr:
-    conditions = [pl.col(column.name).is_not_null() for column in rule.id]
-    conditions += [_holds(each, schema) for each in rule.where]
-    return pl.all_horizontal(conditions)
+    return pl.all_horizontal([_names(rule), *(_holds(each, schema) for each in rule.where)])
+
+
+def _names(rule: FeedRule) -> pl.Expr:
+    return pl.all_horizontal([pl.col(column.name).is_not_null() for column in rule.id])
 
 
 def _holds(condition: Condition, schema: Schema) -> pl.Expr:

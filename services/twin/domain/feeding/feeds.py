@@ -14,13 +14,14 @@ import polars as pl
 
 from chassis.documents import yaml_files
 from services.twin.domain.feeding.compiling import Plan, plan
-from services.twin.domain.feeding.reader import read_feed
+from services.twin.domain.feeding.reader import FeedFault, read_feed
 from services.twin.domain.feeding.rules import Feed, FeedRule
 from services.twin.domain.twins import Origin, Relation, Sighting
 from services.twin.domain.types import TwinType, Types
 
 SHIPPED = Path(__file__).parent / "feeds"
 _MOST_PLANS = 1000
+_DELETE = "delete"
 _WHO = ["id", "source", "at"]
 
 
@@ -53,7 +54,17 @@ class Feeds:
     def load(cls, types: Types, folder: Path | None = None) -> Feeds:
         """The mappings that are shipped, and those of a customer; raises FeedFault for the first that is wrong."""
         shipped = [_read(path, types) for path in yaml_files(SHIPPED)]
-        return cls([*shipped, *(_read(path, types) for path in yaml_files(folder))])
+        if folder is not None and not folder.is_dir():
+            raise FeedFault(f"{folder}:1: TWIN_FEEDS must name a folder")
+        own: dict[str, Feed] = {}
+        added: list[Feed] = []
+        for path in yaml_files(folder):
+            feed = _read(path, types)
+            if feed.is_added:
+                added.append(feed)
+            elif own.setdefault(feed.kind, feed) is not feed:
+                raise FeedFault(f"{path.name}:1: there is another file for {feed.kind}; see `adds`")
+        return cls([*shipped, *own.values(), *added])
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -70,28 +81,32 @@ class Feeds:
     def read(self, kind: str, records: pl.DataFrame, known_at: datetime, types: Types, *, totals: str = "") -> Seen:
         """What records of a kind say, or sums of them; nothing for other kinds."""
         seen = Seen()
-        records = _standing(records)
         for rule in self.rules(kind):
-            if rule.totals == totals and not records.is_empty():
-                self._apply(rule, records, known_at, types, seen)
+            if rule.totals == totals:
+                self._apply(rule, standing(records), known_at, types, seen)
+                if rule.deletes:
+                    self._apply(rule, _taking_back(records), known_at, types, seen, ends=True)
         return seen
 
-    def _apply(self, rule: FeedRule, records: pl.DataFrame, known_at: datetime, types: Types, seen: Seen) -> None:
+    def _apply(
+        self, rule: FeedRule, records: pl.DataFrame, known_at: datetime, types: Types, seen: Seen, *, ends: bool = False
+    ) -> None:
         known = self._plan(rule, types[rule.model], records)
-        if known is None:
+        if known is None or records.is_empty():
             return
-        said = records.filter(known.applies).select(known.said)
+        said = records.filter(known.names if ends else known.applies).select(known.said)
         fitting = said.filter("fits")
         if fitting.height < said.height:
             seen.left_out[rule.model] += said.height - fitting.height
         told = known.said_columns
-        if told:
+        if told and not ends:
             fitting = fitting.filter(pl.any_horizontal(pl.col(told).is_not_null()))
         if fitting.is_empty():
             return
         ordered = _in_time(fitting.drop("fits"))
         stated = _joined(ordered if rule.takes_every else _newest(ordered, told))
-        seen.sightings.extend(_sightings(rule.model, known, stated, known_at))
+        told_by = _endings(rule.model, stated, known_at) if ends else _sightings(rule.model, known, stated, known_at)
+        seen.sightings.extend(told_by)
 
     def _plan(self, rule: FeedRule, model: TwinType, records: pl.DataFrame) -> Plan | None:
         key = (id(rule), model, tuple(records.columns), tuple(records.dtypes))
@@ -106,11 +121,17 @@ def _read(path: Path, types: Types) -> Feed:
     return read_feed(path.read_text(encoding="utf-8"), path.name, types)
 
 
-def _standing(records: pl.DataFrame) -> pl.DataFrame:
-    """The records that say something: one that only takes back says nothing of a twin, which keeps its past."""
+def standing(records: pl.DataFrame) -> pl.DataFrame:
+    """The records that say something, without those that only take back."""
     if "op" not in records.columns:
         return records
-    return records.filter(~pl.col("op").eq_missing("delete"))
+    return records.filter(~pl.col("op").eq_missing(pl.lit(_DELETE)))
+
+
+def _taking_back(records: pl.DataFrame) -> pl.DataFrame:
+    if "op" not in records.columns:
+        return records.clear()
+    return records.filter(pl.col("op") == _DELETE)
 
 
 def _in_time(said: pl.DataFrame) -> pl.DataFrame:
@@ -138,6 +159,12 @@ def _joined(stated: pl.DataFrame) -> pl.DataFrame:
     if stated.height == 1 or stated.select(_WHO).n_unique() == stated.height:
         return stated
     return stated.group_by(_WHO, maintain_order=True).agg(pl.all().drop_nulls().last())
+
+
+def _endings(model: str, stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:
+    who = (stated.get_column(name).to_list() for name in ("id", "at", "source", "trace_id"))
+    for twin_id, at, source, trace_id in zip(*who, strict=True):
+        yield Sighting(twin_id, model, {}, (), Origin(at, known_at, source, trace_id or ""), ends=True)
 
 
 def _sightings(model: str, known: Plan, stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:

@@ -155,7 +155,9 @@ class _Reader(Document):
         return tuple(self._known(each) for each in nodes)
 
     def _known(self, node: yaml.Node) -> Column:
-        name = self.text(node)
+        return self._column(self.text(node), node)
+
+    def _column(self, name: str, node: yaml.Node) -> Column:
         column = self._columns.get(name)
         if column is None:
             raise self.fault(node, f"{self._kind} has no column {name}")
@@ -167,9 +169,7 @@ class _Reader(Document):
         return tuple(self._condition(name, told) for name, told in self._pairs(node))
 
     def _condition(self, name: str, node: yaml.Node) -> Condition:
-        column = self._columns.get(name)
-        if column is None:
-            raise self.fault(node, f"{self._kind} has no column {name}")
+        column = self._column(name, node)
         if not isinstance(node, yaml.MappingNode):
             return Condition(column, self._plains(column, node))
         parts = self.parts(node, {"not", "ends"})
