@@ -55,13 +55,20 @@ def twin_text(twin: twin_pb.Twin) -> str:
     return f'{head[:-1]}, "properties": {twin.properties_json}, "desired": {twin.desired_json}, {tail[1:]}'
 
 
-def change_view(change: twin_pb.Change) -> Json:
-    return {
-        **fields(change, "revision", "source", "trace_id"),
-        "patch": json.loads(change.patch_json),
-        "changed_at": time_text(change.changed_at),
-        "known_at": time_text(change.known_at),
-    }
+def change_text(change: twin_pb.Change) -> str:
+    """A change as JSON text; its free-form parts pass through as they are."""
+    rest = json.dumps(
+        {
+            "late": change.late,
+            "changed_at": time_text(change.changed_at),
+            "known_at": time_text(change.known_at),
+            "source": change.source,
+            "trace_id": change.trace_id,
+        },
+        ensure_ascii=False,
+    )
+    said = change.said_json or "null"
+    return f'{{"revision": {change.revision}, "patch": {change.patch_json}, "said": {said}, {rest[1:]}'
 
 
 def model_view(model: twin_pb.Model) -> Json:

@@ -13,6 +13,7 @@ from gateway.openapi import describe
 from gateway.routes import (
     forecasts,
     fusion,
+    history,
     lineage,
     live,
     operation,
@@ -41,6 +42,7 @@ ROUTERS = (
     privacy.router,
     scada.router,
     twins.router,
+    history.router,
     relations.router,
     fusion.router,
     profiles.router,

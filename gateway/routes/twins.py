@@ -12,8 +12,8 @@ from gateway.bodies import JSON_TYPE, described, read_object
 from gateway.clients import Behind
 from gateway.moments import Moment, stamp
 from gateway.preconditions import IfMatch, IfNoneMatch, etag, is_known, meant_revision
-from gateway.schemas import Change, Json, Listing, Page, Twin, TwinBody, TwinGroups, TwinModel, TwinPart
-from gateway.views import change_view, model_view, twin_text
+from gateway.schemas import Json, Listing, Page, Twin, TwinBody, TwinGroups, TwinModel, TwinPart
+from gateway.views import model_view, twin_text
 from marketwin.twin.v1 import service_pb2 as pb
 from marketwin.twin.v1 import types_pb2
 
@@ -149,22 +149,6 @@ async def delete_twin(
             id=twin_id, precondition=_precondition(if_match, None, condition), written_by=caller.subject
         )
     )
-
-
-@router.get("/twins/{twin_id}/history", response_model=Page[Change])
-async def list_history(
-    twin_id: str,
-    behind: Behind,
-    caller: ReadsTwins,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    cursor: Annotated[str, Query(pattern=r"^\d{0,18}$", description="Revision to begin with")] = "",
-) -> dict[str, Any]:
-    """A twin's changes, oldest first."""
-    found = await behind.twin.ListHistory(
-        pb.ListHistoryRequest(id=twin_id, from_revision=int(cursor or 0), page_size=limit)
-    )
-    following = str(found.next_revision) if found.next_revision else None
-    return {"items": [change_view(change) for change in found.changes], "next_cursor": following}
 
 
 @router.get("/models", response_model=Listing[TwinModel])

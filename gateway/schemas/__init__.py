@@ -116,9 +116,17 @@ class TwinBody(Shape):
 
 class Change(Shape):
     revision: int
-    patch: Json = Field(description="RFC 7396 merge patch over {model, properties, desired, relations}")
-    changed_at: str
-    known_at: str
+    patch: Json = Field(
+        description="What changed of what is shown: RFC 7396 merge patch over {model, properties, desired, relations}; "
+        "{} where it confirmed, or came too late to be shown"
+    )
+    said: Json | None = Field(
+        description="What was said: {properties, desired, relations: {NAME: [ids]}, deleted, quality, writes}; "
+        "null: the patch says all of it"
+    )
+    late: bool = Field(description="Something newer was known of what it says")
+    changed_at: str = Field(description="When it was so in the world")
+    known_at: str = Field(description="When it was learnt")
     source: str
     trace_id: str
 

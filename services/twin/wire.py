@@ -33,6 +33,8 @@ def change_message(change: Change) -> types_pb2.Change:
     return types_pb2.Change(
         revision=change.revision,
         patch_json=json_text(change.patch),
+        said_json=json_text(change.said) if change.said is not None else "",
+        late=change.late,
         changed_at=timestamp(change.origin.changed_at),
         known_at=timestamp(change.origin.known_at),
         source=change.origin.source,

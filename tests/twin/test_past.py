@@ -25,7 +25,7 @@ from services.twin.domain.past import Range, nothing, true_then
 from services.twin.domain.statements import Statement, apply
 from services.twin.domain.twins import Change, Origin, Sighting, Twin
 from services.twin.domain.types import Types
-from services.twin.store import OUTBOX, SCHEMA, PostgresStore
+from services.twin.store import OUTBOX, SCHEMA, PostgresStore, journal
 from services.twin.workers import forget_history
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -224,3 +224,17 @@ async def test_nobody_knows_a_history_of_what_never_was(store: PostgresStore):
         await usecases.list_history(store, _id(), Range(), limit=10)
 
     assert refused.value.code == "twin_not_found"
+
+
+async def test_a_page_of_long_lines_is_shorter(store: PostgresStore, monkeypatch: pytest.MonkeyPatch):
+    twin_id = _id()
+    said = [replace(_seen(twin_id, day, day, day), properties={"fault_code": "x" * 1000 * day}) for day in range(1, 9)]
+    await usecases.seed(store, said)
+    monkeypatch.setattr(journal, "PAGE_CHARACTERS", 10_000)
+
+    pages, cursor = [], 0
+    while not pages or cursor:
+        lines, cursor = await usecases.list_history(store, twin_id, Range(newest_first=True), cursor=cursor, limit=5)
+        pages.append([each.revision for each in lines])
+
+    assert pages == [[8, 7], [6, 5], [4, 3, 2, 1]]

@@ -43,6 +43,12 @@ class Range:
     known_to: datetime | None = None
     newest_first: bool = False
 
+    def behind(self, cursor: int) -> Range:
+        """What is left of it from a revision on, in its own order."""
+        if self.newest_first:
+            return replace(self, to_revision=min(self.to_revision or cursor + 1, cursor + 1))
+        return replace(self, from_revision=max(self.from_revision or cursor, cursor))
+
     def beginnings(self) -> dict[str, int | datetime]:
         """Where it begins, by the name of the bound."""
         bounds = {

@@ -20,6 +20,7 @@ from services.twin.wire import change_message, json_text, model_message, twin_me
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
+TIMES = ("changed_from", "changed_to", "known_from", "known_to")
 
 
 class Twins:
@@ -84,8 +85,15 @@ class Twins:
         return pb.DeleteTwinResponse(revision=revision)
 
     async def ListHistory(self, request: pb.ListHistoryRequest, context: Any) -> pb.ListHistoryResponse:
+        bounds = {name: moment_of(request, name) for name in TIMES}
+        wanted = Range(
+            from_revision=request.from_revision or None,
+            to_revision=request.to_revision or None,
+            newest_first=request.newest_first,
+            **bounds,
+        )
         changes, following = await usecases.list_history(
-            self._store, request.id, Range(from_revision=request.from_revision or None), limit=_page(request.page_size)
+            self._store, request.id, wanted, cursor=request.cursor, limit=_page(request.page_size)
         )
         return pb.ListHistoryResponse(changes=[change_message(change) for change in changes], next_revision=following)
 

@@ -68,8 +68,11 @@ def _when(revision: int | None, at: datetime | None, known_at: datetime | None) 
     return "".join([*told, *([f" as known at {known_at.isoformat()}"] if known_at else [])])
 
 
-async def list_history(store: Store, twin_id: str, wanted: Range, *, limit: int) -> tuple[list[Change], int]:
-    """A page of a twin's changes, and the revision with which the next one begins (0: none)."""
+async def list_history(
+    store: Store, twin_id: str, wanted: Range, *, cursor: int = 0, limit: int
+) -> tuple[list[Change], int]:
+    """A page of a twin's changes, and the cursor of the next one (0: none)."""
+    wanted = wanted.behind(cursor) if cursor else wanted
     if asked := wanted.beginnings():
         kept = await store.kept(twin_id)
         if kept and (gone := [name for name, each in asked.items() if kept.is_after(each)]):

@@ -465,29 +465,65 @@ Global___DeleteTwinResponse: _TypeAlias = DeleteTwinResponse  # noqa: Y015
 
 @_typing.final
 class ListHistoryRequest(_message.Message):
-    """Asks for a twin's changes."""
+    """Asks for a twin's changes. Ranges hold their beginning and not their end."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
     FROM_REVISION_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    TO_REVISION_FIELD_NUMBER: _builtins.int
+    CHANGED_FROM_FIELD_NUMBER: _builtins.int
+    CHANGED_TO_FIELD_NUMBER: _builtins.int
+    KNOWN_FROM_FIELD_NUMBER: _builtins.int
+    KNOWN_TO_FIELD_NUMBER: _builtins.int
+    NEWEST_FIRST_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the twin."""
     from_revision: _builtins.int
-    """First revision; 0: from the beginning."""
+    """First revision; 0: from the beginning of what is kept."""
     page_size: _builtins.int
-    """Changes per page, 1 to 1,000; 0: 100."""
+    """Changes per page, 1 to 1,000; 0: 100. A page may be shorter where changes are long."""
+    to_revision: _builtins.int
+    """Revision before which it ends; 0: none."""
+    newest_first: _builtins.bool
+    """Whether what was learnt last comes first."""
+    cursor: _builtins.int
+    """Revision with which the page begins, as the page before said; 0: the first page."""
+    @_builtins.property
+    def changed_from(self) -> _timestamp_pb2.Timestamp:
+        """True in the world from this time on; absent: any."""
+
+    @_builtins.property
+    def changed_to(self) -> _timestamp_pb2.Timestamp:
+        """True in the world before this time; absent: any."""
+
+    @_builtins.property
+    def known_from(self) -> _timestamp_pb2.Timestamp:
+        """Learnt from this time on; absent: any."""
+
+    @_builtins.property
+    def known_to(self) -> _timestamp_pb2.Timestamp:
+        """Learnt before this time; absent: any."""
+
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
         from_revision: _builtins.int = ...,
         page_size: _builtins.int = ...,
+        to_revision: _builtins.int = ...,
+        changed_from: _timestamp_pb2.Timestamp | None = ...,
+        changed_to: _timestamp_pb2.Timestamp | None = ...,
+        known_from: _timestamp_pb2.Timestamp | None = ...,
+        known_to: _timestamp_pb2.Timestamp | None = ...,
+        newest_first: _builtins.bool = ...,
+        cursor: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changed_from", b"changed_from", "changed_to", b"changed_to", "known_from", b"known_from", "known_to", b"known_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_revision", b"from_revision", "id", b"id", "page_size", b"page_size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_from", b"changed_from", "changed_to", b"changed_to", "cursor", b"cursor", "from_revision", b"from_revision", "id", b"id", "known_from", b"known_from", "known_to", b"known_to", "newest_first", b"newest_first", "page_size", b"page_size", "to_revision", b"to_revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -502,10 +538,10 @@ class ListHistoryResponse(_message.Message):
     CHANGES_FIELD_NUMBER: _builtins.int
     NEXT_REVISION_FIELD_NUMBER: _builtins.int
     next_revision: _builtins.int
-    """First revision of the next page; 0: this is the last."""
+    """Cursor of the next page; 0: this is the last."""
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Change]:
-        """The changes, oldest first."""
+        """The changes, by revision."""
 
     def __init__(
         self,

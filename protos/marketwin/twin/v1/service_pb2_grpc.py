@@ -154,7 +154,7 @@ class TwinServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListHistory(self, request, context):
-        """Lists a twin's changes, oldest first.
+        """Lists a twin's changes, all or those of a range.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,7 +46,7 @@ class TwinServiceStub:
     DeleteTwin: _grpc.UnaryUnaryMultiCallable[_service_pb2.DeleteTwinRequest, _service_pb2.DeleteTwinResponse]
     """Deletes a twin; its journal stays."""
     ListHistory: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListHistoryRequest, _service_pb2.ListHistoryResponse]
-    """Lists a twin's changes, oldest first."""
+    """Lists a twin's changes, all or those of a range."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListModelsRequest, _service_pb2.ListModelsResponse]
     """Lists the types."""
     ListRelations: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListRelationsRequest, _service_pb2.ListRelationsResponse]
@@ -80,7 +80,7 @@ class TwinServiceAsyncStub(TwinServiceStub):
     DeleteTwin: _aio.UnaryUnaryMultiCallable[_service_pb2.DeleteTwinRequest, _service_pb2.DeleteTwinResponse]  # type: ignore[assignment]
     """Deletes a twin; its journal stays."""
     ListHistory: _aio.UnaryUnaryMultiCallable[_service_pb2.ListHistoryRequest, _service_pb2.ListHistoryResponse]  # type: ignore[assignment]
-    """Lists a twin's changes, oldest first."""
+    """Lists a twin's changes, all or those of a range."""
     ListModels: _aio.UnaryUnaryMultiCallable[_service_pb2.ListModelsRequest, _service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists the types."""
     ListRelations: _aio.UnaryUnaryMultiCallable[_service_pb2.ListRelationsRequest, _service_pb2.ListRelationsResponse]  # type: ignore[assignment]
@@ -153,7 +153,7 @@ class TwinServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _service_pb2.ListHistoryRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.ListHistoryResponse, _abc.Awaitable[_service_pb2.ListHistoryResponse]]:
-        """Lists a twin's changes, oldest first."""
+        """Lists a twin's changes, all or those of a range."""
 
     @_abc_1.abstractmethod
     def ListModels(

@@ -127,14 +127,24 @@ class Change(_message.Message):
     KNOWN_AT_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     TRACE_ID_FIELD_NUMBER: _builtins.int
+    SAID_JSON_FIELD_NUMBER: _builtins.int
+    LATE_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """Revision that the change made."""
     patch_json: _builtins.str
-    """The change as an RFC 7396 merge patch over {model, properties, desired, relations}."""
+    """What changed of what is shown, as an RFC 7396 merge patch over {model, properties, desired, relations}; {} where it
+    confirmed, or came too late to be shown.
+    """
     source: _builtins.str
     """Where it came from."""
     trace_id: _builtins.str
     """Trace of the request behind it."""
+    said_json: _builtins.str
+    """What was said, as {properties, desired, relations: {NAME: [ids]}, deleted, quality, writes} in JSON; empty: the patch
+    says all of it.
+    """
+    late: _builtins.bool
+    """Whether something newer was known of what it says when it was learnt."""
     @_builtins.property
     def changed_at(self) -> _timestamp_pb2.Timestamp:
         """When it was true in the world."""
@@ -152,10 +162,12 @@ class Change(_message.Message):
         known_at: _timestamp_pb2.Timestamp | None = ...,
         source: _builtins.str = ...,
         trace_id: _builtins.str = ...,
+        said_json: _builtins.str = ...,
+        late: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "known_at", b"known_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "known_at", b"known_at", "patch_json", b"patch_json", "revision", b"revision", "source", b"source", "trace_id", b"trace_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_at", b"changed_at", "known_at", b"known_at", "late", b"late", "patch_json", b"patch_json", "revision", b"revision", "said_json", b"said_json", "source", b"source", "trace_id", b"trace_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
