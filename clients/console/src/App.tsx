@@ -14,6 +14,7 @@ import { SignInPage } from "./signin/SignInPage";
 
 /** The map brings the 3D library; the other pages and signing in do not wait for it. */
 const MapPage = lazy(() => import("./map/MapPage"));
+const TwinsPage = lazy(() => import("./twins/TwinsPage"));
 
 export function App() {
   return (
@@ -49,5 +50,6 @@ function Door() {
 function Page({ page }: { page: PageName }) {
   if (page === "recommendations") return <RecommendationsPage />;
   if (page === "data") return <DataPage />;
+  if (page === "twins") return <TwinsPage />;
   return <MapPage />;
 }

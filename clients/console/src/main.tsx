@@ -19,6 +19,11 @@ import "./styles/days.css";
 import "./styles/quarantine.css";
 import "./styles/recordform.css";
 import "./styles/lineage.css";
+import "./styles/twinsearch.css";
+import "./styles/querybox.css";
+import "./styles/twin.css";
+import "./styles/twinpast.css";
+import "./styles/twingraph.css";
 
 declare global {
   interface Window {

@@ -1,5 +1,6 @@
 import { dataCalls } from "./dataCalls";
 import { createSender, search, type ApiOptions } from "./request";
+import { twinCalls } from "./twinCalls";
 import type { AnnualForecast, FeedbackEvent, MapFeed, Page, Recommendation, TokenAnswer } from "./types";
 
 export type Api = ReturnType<typeof createApi>;
@@ -11,6 +12,7 @@ export function createApi(options: ApiOptions) {
 
   return {
     ...dataCalls(sender),
+    ...twinCalls(sender),
 
     exchangeCode(code: string): Promise<TokenAnswer> {
       const body = new URLSearchParams({ grant_type: "one_time_code", code });

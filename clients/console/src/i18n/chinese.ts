@@ -1,8 +1,10 @@
 import { dataChinese } from "./dataChinese";
 import type { TextKey } from "./english";
+import { twinChinese } from "./twinChinese";
 
 export const chinese: Record<TextKey, string> = {
   ...dataChinese,
+  ...twinChinese,
   "app.tagline": "市场孪生",
   "nav.map": "地图",
   "nav.recommendations": "推荐",

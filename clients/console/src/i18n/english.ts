@@ -1,8 +1,10 @@
 import { dataEnglish } from "./dataEnglish";
+import { twinEnglish } from "./twinEnglish";
 
 /** Every word of the interface. Text with {name} takes values. */
 export const english = {
   ...dataEnglish,
+  ...twinEnglish,
   "app.tagline": "Market twin",
   "nav.map": "Map",
   "nav.recommendations": "Recommendations",

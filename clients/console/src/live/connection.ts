@@ -5,6 +5,8 @@ export type LiveState = "connecting" | "open" | "waiting" | "closed";
 export interface LiveOptions {
   address: string;
   token: string;
+  /** What is told of; without it, everything. */
+  subscribe?: object;
   onMessage: (message: LiveMessage) => void;
   onState: (state: LiveState) => void;
   /** Told when the server refuses the token. */
@@ -71,7 +73,8 @@ export class LiveConnection {
   }
 
   private subscription(): object {
-    return this.sequence === null ? { subscribe: {} } : { subscribe: {}, after: this.sequence };
+    const subscribe = this.options.subscribe ?? {};
+    return this.sequence === null ? { subscribe } : { subscribe, after: this.sequence };
   }
 
   private take(data: unknown): void {

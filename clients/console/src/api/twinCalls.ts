@@ -1,0 +1,37 @@
+import type { JsonObject } from "./dataTypes";
+import { search, type Sender } from "./request";
+import type { TaggedTwin, TwinChange, TwinGroups, TwinModel, TwinPart, TwinQuery, When, WholeTwin } from "./twinTypes";
+import type { Page } from "./types";
+
+/** The calls of the twin explorer. */
+export function twinCalls({ request, requestTagged }: Sender) {
+  return {
+    twins: (query: TwinQuery, signal?: AbortSignal) => request<Page<WholeTwin>>(`twins${search({ ...query })}`, { signal }),
+    twinParts: (query: TwinQuery & { select: string }, signal?: AbortSignal) =>
+      request<Page<TwinPart>>(`twins${search({ ...query })}`, { signal }),
+    aggregate: (query: { model?: string; filter?: string; group_by?: string; aggregate?: string }, signal?: AbortSignal) =>
+      request<TwinGroups>(`twins/aggregate${search({ ...query })}`, { signal }),
+    models: (signal?: AbortSignal) => request<{ items: TwinModel[] }>("models", { signal }),
+
+    async twin(id: string, signal?: AbortSignal): Promise<TaggedTwin> {
+      return tagged(await requestTagged<WholeTwin>(twinPath(id), { signal }));
+    },
+    twinWhen: (id: string, when: When, signal?: AbortSignal) =>
+      request<WholeTwin>(`${twinPath(id)}${search({ ...when })}`, { signal }),
+    twinHistory: (id: string, query: { limit: number; cursor?: string }, signal?: AbortSignal) =>
+      request<Page<TwinChange>>(`${twinPath(id)}/history${search(query)}`, { signal }),
+    /** Status 412 when somebody else has changed the twin since `etag`. */
+    async patchTwin(id: string, patch: JsonObject, etag: string): Promise<TaggedTwin> {
+      const headers = { "Content-Type": "application/merge-patch+json", "If-Match": etag };
+      return tagged(await requestTagged<WholeTwin>(twinPath(id), { method: "PATCH", headers, body: JSON.stringify(patch) }));
+    },
+  };
+}
+
+function twinPath(id: string): string {
+  return `twins/${encodeURIComponent(id)}`;
+}
+
+function tagged({ body, etag }: { body: WholeTwin; etag: string | null }): TaggedTwin {
+  return { twin: body, etag: etag ?? `"${body.revision}"` };
+}

@@ -1,0 +1,35 @@
+/** Chinese names of what models and their relations call in English only. What is missing is shown as it came. */
+export const twinFieldNames: Record<string, string> = {
+  last_cycle: "最近订货周",
+  last_order_no: "最近订单号",
+  last_ordered_at: "最近订货时间",
+  last_pos_sale_at: "最近 POS 销售时间",
+  last_price_observed_at: "最近价格观测时间",
+  lines: "行数",
+  price_currency: "价格币种",
+  price_observed_at: "价格观测时间",
+  price_unit: "价格单位",
+  sales_amount: "销售金额",
+  sales_currency: "销售币种",
+  sales_on: "销售日期",
+  sales_period: "销售周期",
+  sales_qty_base: "销售数量",
+  state_since: "状态起始时间",
+  work_order: "工单",
+};
+
+export const relationNames: Record<string, string> = {
+  carries: "承运品规",
+  delivered_by: "配送方",
+  from_warehouse: "发出仓库",
+  holds: "存放品规",
+  in_region: "所在地区",
+  located_in: "所在地区",
+  makes: "生产品规",
+  of: "包含品规",
+  of_brand: "所属品牌",
+  owned_by: "归属",
+  part_of: "隶属",
+  placed_by: "下单方",
+  to_company: "发往公司",
+};

@@ -1,0 +1,81 @@
+import { useMemo } from "react";
+
+import type { Relation } from "../api/twinTypes";
+import { namesOf } from "../data/names";
+import { relationNames, twinFieldNames } from "../i18n/chineseTwins";
+import { useWords, type Language, type Words } from "../i18n/language";
+import type { Naming } from "./completion";
+import type { Choice, Model, Property, Wording } from "./models";
+
+/** What the reader calls types, properties, relations and twins. */
+export interface TwinNames {
+  model: (name: string) => string;
+  property: (name: string, property?: Property) => string;
+  description: (property: { description: Wording }) => string;
+  relation: (name: string) => string;
+  choice: (choice: Choice | undefined, value: string) => string;
+}
+
+export function twinNamesOf(language: Language, models: Map<string, Model>): TwinNames {
+  const names = namesOf(language);
+  const inLanguage = (wording: Wording): string | undefined => wording[language] ?? Object.entries(wording).find(([key]) => key.startsWith(language))?.[1];
+  return {
+    model: (name) => {
+      const label = models.get(name)?.label ?? {};
+      return inLanguage(label) ?? label["en"] ?? (names.kind(name) || name);
+    },
+    property: (name, property) =>
+      inLanguage(property?.label ?? {}) ?? (language === "zh" ? twinFieldNames[name] : undefined) ?? names.field(name),
+    description: ({ description }) => inLanguage(description) ?? description["en"] ?? Object.values(description)[0] ?? "",
+    relation: (name) => (language === "zh" ? relationNames[name] : undefined) ?? names.field(name),
+    choice: (choice, value) => inLanguage(choice?.label ?? {}) ?? value,
+  };
+}
+
+export function useTwinNames(models: Map<string, Model>): TwinNames {
+  const { language } = useWords();
+  return useMemo(() => twinNamesOf(language, models), [language, models]);
+}
+
+/** How suggestions are explained. */
+export function namingOf(words: Pick<Words, "t" | "known">, names: TwinNames): Naming {
+  return {
+    operator: (name) => words.known(`rql.${name}`, name),
+    field: (name, label, description) => {
+      const called = names.property(name, { label } as Property);
+      const told = names.description({ description });
+      return told && told !== called ? `${called} · ${told}` : called;
+    },
+    relation: (name) => `${words.t("twins.relation")}: ${names.relation(name)}`,
+    model: names.model,
+    choice: (value, label) => names.choice({ value, label }, value),
+    plain: (name) => words.known(`twins.field.${name}`, name),
+    words: words.t("twins.byWords"),
+  };
+}
+
+const nameProperties: Record<Language, readonly string[]> = {
+  zh: ["name_zh", "name", "name_en", "display_name"],
+  en: ["name_en", "name", "name_zh", "display_name"],
+};
+
+/** What a twin is called in the language of the reader; empty where it has no name. */
+export function titleOf(twin: { properties?: Record<string, unknown> }, language: Language): string {
+  const found = nameProperties[language].map((name) => twin.properties?.[name]).find((value) => typeof value === "string" && value !== "");
+  return typeof found === "string" ? found : "";
+}
+
+/** What has to be selected for the title of a twin. */
+export const titleFields = "model,properties/name,properties/name_zh,properties/name_en,properties/display_name";
+
+/** `retailer:34012` without its type. */
+export function shortId(id: string): string {
+  return id.slice(id.indexOf(":") + 1) || id;
+}
+
+/** The targets under each relation's name. */
+export function targetsByName(relations: readonly Relation[]): Map<string, string[]> {
+  const byName = new Map<string, string[]>();
+  for (const { name, target } of relations) byName.set(name, [...(byName.get(name) ?? []), target]);
+  return byName;
+}

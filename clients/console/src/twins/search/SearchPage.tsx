@@ -1,0 +1,168 @@
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+
+import { useWords } from "../../i18n/language";
+import { count } from "../../shared/format";
+import { useReady } from "../../shared/ready";
+import { Empty, Loading, ProblemCard } from "../../shared/States";
+import { replaceAddress, searchAddress, useRoute } from "../../shell/route";
+import { columnsFor, commonModel } from "../columns";
+import { areWords, byWords, modelIn, placeOf } from "../rql";
+import { useModels } from "../useModels";
+import { ExportButtons } from "./ExportButtons";
+import { Figures } from "./Figures";
+import { ModelChips } from "./ModelChips";
+import { QueryBox } from "./QueryBox";
+import { QueryHelp } from "./QueryHelp";
+import { ResultTable } from "./ResultTable";
+import { useSearch, type Found } from "./useSearch";
+
+const typedMs = 350;
+
+/** Twins by query: the address holds all that was asked, so that a link shows a colleague the same. */
+export function SearchPage() {
+  const { t } = useWords();
+  const asked = useAsked();
+  const [isHelpOpen, setHelpOpen] = useState(false);
+  const wanted = useMemo(
+    () => ({ filter: areWords(asked.query) ? byWords(asked.query.trim()) : asked.query, model: asked.model, sort: asked.sort }),
+    [asked.query, asked.model, asked.sort],
+  );
+  const search = useSearch(wanted);
+  const total = totalOf(search, asked.model);
+  useReady(!search.isLoading);
+  const isQueryWrong = placeOf(search.problem, "filter", asked.typed) !== null;
+  const isFirstLoad = search.isLoading && search.of === null;
+  return (
+    <div className="twin-search" data-testid="search-page">
+      <h1 className="visually-hidden">{t("twins.title")}</h1>
+      <div className="query-row">
+        <QueryBox
+          text={asked.typed}
+          model={asked.model}
+          problem={asked.isTyping || areWords(asked.query) ? null : search.problem}
+          isChecking={search.isLoading && !isFirstLoad}
+          onText={asked.type}
+          onSearch={asked.commit}
+        />
+        <button type="button" className="button" aria-expanded={isHelpOpen} onClick={() => setHelpOpen(!isHelpOpen)} data-testid="help-toggle">
+          {t("twins.help")}
+        </button>
+      </div>
+      {isHelpOpen && <QueryHelp model={asked.model || modelIn(asked.query)} onQuery={asked.take} onField={asked.append} />}
+      <ModelChips counts={search.counts} chosen={asked.model} onChosen={(model) => asked.set({ model, sort: "" })} />
+      {search.problem && !isQueryWrong && <ProblemCard problem={search.problem} onRetry={search.reload} />}
+      {isFirstLoad && !search.problem && <Loading />}
+      {search.of && <Results search={search} total={total} asked={asked} onHelp={() => setHelpOpen(true)} />}
+    </div>
+  );
+}
+
+interface ResultsProps {
+  search: ReturnType<typeof useSearch>;
+  total: number | null;
+  asked: ReturnType<typeof useAsked>;
+  onHelp: () => void;
+}
+
+function Results({ search, total, asked, onHelp }: ResultsProps) {
+  const { t, language } = useWords();
+  const { models } = useModels();
+  const { items, cursor, isLoading, of } = search;
+  const model = asked.model || modelIn(of?.filter ?? "") || commonModel(items);
+  const columns = useMemo(() => columnsFor(commonModel(items) ? models.get(model) : undefined, items), [models, model, items]);
+  const now = useMemo(() => Date.now(), [items]);
+  if (items.length === 0 && !search.problem) return <Nothing isFiltered={asked.query !== "" || asked.model !== ""} onHelp={onHelp} onAll={asked.clear} />;
+  return (
+    <section aria-label={t("twins.results")} className={isLoading || search.problem ? "aging" : ""}>
+      <div className="search-line">
+        <strong role="status" data-testid="total" data-total={total ?? ""}>
+          {total === null ? "…" : t("twins.total", { count: count(total, language) })}
+        </strong>
+        <Figures filter={of?.filter ?? ""} model={model} />
+        <ExportButtons wanted={of!} total={total} />
+      </div>
+      <ResultTable items={items} columns={columns} hasModel={columns.length === 0} sort={asked.sort} now={now} onSort={(sort) => asked.set({ sort })} />
+      <footer className="sheet-foot">
+        <span className="muted" data-testid="loaded">
+          {t("twins.loaded", { count: count(items.length, language) })}
+        </span>
+        {cursor && (
+          <button type="button" className="button" onClick={search.loadMore} disabled={isLoading} data-testid="load-more">
+            {isLoading ? t("state.loading") : t("recommendations.more")}
+          </button>
+        )}
+      </footer>
+    </section>
+  );
+}
+
+function Nothing({ isFiltered, onHelp, onAll }: { isFiltered: boolean; onHelp: () => void; onAll: () => void }) {
+  const { t } = useWords();
+  if (!isFiltered) return <Empty title={t("twins.empty")}>{t("twins.empty.detail")}</Empty>;
+  return (
+    <div className="state" data-testid="empty">
+      <h2>{t("twins.noMatch")}</h2>
+      <p>{t("twins.noMatch.detail")}</p>
+      <p className="buttons">
+        <button type="button" className="button" onClick={onAll} data-testid="show-all">
+          {t("twins.all")}
+        </button>
+        <button type="button" className="button" onClick={onHelp}>
+          {t("twins.help")}
+        </button>
+      </p>
+    </div>
+  );
+}
+
+/** How many there are of the chosen type, or of all. */
+function totalOf({ counts }: Found, model: string): number | null {
+  if (!counts) return null;
+  const of = model ? counts.filter(({ key }) => key["model"] === model) : counts;
+  return of.reduce((sum, { values }) => sum + Number(values["count"] ?? 0), 0);
+}
+
+/** What the address asks for, and what is being typed and becomes the address when typing pauses. */
+function useAsked() {
+  const { query: address } = useRoute();
+  const [query, model, sort] = ["q", "model", "sort"].map((name) => address.get(name) ?? "") as [string, string, string];
+  const [typed, setTyped] = useState(query);
+  const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
+  useEffect(() => setTyped(query), [query]);
+  useEffect(() => () => clear(timer), []);
+
+  const set = useCallback(
+    (changes: { q?: string; model?: string; sort?: string }) => replaceAddress(searchAddress({ q: query, model, sort, ...changes })),
+    [query, model, sort],
+  );
+  const latest = useRef(set);
+  latest.current = set;
+  function type(text: string) {
+    setTyped(text);
+    clear(timer);
+    timer.current = setTimeout(() => latest.current({ q: text }), typedMs);
+  }
+  function take(text: string) {
+    clear(timer);
+    setTyped(text);
+    latest.current({ q: text });
+  }
+  return {
+    query,
+    model,
+    sort,
+    typed,
+    isTyping: typed !== query,
+    set,
+    type,
+    take,
+    commit: () => take(typed),
+    append: (field: string) => setTyped(typed + field),
+    clear: () => replaceAddress(searchAddress({})),
+  };
+}
+
+function clear(timer: React.RefObject<ReturnType<typeof setTimeout> | null>): void {
+  if (timer.current !== null) clearTimeout(timer.current);
+  timer.current = null;
+}

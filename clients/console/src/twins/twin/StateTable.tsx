@@ -1,0 +1,198 @@
+import { useMemo, useState } from "react";
+
+import type { TwinChange } from "../../api/twinTypes";
+import { useWords } from "../../i18n/language";
+import { ago, moment } from "../../shared/format";
+import { useModels } from "../useModels";
+import { unitText, valueText } from "../values";
+import { EditForm } from "./EditForm";
+import type { StateRow } from "./rows";
+import { Sparkline } from "./Sparkline";
+import type { Write } from "./useWriting";
+
+export interface Editing {
+  facet: Write["facet"];
+  name: string;
+}
+
+interface Props {
+  rows: { set: StateRow[]; unset: StateRow[] };
+  changes: readonly TwinChange[];
+  now: number;
+  /** None: the state is of the past, or the reader may not write. */
+  edit: { editing: Editing | null; isBusy: boolean; onEdit: (editing: Editing | null) => void; onWrite: (write: Write) => void } | null;
+}
+
+/** Each property: what it is, its value, how it came, who said so and when it was true. */
+export function StateTable({ rows, changes, now, edit }: Props) {
+  const { t } = useWords();
+  const [isAll, setAll] = useState(false);
+  const shown = isAll ? [...rows.set, ...rows.unset] : rows.set;
+  return (
+    <>
+      <table className="wide state-table" data-testid="state">
+        <thead>
+          <tr>
+            <th scope="col">{t("twins.property")}</th>
+            <th scope="col">{t("twins.value")}</th>
+            <th scope="col">
+              <span className="visually-hidden">{t("twins.trend")}</span>
+            </th>
+            <th scope="col">{t("twins.source")}</th>
+            <th scope="col">{t("twins.age")}</th>
+            {edit && (
+              <th scope="col">
+                <span className="visually-hidden">{t("twins.edit")}</span>
+              </th>
+            )}
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((row) => (
+            <Row key={row.name} row={row} changes={changes} now={now} edit={edit} />
+          ))}
+        </tbody>
+      </table>
+      {rows.unset.length > 0 && (
+        <button type="button" className="button quiet small more" onClick={() => setAll(!isAll)} aria-expanded={isAll} data-testid="show-unset">
+          {isAll ? t("twins.unset.hide") : t("twins.unset", { count: rows.unset.length })}
+        </button>
+      )}
+    </>
+  );
+}
+
+type RowProps = Omit<Props, "rows"> & { row: StateRow };
+
+function Row({ row, changes, now, edit }: RowProps) {
+  const { t } = useWords();
+  const { names } = useModels();
+  const { name, property, difference } = row;
+  const label = names.property(name, property);
+  const told = property ? names.description(property) : t("twins.unknownProperty");
+  const isEdited = edit?.editing?.name === name;
+  return (
+    <tr
+      className={difference ? `differs ${difference.kind}` : ""}
+      data-testid="state-row"
+      data-name={name}
+      data-differs={difference?.kind ?? ""}
+    >
+      <th scope="row">
+        <span className="strong">{label}</span> <span className="code">{name}</span>
+        {told && told !== label && <span className="fine muted told-of">{told}</span>}
+      </th>
+      <td data-label={t("twins.value")} className="state-value">
+        {isEdited && edit ? (
+          <EditForm
+            row={row}
+            facet={edit.editing!.facet}
+            isBusy={edit.isBusy}
+            onWrite={(value) => edit.onWrite({ facet: edit.editing!.facet, name, value })}
+            onCancel={() => edit.onEdit(null)}
+          />
+        ) : (
+          <Value row={row} />
+        )}
+      </td>
+      <td className="trend">
+        <Sparkline name={name} property={property} changes={changes} />
+      </td>
+      <Origin change={row.change} isThere={row.isThere} now={now} />
+      {edit && (
+        <td className="row-edit">
+          {!isEdited && <EditButtons row={row} label={label} onEdit={edit.onEdit} />}
+        </td>
+      )}
+    </tr>
+  );
+}
+
+function Value({ row }: { row: StateRow }) {
+  const words = useWords();
+  const { names } = useModels();
+  const { property, difference, desired } = row;
+  const text = (value: unknown) => valueText(value, property, words, names);
+  const unit = property?.unit ? unitText(property.unit) : "";
+  return (
+    <>
+      <span className="current" data-testid="value">
+        {row.isThere ? text(row.value) : <span className="faint">{words.t("twins.notSet")}</span>}
+        {row.isThere && unit && <span className="unit muted"> {unit}</span>}
+      </span>
+      {desired && !desired.isMet && (
+        <span className="desired" data-testid="desired">
+          {words.t("twins.desired")} <b>{text(desired.value)}</b>
+        </span>
+      )}
+      {desired?.isMet && (
+        <span className="desired met" data-testid="desired">
+          ✓ {words.t("twins.desired.met")}
+        </span>
+      )}
+      {difference && (
+        <span className="since" data-testid="difference">
+          {difference.kind === "removed" ? words.t("twins.since.removed") : words.t("twins.since.now")}{" "}
+          {difference.kind !== "removed" && <b>{text(difference.after)}</b>}
+        </span>
+      )}
+    </>
+  );
+}
+
+function Origin({ change, isThere, now }: { change: TwinChange | null; isThere: boolean; now: number }) {
+  const { t, language } = useWords();
+  const exact = useMemo(
+    () => (change ? t("twins.times", { at: moment(change.changed_at, language), known: moment(change.known_at, language) }) : ""),
+    [change, t, language],
+  );
+  if (!isThere || !change)
+    return (
+      <>
+        <td data-label={t("twins.source")} className="faint">
+          –
+        </td>
+        <td data-label={t("twins.age")} className="faint">
+          –
+        </td>
+      </>
+    );
+  return (
+    <>
+      <td data-label={t("twins.source")} className="source-name" data-testid="value-source">
+        {change.source}
+      </td>
+      <td data-label={t("twins.age")} title={exact} className="when" data-testid="value-age">
+        <time dateTime={change.changed_at}>{ago(change.changed_at, now, language)}</time>
+      </td>
+    </>
+  );
+}
+
+function EditButtons({ row, label, onEdit }: { row: StateRow; label: string; onEdit: (editing: Editing) => void }) {
+  const { t } = useWords();
+  return (
+    <span className="buttons">
+      <button
+        type="button"
+        className="button small quiet"
+        onClick={() => onEdit({ facet: "properties", name: row.name })}
+        aria-label={t("twins.edit.of", { name: label })}
+        title={t("twins.edit.of", { name: label })}
+        data-testid="edit"
+      >
+        ✎
+      </button>
+      <button
+        type="button"
+        className="button small quiet"
+        onClick={() => onEdit({ facet: "desired", name: row.name })}
+        aria-label={t("twins.desire.of", { name: label })}
+        title={t("twins.desire.of", { name: label })}
+        data-testid="edit-desired"
+      >
+        {t("twins.desired")}
+      </button>
+    </span>
+  );
+}

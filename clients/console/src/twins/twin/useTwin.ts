@@ -1,0 +1,123 @@
+import { useCallback, useEffect, useMemo, useReducer, useState } from "react";
+
+import { asProblem, type Problem } from "../../api/problem";
+import type { TaggedTwin, WholeTwin } from "../../api/twinTypes";
+import { liveAddress, LiveConnection, type LiveState } from "../../live/connection";
+import { useSession } from "../../signin/SessionProvider";
+import { differences, type Difference } from "../differences";
+
+/** One change as it came over the live stream. */
+export interface TailEntry {
+  twin: WholeTwin;
+  differences: Difference[];
+  isDeleted: boolean;
+}
+
+interface Present {
+  tagged: TaggedTwin | null;
+  /** The state that the tail has told last: what comes next is told as a change of it. */
+  told: WholeTwin | null;
+  isDeleted: boolean;
+  tail: TailEntry[];
+  /** What came while the page was told to hold still. */
+  waiting: Heard[];
+  isPaused: boolean;
+}
+
+export type LiveTwin = WholeTwin & { deleted?: boolean };
+
+interface Heard {
+  type: "heard";
+  twin: LiveTwin;
+  /** How it is now, rather than that it changed. */
+  isSnapshot: boolean;
+}
+
+type Event =
+  | { type: "read"; tagged: TaggedTwin }
+  | Heard
+  | { type: "pause"; isPaused: boolean };
+
+const longestTail = 100;
+export const start: Present = { tagged: null, told: null, isDeleted: false, tail: [], waiting: [], isPaused: false };
+
+/** The present state, as it is read, written and heard of; an older revision than the known one changes nothing. */
+export function present(before: Present, event: Event): Present {
+  if (event.type === "pause") {
+    const resumed = { ...before, isPaused: event.isPaused, waiting: event.isPaused ? before.waiting : [] };
+    return event.isPaused ? resumed : before.waiting.reduce(hear, resumed);
+  }
+  if (event.type === "heard") return before.isPaused ? { ...before, waiting: [...before.waiting, event].slice(-longestTail) } : hear(before, event);
+  const known = before.tagged?.twin.revision ?? 0;
+  return event.tagged.twin.revision < known ? before : { ...before, tagged: event.tagged, isDeleted: false };
+}
+
+function hear(before: Present, { twin, isSnapshot }: Heard): Present {
+  const { told } = before;
+  if (told && twin.revision <= told.revision) return before;
+  const isDeleted = twin.deleted === true;
+  const isNewer = twin.revision >= (before.tagged?.twin.revision ?? 0);
+  const now = !isNewer ? before : { ...before, isDeleted, tagged: isDeleted ? before.tagged : { twin, etag: `"${twin.revision}"` } };
+  if (isSnapshot && !told) return { ...now, told: twin };
+  const entry = { twin, isDeleted, differences: differences(told ?? before.tagged?.twin ?? null, isDeleted ? null : twin) };
+  return { ...now, told: twin, tail: [entry, ...before.tail].slice(0, longestTail) };
+}
+
+/** One twin, live. */
+export function useTwin(id: string) {
+  const { api } = useSession();
+  const [state, tell] = useReducer(present, start);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [round, setRound] = useState(0);
+  const reload = useCallback(() => setRound((n) => n + 1), []);
+  useEffect(() => {
+    const aborting = new AbortController();
+    api.twin(id, aborting.signal).then(
+      (tagged) => {
+        if (aborting.signal.aborted) return;
+        setProblem(null);
+        tell({ type: "read", tagged });
+      },
+      (error: unknown) => !aborting.signal.aborted && setProblem(asProblem(error)),
+    );
+    return () => aborting.abort();
+  }, [api, id, round]);
+  const live = useLive(id, useCallback((twin: LiveTwin, isSnapshot: boolean) => tell({ type: "heard", twin, isSnapshot }), []));
+  return {
+    ...state,
+    problem: state.tagged ? null : problem,
+    live,
+    reload,
+    take: useCallback((tagged: TaggedTwin) => tell({ type: "read", tagged }), []),
+    pause: useCallback((isPaused: boolean) => tell({ type: "pause", isPaused }), []),
+  };
+}
+
+/** A connection of its own that tells of this twin alone. */
+function useLive(id: string, onTwin: (twin: LiveTwin, isSnapshot: boolean) => void): LiveState {
+  const { session, signOut } = useSession();
+  const [state, setState] = useState<LiveState>("connecting");
+  const token = session?.token;
+  const subscription = useMemo(() => ({ ids: [id] }), [id]);
+  useEffect(() => {
+    if (!token) return;
+    const connection = new LiveConnection({
+      address: liveAddress(window.location),
+      token,
+      subscribe: subscription,
+      onState: setState,
+      onRefused: () => signOut("signin.ended"),
+      onMessage: (message) => {
+        for (const twin of message.twins) if (twin.id === id) onTwin(twin as LiveTwin, message.type === "snapshot");
+      },
+    });
+    const retry = () => connection.retryNow();
+    connection.start();
+    window.addEventListener("online", retry);
+    return () => {
+      window.removeEventListener("online", retry);
+      connection.stop();
+    };
+  }, [token, id, subscription, signOut, onTwin]);
+  return state;
+}
