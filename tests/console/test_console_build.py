@@ -3,14 +3,11 @@
 import html
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-CONSOLE = Path(__file__).resolve().parents[2] / "clients" / "console"
-BUILD_LIMIT_S = 300
+from tests.console.conftest import CONSOLE
 
 # Names of XML namespaces look like addresses and are never fetched.
 NAMESPACES = re.compile(r"https?://www\.w3\.org/(?:1998/Math/MathML|1999/xhtml|1999/xlink|2000/svg|XML/1998/namespace)")
@@ -20,17 +17,6 @@ LOADS = re.compile(
     r"""(?:\bfetch\(|\bimport\(|\bfrom\s?|\bimport\s?|\bimportScripts\(|new\s+Worker\(|new\s+WebSocket\(|"""
     r"""new\s+EventSource\(|\.src\s?=|\.href\s?=|url\(|@import\s)\s*["'`]?(?:https?:|wss?:)?//[\w-]+\.""",
 )
-
-
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The console built from a copy of its sources by the two commands that `make run` uses."""
-    copy = tmp_path_factory.mktemp("console") / "console"
-    shutil.copytree(CONSOLE, copy, ignore=shutil.ignore_patterns("node_modules", "dist"))
-    for command in (["npm", "ci", "--no-audit", "--no-fund"], ["npm", "run", "build"]):
-        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=BUILD_LIMIT_S, check=False)
-        assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}"
-    return copy / "dist"
 
 
 def test_the_lock_holds_hashes_and_no_download_addresses() -> None:

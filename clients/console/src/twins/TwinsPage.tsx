@@ -45,7 +45,7 @@ function useLastSearch(subject: Subject): string {
 /** Another twin begins at its top, wherever the reader was in the one before. */
 function useTop(subject: Subject) {
   const element = useRef<HTMLDivElement>(null);
-  useEffect(() => element.current?.scrollIntoView({ block: "start" }), [subject.of, subject.name]);
+  useEffect(() => void element.current?.scrollIntoView({ block: "start" }), [subject.of, subject.name]);
   return element;
 }
 

@@ -1,0 +1,178 @@
+"""Twins are searched in a browser: queries with help, marks under mistakes, pages, figures and files."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from playwright.async_api import Browser, Locator, Page, expect
+
+from tests.console.conftest import Twins, signed_in
+from tests.gateway.house import Door
+
+SHOPS = "/#/twins?model=retailer&sort=id"
+
+
+def _ids(page: Page) -> Locator:
+    return page.locator("[data-testid=result]")
+
+
+async def _shown(page: Page) -> list[str]:
+    return [str(await row.get_attribute("data-id")) for row in await _ids(page).all()]
+
+
+async def test_a_query_is_searched_while_it_is_typed_and_the_address_holds_it(page: Page):
+    await page.goto("/#/twins")
+    await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "63")
+
+    await page.get_by_test_id("query").fill('and(eq(model,"retailer"),gt(properties/tier,28))')
+    await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "4")
+    found = await _shown(page)
+    await page.reload()
+    await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "4")
+
+    assert found == await _shown(page) == ["retailer:028", "retailer:029", "retailer:058", "retailer:059"]
+    assert await page.get_by_test_id("query").input_value() == 'and(eq(model,"retailer"),gt(properties/tier,28))'
+
+
+async def test_a_mistake_is_marked_under_its_character_and_what_was_found_stays(page: Page):
+    await page.goto(SHOPS)
+    await expect(_ids(page)).to_have_count(50)
+
+    await page.get_by_test_id("query").fill('and(eq(properties/name,"红"),gt(properties/tier,)')
+
+    fault = page.get_by_test_id("query-fault")
+    await expect(fault).to_have_attribute("data-at", "47")
+    await expect(fault).to_contain_text("Character 48")
+    await expect(page.get_by_test_id("query-marker")).to_have_text(")")
+    await expect(page.get_by_test_id("query")).to_have_attribute("aria-invalid", "true")
+    await expect(_ids(page)).to_have_count(50)
+
+
+async def test_what_may_come_next_is_offered_and_taken_with_the_keyboard(page: Page):
+    await page.goto(SHOPS)
+    query = page.get_by_test_id("query")
+    await page.keyboard.press("/")
+    await expect(query).to_be_focused()
+
+    await page.keyboard.type("g")
+    await expect(page.get_by_test_id("suggestion").first).to_contain_text("gt")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("tie")
+    await expect(page.get_by_test_id("suggestion").first).to_contain_text("properties/tier")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await page.keyboard.type("29")
+    await page.keyboard.press("Enter")
+
+    await expect(query).to_have_value("gt(properties/tier,29)")
+    await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "2")
+    await page.get_by_test_id("open-twin").first.focus()
+    await page.keyboard.press("ArrowDown")
+    await expect(page.get_by_test_id("open-twin").nth(1)).to_be_focused()
+
+
+async def test_a_word_is_looked_for_in_names_and_ids(page: Page):
+    await page.goto("/#/twins")
+
+    await page.get_by_test_id("query").fill("合肥")
+
+    await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "1")
+    assert await _shown(page) == ["region:3401"]
+
+
+async def test_a_type_narrows_the_result_and_brings_its_columns_and_figures(page: Page):
+    await page.goto("/#/twins")
+    chip = page.locator("[data-testid=model-chip][data-model=retailer]")
+    await expect(chip.get_by_test_id("chip-count")).to_have_text("60")
+
+    await chip.click()
+
+    await expect(page.locator("[data-testid=sort][data-field='properties/tier']")).to_be_visible()
+    await expect(page.get_by_test_id("figure-avg")).to_contain_text("15.5")
+    await expect(page.get_by_test_id("figure-max")).to_contain_text("30")
+
+
+async def test_a_header_sorts_and_further_pages_follow_the_order(page: Page):
+    await page.goto("/#/twins?model=retailer")
+    header = page.locator("[data-testid=sort][data-field='properties/tier']")
+    await header.click()
+    await header.click()
+    await expect(page.locator("th[aria-sort=descending]")).to_have_count(1)
+    await expect(_ids(page).first).to_have_attribute("data-id", "retailer:029")
+
+    await page.get_by_test_id("load-more").click()
+    await expect(_ids(page)).to_have_count(60)
+    found = await _shown(page)
+
+    assert [int(each.removeprefix("retailer:")) % 30 for each in found] == sorted(
+        (n % 30 for n in range(60)), reverse=True
+    )
+    assert "sort=-properties" in page.url
+
+
+async def test_the_whole_result_is_downloaded_not_only_what_is_shown(page: Page):
+    await page.goto("/#/twins?model=retailer")
+    await expect(_ids(page)).to_have_count(50)
+
+    async with page.expect_download() as table:
+        await page.get_by_test_id("export-csv").click()
+    async with page.expect_download() as document:
+        await page.get_by_test_id("export-json").click()
+    lines = (await (await table.value).path()).read_text("utf-8-sig").splitlines()
+    items = json.loads((await (await document.value).path()).read_text("utf-8"))
+
+    assert (len(lines), len(items)) == (61, 60)
+    assert lines[0].startswith("id,model,")
+    assert {each["id"] for each in items} == {f"retailer:{n:03}" for n in range(60)}
+
+
+async def test_the_help_has_examples_that_work_and_fields_of_the_type(page: Page):
+    await page.goto(SHOPS)
+    await page.get_by_test_id("help-toggle").click()
+    examples = page.get_by_test_id("example")
+    await expect(examples.first).to_be_visible()
+
+    for n in range(await examples.count()):
+        wanted = await examples.nth(n).locator("code").inner_text()
+        await examples.nth(n).click()
+        await expect(page.get_by_test_id("query")).to_have_value(wanted)
+        await expect(page.get_by_test_id("total")).not_to_have_text("…")
+        await expect(page.get_by_test_id("query-fault")).to_have_count(0)
+    fields = await page.get_by_test_id("help-field").locator("code").all_inner_texts()
+
+    assert {"properties/tier", "relations/located_in", "known_at"} <= set(fields)
+
+
+async def test_nothing_found_leads_back_to_everything(page: Page):
+    await page.goto('/#/twins?q=eq(id,"nobody:1")')
+    await expect(page.get_by_test_id("empty")).to_be_visible()
+
+    await page.get_by_test_id("show-all").click()
+
+    await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "63")
+
+
+async def test_the_types_are_listed_with_what_they_have_and_lead_to(page: Page):
+    await page.goto("/#/models")
+
+    await page.locator("[data-testid=model][data-name=retailer]").click()
+
+    await expect(page.get_by_test_id("model-properties")).to_contain_text("tier")
+    await expect(page.get_by_test_id("model-relations")).to_contain_text("Region")
+    await page.get_by_test_id("model-twins").click()
+    await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "60")
+
+
+async def test_the_search_speaks_chinese_and_fits_a_small_phone(browser: Browser, door: Door, twins: Twins):
+    async with signed_in(browser, door, "analyst", locale="zh-CN", width=360) as context:
+        phone = await context.new_page()
+        await phone.goto(SHOPS)
+        await expect(_ids(phone)).to_have_count(50)
+        width = await phone.evaluate("document.querySelector('.page').scrollWidth")
+        words = await phone.locator("main").inner_text()
+
+    assert width <= 360
+    assert "零售户" in words
+    assert "档位" in words
+    assert not re.search(r"\b(twins|Search|Type|Changed)\b", words)
