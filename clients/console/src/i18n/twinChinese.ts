@@ -51,7 +51,7 @@ export const twinChinese: Record<keyof typeof twinEnglish, string> = {
   "twins.example.in": "设备、产线和工厂",
   "twins.example.not": "不知所在地区的零售户",
   "twins.example.changed": "最近由人工修改",
-  "twins.example.choice": "处于某一状态",
+  "twins.example.choice": "取某一值",
   "twins.example.figure": "数值大于 10",
   "twins.example.none": "没有某种关系",
   "twins.results": "查询结果",

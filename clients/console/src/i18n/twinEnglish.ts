@@ -50,7 +50,7 @@ export const twinEnglish = {
   "twins.example.in": "Machines, lines and plants",
   "twins.example.not": "Shops of which nobody knows the region",
   "twins.example.changed": "Last changed by a person",
-  "twins.example.choice": "One of its states",
+  "twins.example.choice": "One of its values",
   "twins.example.figure": "A figure above 10",
   "twins.example.none": "Without a relation",
   "twins.results": "Results",

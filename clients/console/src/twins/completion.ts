@@ -35,7 +35,7 @@ export function suggestions(
   chosen: string,
   naming: Naming,
 ): Suggestion[] {
-  if (areWords(text)) return [...forWords(text, naming), ...forOperators(text, placeAt(text, caret), naming)].slice(0, most);
+  if (areWords(text)) return forBeginning(text, caret, naming);
   const place = placeAt(text, caret);
   const about = models.get(chosen || modelIn(text));
   const scope = about ? [about] : [...models.values()];
@@ -45,6 +45,13 @@ export function suggestions(
   if (expected === "field") return forFields(place, scope, naming).slice(0, most);
   if (expected === "value") return forValues(place, scope, models, naming).slice(0, most);
   return [];
+}
+
+/** The beginning of an operator or a word to look for: what was typed is rather an operator where one begins so. */
+function forBeginning(text: string, caret: number, naming: Naming): Suggestion[] {
+  const own = forOperators(text, placeAt(text, caret), naming);
+  const isBegun = operators.some((name) => name.startsWith(text.trim()));
+  return isBegun ? [...own, ...forWords(text, naming)] : [...forWords(text, naming), ...own];
 }
 
 function forWords(text: string, naming: Naming): Suggestion[] {
