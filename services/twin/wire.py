@@ -3,13 +3,51 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from marketwin.twin.v1 import types_pb2
-from services.twin.domain.twins import Change, Twin
+from marketwin.twin.v1 import events_pb2, types_pb2
+from services.twin.domain.twins import Change, Json, Twin, difference
 from services.twin.domain.types import TwinType
+
+EVENT_TWINS = 1000
+
+
+def changed_messages(told: Sequence[tuple[types_pb2.Twin, str]]) -> list[events_pb2.TwinChanged]:
+    """What followers are told: twins, and of each the way back to what it was."""
+    parts = [told[start : start + EVENT_TWINS] for start in range(0, len(told), EVENT_TWINS)]
+    return [
+        events_pb2.TwinChanged(twins=[twin for twin, _ in part], undo_json=[undo for _, undo in part]) for part in parts
+    ]
+
+
+def undo_text(before: Twin | None, after: Twin) -> str:
+    """`TwinChanged.undo_json` of a twin: the patch that leads back, `null` where it was not there, empty where that
+    is not known or no merge patch can say it, because something was null."""
+    if before is None or _holds_null(before.properties) or _holds_null(before.desired):
+        return ""
+    if not before.exists:
+        return "null"
+    return json_text(difference(_told(after), _told(before)))
+
+
+def _told(twin: Twin) -> Json:
+    return {
+        "revision": twin.revision,
+        "properties": twin.properties,
+        "desired": twin.desired,
+        "relations": [{"name": each.name, "target": each.target} for each in twin.relations],
+        "changed_at": twin.origin.changed_at.isoformat(),
+        "known_at": twin.origin.known_at.isoformat(),
+        "source": twin.origin.source,
+    }
+
+
+def _holds_null(value: Mapping[str, Any]) -> bool:
+    return any(each is None or (type(each) is dict and _holds_null(each)) for each in value.values())
 
 
 def twin_message(twin: Twin, *, properties_json: str | None = None, desired_json: str | None = None) -> types_pb2.Twin:

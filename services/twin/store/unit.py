@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import copy_frame, read_frame, stage_frame, upsert_frame
 from chassis.outbox import mark_new, tell
-from marketwin.twin.v1 import events_pb2
 from services.twin.domain import twins
 from services.twin.domain.statements import Rules, Statement, Told, statement_of
 from services.twin.domain.twins import Change, Origin, Twin
@@ -30,9 +29,8 @@ from services.twin.store.tables import (
     is_one_of,
     twin_of,
 )
-from services.twin.wire import json_text, twin_message
+from services.twin.wire import changed_messages, json_text, twin_message, undo_text
 
-EVENT_TWINS = 1000
 _SAME = f"({JOURNAL.fullname}.id, {JOURNAL.fullname}.source, {JOURNAL.fullname}.changed_at)"
 
 
@@ -44,6 +42,7 @@ class PostgresUnit(ModelUnit):
         self.rules = rules
         self._session = session
         self._versions: dict[str, str] = {}
+        self._before: dict[str, Twin] = {}
         self.told = False
 
     async def mark_new(self, consumer: str, message_ids: Sequence[str]) -> set[str]:
@@ -83,7 +82,9 @@ class PostgresUnit(ModelUnit):
             await renew(self._session, self.types, rows[0].stamp)
         if self.types.coming:
             self._versions = {row.id: row.model_version for row in rows}
-        return {row.id: _locked(row) for row in rows}
+        locked = {row.id: _locked(row) for row in rows}
+        self._before |= locked
+        return locked
 
     def type_of(self, twin: Twin) -> TwinType:
         """The version of its type that a locked twin is at; while its type is migrated some are ahead."""
@@ -128,16 +129,15 @@ class PostgresUnit(ModelUnit):
         for each in newest.values():
             by_model.setdefault(each.twin.model, []).append(each)
         for model, members in by_model.items():
-            events = [
-                events_pb2.TwinChanged(
-                    twins=[
-                        twin_message(each.twin, properties_json=each.properties, desired_json=each.desired)
-                        for each in members[start : start + EVENT_TWINS]
-                    ]
+            told = [
+                (
+                    twin_message(each.twin, properties_json=each.properties, desired_json=each.desired),
+                    undo_text(self._before.get(each.twin.id), each.twin),
                 )
-                for start in range(0, len(members), EVENT_TWINS)
+                for each in members
             ]
-            await tell(self._session, OUTBOX, events, key=model)
+            await tell(self._session, OUTBOX, changed_messages(told), key=model)
+        self._before |= {twin.id: twin for twin, _ in changed}
         self.told = True
 
     async def _keep_relations(self, changed: Sequence[tuple[Twin, Change]], newest: Mapping[str, Texts]) -> None:

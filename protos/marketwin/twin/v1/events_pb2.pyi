@@ -26,18 +26,28 @@ class TwinChanged(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TWINS_FIELD_NUMBER: _builtins.int
+    UNDO_JSON_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def twins(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Twin]:
         """The whole new state of each changed twin, 1 to 1,000 of them."""
+
+    @_builtins.property
+    def undo_json(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For each of the twins, in their order, the way back: the RFC 7396 merge patch over {revision, properties, desired,
+        relations, changed_at, known_at, source} that leads from the new state to the one that was told before, so that a
+        follower knows what it was without keeping it. `null`: there was no such twin, because it is new or had been deleted.
+        Empty, or fewer than twins: not known.
+        """
 
     def __init__(
         self,
         *,
         twins: _abc.Iterable[_types_pb2.Twin] | None = ...,
+        undo_json: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["twins", b"twins"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["twins", b"twins", "undo_json", b"undo_json"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
