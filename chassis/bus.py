@@ -5,7 +5,7 @@
                                                                  │ Unavailable   → again, for as long as it takes
                                                                  └ anything else → again 5 times, then stream DEAD
     consume_many hands over what has gathered, several messages a call; a group that fails is halved until the
-    message that fails stands alone.
+    message that fails stands alone. Who keeps no place in a stream reads it as in replay.py.
 
 A subject is the full name of the protobuf message, then an optional key. The owner is its second word.
 """
@@ -43,7 +43,6 @@ MAX_ATTEMPTS = 5
 ACK_WAIT_S = 60.0
 GROUP_MESSAGES = 64
 GROUP_BYTES = 8 * 1024 * 1024
-HEARTBEAT_S = 1.0
 PUBLISH_TIMEOUT_S = 5.0
 FIRST_S = 2.0
 MESSAGE_ID = "Nats-Msg-Id"
@@ -95,6 +94,11 @@ class Bus:
     def jetstream(self) -> JetStreamContext:
         """The streams themselves, for whoever must look into them or mend them."""
         return self._stream
+
+    @property
+    def client(self) -> Client:
+        """The connection itself, for whoever reads a stream in a way of his own."""
+        return self._client
 
     @property
     def is_connected(self) -> bool:
@@ -199,7 +203,7 @@ class Bus:
         await self._stream.add_consumer(stream, config)
 
     async def _deliver(self, durable: str, raw: Msg, handle: Handler) -> None:
-        message = _message(raw)
+        message = message_of(raw)
         # Deliveries are no attempts: a message that was given back at every restart has not failed.
         attempt = 1
         while True:
@@ -238,7 +242,7 @@ class Bus:
             await self._deliver(durable, raws[0], lambda message: handle([message]))
             pull.settled(raws[0])
             return
-        messages = [_message(raw) for raw in raws]
+        messages = [message_of(raw) for raw in raws]
         attempt = 1
         while True:
             try:
@@ -287,57 +291,6 @@ class Bus:
             return 0
         return int(found.num_pending or 0) + int(found.num_ack_pending or 0)
 
-    async def follow(self, subject: str, handle: Handler, *, started: Callable[[int], None] = lambda _: None) -> None:
-        """Feeds messages published from now on to `handle`, in order and without gaps, for ever, keeping no position.
-
-        `started` hears the sequence after which messages are fed. A lost consumer, a restarted server and a dropped
-        message all lead to a new consumer behind the last message that was handled.
-        """
-        owner = subject.split(".")[1]
-        await self.ensure_stream(owner)
-        last = int((await self._stream.stream_info(owner.upper())).state.last_seq)
-        started(last)
-        while True:
-            try:
-                async for message in self._after(owner.upper(), subject, last):
-                    await handle(message)
-                    last = message.sequence
-            except (nats.errors.Error, OSError, TimeoutError) as error:
-                log.warning("bus.follows_again", subject=subject, error=type(error).__name__)
-                await asyncio.sleep(0.2)
-
-    async def _after(self, stream: str, subject: str, last: int) -> AsyncIterator[Message]:
-        """Messages after a sequence, until one is missing. The ordered consumer of nats-py drops messages without
-        a word when it is slow, and begins at the first message of the stream when it is lost before it heard one."""
-        inbox = self._client.new_inbox()
-        subscription = await self._client.subscribe(inbox)
-        config = ConsumerConfig(
-            deliver_subject=inbox,
-            filter_subject=subject,
-            ack_policy=AckPolicy.NONE,
-            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-            opt_start_seq=last + 1,
-            idle_heartbeat=HEARTBEAT_S,
-            mem_storage=True,
-            num_replicas=1,
-        )
-        heard = 0
-        try:
-            await self._stream.add_consumer(stream, config)
-            while True:
-                raw = await subscription.next_msg(timeout=3 * HEARTBEAT_S)
-                if raw.headers and "Status" in raw.headers:
-                    if int(raw.headers.get("Nats-Last-Consumer", heard)) != heard:
-                        return
-                    continue
-                if raw.metadata.sequence.consumer != heard + 1:
-                    return
-                heard += 1
-                yield _message(raw)
-        finally:
-            if not self._client.is_closed:
-                await subscription.unsubscribe()
-
 
 def _will_pass(durable: str, error: Exception, attempt: int) -> bool:
     """Whether something is away, which is no fault of the message."""
@@ -354,7 +307,7 @@ async def _pause(attempt: int) -> None:
     await asyncio.sleep(min(5.0, 0.1 * 2 ** min(attempt, 6)) * random.uniform(0.5, 1.0))  # noqa: S311  # jitter
 
 
-def _message(raw: Msg) -> Message:
+def message_of(raw: Msg) -> Message:
     headers = dict(raw.headers or {})
     metadata = raw.metadata
     fallback = f"{metadata.stream}:{metadata.sequence.stream}"

@@ -22,10 +22,13 @@ from gateway.console import Console
 from gateway.door import RecordDoor
 from gateway.heads import bounded_http
 from gateway.limits import Intake, RateLimit
-from gateway.live import Hub
+from gateway.live.hub import Hub
+from gateway.live.seats import Seats
+from gateway.live.serving import Live
 from gateway.map import RegionMap
 from gateway.middleware import Traced
 from gateway.pushes import Pushes
+from gateway.readers import bounded_socket
 from gateway.routes import operation, sign_in
 from gateway.settings import GatewaySettings
 from gateway.web import routes
@@ -69,6 +72,8 @@ async def app(settings: GatewaySettings) -> AsyncIterator[Running]:
         web.state.readiness = operation.Readiness(behind.addresses)
         web.state.redis = store
         web.state.hub = Hub()
+        web.state.live = Live(web.state.hub, log, behind.twin)
+        web.state.seats = Seats(per_caller=settings.live_per_caller, overall=settings.live_overall)
         web.state.callers_limit = RateLimit(settings.requests_per_s, burst=2 * settings.requests_per_s)
         web.state.sign_in_limit = RateLimit(settings.sign_ins_per_s, burst=4 * settings.sign_ins_per_s)
         web.state.webhooks_limit = RateLimit(settings.webhooks_per_s, burst=4 * settings.webhooks_per_s)
@@ -110,7 +115,8 @@ async def _listening(web: FastAPI, settings: GatewaySettings, tasks: Background)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         Traced(RecordDoor(web)),
-        http=bounded_http(settings.head_within_s),
+        http=bounded_http(settings.head_within_s, read_within_s=settings.read_within_s),
+        ws=bounded_socket(settings.read_within_s),
         loop="none",
         lifespan="off",
         access_log=False,

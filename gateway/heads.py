@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chassis.errors import Invalid
 from gateway.problems import chassis_response
+from gateway.readers import Watch
 
 MAX_HEAD_BYTES = 64 * 1024
 """With what came at once behind them, some more may be in memory: no more than the loop reads at once."""
@@ -23,13 +24,15 @@ HEARD_S = 1.0
 _REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 
 
-def bounded_http(within_s: float) -> type[HttpToolsProtocol]:
-    """The protocol of a server that waits so many seconds for the head of a request."""
-    return type("BoundedHttp", (_Bounded,), {"within_s": within_s})
+def bounded_http(within_s: float, *, read_within_s: float) -> type[HttpToolsProtocol]:
+    """The protocol of a server that waits so many seconds for the head of a request, and for answers to be read."""
+    return type("BoundedHttp", (_Bounded,), {"within_s": within_s, "read_within_s": read_within_s})
 
 
 class _Bounded(HttpToolsProtocol):
     within_s: float
+    read_within_s: float
+    _watch: Watch
     _timer: asyncio.TimerHandle | None = None
     """Runs while a head is awaited."""
     _bytes = 0
@@ -37,11 +40,25 @@ class _Bounded(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its parent has it
         super().connection_made(transport)
+        self._watch = Watch(transport, self.read_within_s)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._has_head()
+        self._watch.end()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch.begin()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch.end()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._watch.begin()
 
     def data_received(self, data: bytes) -> None:
         if self._is_refused:

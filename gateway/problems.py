@@ -95,6 +95,15 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """A problem as a response."""
+    return JSONResponse(_document(status, code, detail, errors), status, dict(headers or {}), MEDIA_TYPE)
+
+
+def problem_of(error: ChassisError) -> dict[str, Any]:
+    """The problem that one of the five errors is, where there is no response to put it in."""
+    return _document(status_of(error), error.code, error.message, error.errors)
+
+
+def _document(status: int, code: str, detail: str, errors: Sequence[Problem]) -> dict[str, Any]:
     document = ProblemDocument(
         type=BASE + code,
         title=_TITLES.get(status, "Problem"),
@@ -103,7 +112,7 @@ def problem_response(
         trace_id=trace_id(),
         errors=[ProblemError(pointer=e.pointer, rule=e.rule, message=e.message) for e in errors],
     )
-    return JSONResponse(document.model_dump(), status, dict(headers or {}), MEDIA_TYPE)
+    return document.model_dump()
 
 
 def status_of(error: ChassisError) -> int:

@@ -50,6 +50,12 @@ class GatewaySettings(ServiceSettings):
     """Seconds in which a body of records must have come whole; then its sender hears 408."""
     head_within_s: Annotated[float, Field(gt=0)] = 20.0
     """Seconds in which the head of a request must have come whole; then its sender hears 408."""
+    read_within_s: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds in which a client must read something of what waits for it, or it is cut off."""
+    live_per_caller: Annotated[int, Field(ge=1)] = 200
+    """Subscriptions to the live stream of one caller at once, in each gateway process."""
+    live_overall: Annotated[int, Field(ge=1)] = 5000
+    """Subscriptions to the live stream at once, in each gateway process."""
     requests_per_s: Annotated[float, Field(gt=0)] = 600.0
     """Requests a second of one caller, in each gateway process; twice as many may come at once."""
     sign_ins_per_s: Annotated[float, Field(gt=0)] = 5.0

@@ -33,6 +33,7 @@ MAX_RELATED = 3
 COMPARISONS = ("eq", "ne", "gt", "ge", "lt", "le")
 ORDERING = ("gt", "ge", "lt", "le")
 ENCLOSING = ("and", "or", "not", "related")
+_SEARCHES = "; related() is for searches"
 OPERATORS = (*COMPARISONS, "in", "like", "ilike", "exists", "empty", *ENCLOSING)
 
 
@@ -53,10 +54,10 @@ class _Open:
 
 
 @lru_cache(maxsize=128)
-def parse(text: str, parameter: str = "filter") -> Node:
+def parse(text: str, parameter: str = "filter", *, alone: str = "") -> Node:
     """The tree of a query. Invalid, with the place and what was expected there, when there is none.
 
-    `parameter` is the name of the query parameter that the text came in.
+    `parameter` is the name of the query parameter that the text came in; `alone` says why it may follow no relation.
     """
     reader = Reader(text, parameter)
     opened: list[_Open] = []
@@ -69,9 +70,8 @@ def parse(text: str, parameter: str = "filter") -> Node:
             reader.refuse("too_large", f"a query has at most {MAX_NODES} operators")
         operator = _operator(reader)
         if operator in ENCLOSING:
-            if operator == "related" and parameter == "condition":
-                message = "a condition of a write is about what is written alone; related() is for searches"
-                reader.refuse("unsupported_operator", message, begin)
+            if operator == "related" and alone:
+                reader.refuse("unsupported_operator", alone, begin)
             opened.append(_opened(reader, operator, opened, begin))
             continue
         node = _completed(reader, _SIMPLE[operator](reader, operator), opened)
@@ -81,7 +81,12 @@ def parse(text: str, parameter: str = "filter") -> Node:
 
 def parse_condition(text: str) -> Node:
     """The tree of a condition of a write: it is about what is written alone, so it follows no relation."""
-    return parse(text, "condition")
+    return parse(text, "condition", alone="a condition of a write is about what is written alone" + _SEARCHES)
+
+
+def parse_followed(text: str) -> Node:
+    """The tree of a query that changes are held to as they come: nobody tells that what a relation leads to changed."""
+    return parse(text, alone="a stream tells of what changes by itself" + _SEARCHES)
 
 
 def _operator(reader: Reader) -> str:

@@ -1,6 +1,7 @@
-"""`WS /live`: the hub over WebSocket.
+"""`WS /live`: the live stream over WebSocket.
 
 Close codes (private range of RFC 6455): 4400 not understood, 4401 sign in (again), 4403 not allowed; 1013 try later.
+Before it closes, a message says the same at length: {"type": "problem", title, status, detail, errors, ...}.
 """
 
 from __future__ import annotations
@@ -8,27 +9,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
-from chassis.errors import ChassisError, Denied, Invalid, Unavailable
+from chassis.errors import ChassisError, Denied, Invalid, Problem
 from gateway.auth import Caller, unauthenticated
-from gateway.clients import Services
-from gateway.live import Filter, Hub, Subscription, snapshot_text
-from gateway.views import twin_text
-from marketwin.twin.v1 import service_pb2 as pb
+from gateway.live.filters import Filter, compiled
+from gateway.live.serving import Live, until_gone
+from gateway.problems import problem_of
 
 router = APIRouter()
 
 PROTOCOL = "marketwin.v1"
 SUBSCRIBE_WITHIN_S = 10.0
-LISTENING_WITHIN_S = 5.0
-PAGE = 1000
 MAX_IDS = 1000
+MAX_REASON_BYTES = 123
 UNAUTHENTICATED, DENIED, INVALID, TRY_LATER = 4401, 4403, 4400, 1013
-HOW = 'send {"subscribe": {"model": "...", "ids": [...]}, "after": sequence}; only subscribe is required'
+HOW = 'send {"subscribe": {"filter": "RQL", "model": "...", "ids": [...]}, "after": sequence}; subscribe may be {}'
 
 
 @router.websocket("/live")
@@ -37,11 +37,14 @@ async def live(socket: WebSocket) -> None:
     await socket.accept(subprotocol=PROTOCOL if PROTOCOL in socket.scope["subprotocols"] else None)
     try:
         caller = _caller(socket)
-        wanted, after = _asked(await _first_message(socket))
-        await _until_gone(socket, caller, asyncio.create_task(_serve(socket, wanted, after)))
+        with socket.app.state.seats.taken_by(caller.subject):
+            wanted, after = _asked(await _first_message(socket))
+            await until_gone(caller, serving=_serve(socket, wanted, after), leaving=_wait_for_leave(socket))
     except ChassisError as error:
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
-            await socket.close(_close_code(error), error.message)
+            document = problem_of(error)
+            await socket.send_json({**document, "type": "problem", "problem": document["type"]})
+            await socket.close(_close_code(error), _reason(error.message))
     except WebSocketDisconnect:
         return
 
@@ -50,6 +53,10 @@ def _close_code(error: ChassisError) -> int:
     if isinstance(error, Denied):
         return UNAUTHENTICATED if error.code == "unauthenticated" else DENIED
     return INVALID if isinstance(error, Invalid) else TRY_LATER
+
+
+def _reason(message: str) -> str:
+    return message.encode()[:MAX_REASON_BYTES].decode(errors="ignore")
 
 
 def _caller(socket: WebSocket) -> Caller:
@@ -79,11 +86,13 @@ def _asked(text: str) -> tuple[Filter, int | None]:
     try:
         message: Any = json.loads(text)
         asked = message["subscribe"]
-        model, ids, after = asked.get("model") or "", asked.get("ids") or [], message.get("after")
+        query, model = asked.get("filter") or "", asked.get("model") or ""
+        ids, after = asked.get("ids") or [], message.get("after")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise Invalid(HOW) from None
     well_formed = (
-        _is_plain(model)
+        isinstance(query, str)
+        and _is_plain(model)
         and isinstance(ids, list)
         and len(ids) <= MAX_IDS
         and all(_is_plain(each) for each in ids)
@@ -91,28 +100,27 @@ def _asked(text: str) -> tuple[Filter, int | None]:
     )
     if not well_formed:
         raise Invalid(HOW)
-    return Filter(model, frozenset(ids)), after
+    return Filter(model, frozenset(ids), _readable(query.strip())), after
+
+
+def _readable(query: str) -> str:
+    """The query, if it is one; what is wrong with it is pointed at where it was sent."""
+    try:
+        if query:
+            compiled(query)
+    except Invalid as error:
+        places = [replace(each, pointer="/subscribe/filter") for each in error.errors]
+        raise Invalid(_in_short(places) or error.message, code=error.code, errors=places) from None
+    return query
+
+
+def _in_short(problems: list[Problem]) -> str:
+    return "; ".join(f"{each.pointer} {each.message}" for each in problems)
 
 
 def _is_plain(value: object) -> bool:
     """Text that a database can be asked for: no control characters, no half of a surrogate pair."""
     return isinstance(value, str) and (value == "" or value.isprintable())
-
-
-async def _until_gone(socket: WebSocket, caller: Caller, serving: asyncio.Task[None]) -> None:
-    """Lets the client be served until it leaves, its token expires, or serving fails."""
-    leaving = asyncio.create_task(_wait_for_leave(socket))
-    try:
-        left = max(0.0, caller.expires_at - time.time())
-        done, _ = await asyncio.wait({serving, leaving}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        serving.cancel()
-        leaving.cancel()
-        await asyncio.gather(serving, leaving, return_exceptions=True)
-    if not done:
-        raise unauthenticated("the token has expired")
-    if serving in done:
-        serving.result()
 
 
 async def _wait_for_leave(socket: WebSocket) -> None:
@@ -121,32 +129,10 @@ async def _wait_for_leave(socket: WebSocket) -> None:
 
 
 async def _serve(socket: WebSocket, wanted: Filter, after: int | None) -> None:
-    """Sends what the client missed, or else a snapshot, then deltas; begins anew when the client falls behind."""
-    hub: Hub = socket.app.state.hub
-    try:
-        await asyncio.wait_for(hub.listening.wait(), LISTENING_WITHIN_S)
-    except TimeoutError:
-        raise Unavailable("the stream of changes cannot be reached") from None
-    subscription = hub.subscribe(wanted, after)
-    while True:
-        if subscription.needs_snapshot:
-            await _snapshot(socket, subscription)
-        try:
-            while True:
-                await socket.send_text(await subscription.next_text())
-        except LookupError:
-            subscription = hub.subscribe(wanted)
-
-
-async def _snapshot(socket: WebSocket, subscription: Subscription) -> None:
-    """The twins as they are now, in parts; changes meanwhile wait in the hub."""
-    behind: Services = socket.app.state.services
-    wanted = subscription.wanted
-    cursor, more = "", True
-    while more:
-        page = await behind.twin.ListTwins(
-            pb.ListTwinsRequest(model=wanted.model, ids=sorted(wanted.ids), page_size=PAGE, cursor=cursor)
-        )
-        cursor, more = page.next_cursor, bool(page.next_cursor)
-        texts = [twin_text(twin) for twin in page.twins]
-        await socket.send_text(snapshot_text(subscription.sequence, texts, more=more))
+    stream: Live = socket.app.state.live
+    reached = after
+    async with aclosing(stream.told(wanted, after)) as everything:
+        async for told in everything:
+            if told.kind != "mark" or told.sequence != reached:
+                await socket.send_text(told.text)
+            reached = told.sequence

@@ -9,6 +9,7 @@ import polars as pl
 
 from chassis.app import in_thread
 from chassis.bus import Bus, Message, subject_of
+from chassis.replay import follow
 from marketwin.ingest.v1 import events_pb2
 from services.ingest import usecases
 from services.ingest.domain.known.directory import Directory
@@ -68,7 +69,7 @@ async def hear_master_data(bus: Bus, directory: Directory, kind: str) -> None:
         part = accepted_part(event)
         directory.put(part.kind, part.records)
 
-    await bus.follow(subject_of(events_pb2.RecordsAccepted, kind), handle)
+    await follow(bus, subject_of(events_pb2.RecordsAccepted, kind), handle)
 
 
 async def write_minutes(bus: Bus, store: MinuteStore, *, wait_s: float = SCADA_WAIT_S) -> None:

@@ -23,6 +23,7 @@ CHASSIS_MODULES = {
     "errors",
     "outbox",
     "pull",
+    "replay",
     "rpc",
     "settings",
     "telemetry",

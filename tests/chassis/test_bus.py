@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from chassis.bus import MAX_ATTEMPTS, Bus, GroupHandler, Handler, Message, bus
 from chassis.errors import Unavailable
+from chassis.replay import follow
 from chassis.settings import CommonSettings
 from chassis.telemetry import span, trace_id
 from chassis.testing import eventually
@@ -190,7 +191,7 @@ async def test_followers_hear_what_is_published_from_now_on_with_growing_sequenc
         heard.append((message.data, message.sequence))
 
     await log.publish(subject, b"before", message_id=f"{subject}-0")
-    task = asyncio.create_task(log.follow(subject, handle))
+    task = asyncio.create_task(follow(log, subject, handle))
     try:
 
         async def first_heard():

@@ -13,6 +13,7 @@ import asyncpg
 import polars as pl
 
 from chassis.bus import Bus, Message, subject_of
+from chassis.replay import follow
 from chassis.rpc import connect, is_serving
 from marketwin.forecast.v1 import events_pb2, service_pb2_grpc
 from marketwin.forecast.v1 import service_pb2 as pb
@@ -89,7 +90,7 @@ async def heard(log: Bus) -> AsyncIterator[list[events_pb2.ForecastMade]]:
 
     ready = asyncio.Event()
     subject = subject_of(events_pb2.ForecastMade)
-    task = asyncio.create_task(log.follow(subject, handle, started=lambda _: ready.set()))
+    task = asyncio.create_task(follow(log, subject, handle, started=lambda *_: ready.set()))
     await asyncio.wait_for(ready.wait(), 10)
     try:
         yield heard

@@ -10,8 +10,8 @@ import pytest
 
 from chassis.bus import Message, bus, subject_of
 from chassis.settings import CommonSettings
-from chassis.testing import eventually
-from gateway.live import EVERYTHING, Filter, Hub, Subscription, snapshot_text
+from gateway.live.filters import EVERYTHING, Filter
+from gateway.live.hub import Hub, Subscription, snapshot_text
 from marketwin.twin.v1 import events_pb2, types_pb2
 
 
@@ -29,13 +29,18 @@ def _hub(*, published: int = 0, start: int = 10, **limits: int) -> Hub:
     return hub
 
 
-async def _texts(subscription: Subscription, times: int) -> list[dict[str, Any]]:
-    return [json.loads(await asyncio.wait_for(subscription.next_text(), 1)) for _ in range(times)]
+async def _message(subscription: Subscription) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads((await asyncio.wait_for(subscription.next(), 1)).text)
+    return message
+
+
+def _ids(message: dict[str, Any]) -> list[str]:
+    return [twin["id"] for twin in message["twins"]]
 
 
 async def _nothing_comes(subscription: Subscription) -> bool:
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(subscription.next_text(), 0.05)
+        await asyncio.wait_for(subscription.next(), 0.05)
     return True
 
 
@@ -44,23 +49,32 @@ async def test_a_new_client_needs_a_snapshot_and_hears_only_what_comes_after():
 
     subscription = hub.subscribe(EVERYTHING)
     hub.publish(14, [_twin("new")])
-    [delta] = await _texts(subscription, 1)
+    began_at = subscription.sequence
+    delta = await _message(subscription)
 
     assert subscription.needs_snapshot
-    assert subscription.sequence == 13
+    assert began_at == 13
     assert (delta["type"], delta["sequence"], delta["twins"][0]["id"]) == ("delta", 14, "sku:new")
     assert await _nothing_comes(subscription)
 
 
-@pytest.mark.parametrize("after", [10, 11, 12, 13])
-async def test_a_client_that_comes_back_hears_exactly_what_it_missed(after: int):
+@pytest.mark.parametrize("after", [10, 11, 12])
+async def test_a_client_that_comes_back_hears_exactly_what_it_missed_in_one_message(after: int):
     hub = _hub(published=3)
 
     subscription = hub.subscribe(EVERYTHING, after)
-    missed = await _texts(subscription, 13 - after)
+    missed = await _message(subscription)
 
     assert not subscription.needs_snapshot
-    assert [delta["sequence"] for delta in missed] == list(range(after + 1, 14))
+    assert missed["sequence"] == 13
+    assert _ids(missed) == [f"sku:{number}" for number in range(after - 10, 3)]
+    assert await _nothing_comes(subscription)
+
+
+async def test_a_client_that_missed_nothing_hears_nothing():
+    subscription = _hub(published=3).subscribe(EVERYTHING, 13)
+
+    assert not subscription.needs_snapshot
     assert await _nothing_comes(subscription)
 
 
@@ -76,9 +90,9 @@ async def test_sequences_of_other_models_leave_no_hole_when_a_client_comes_back(
     hub.publish(11, [_twin(1)])
     hub.publish(20, [_twin(2)])
 
-    missed = await _texts(hub.subscribe(EVERYTHING, 15), 1)
+    missed = await _message(hub.subscribe(EVERYTHING, 15))
 
-    assert [delta["sequence"] for delta in missed] == [20]
+    assert (missed["sequence"], _ids(missed)) == (20, ["sku:2"])
 
 
 async def test_before_the_hub_listens_nobody_may_go_on_from_zero():
@@ -96,7 +110,7 @@ async def test_the_ring_forgets_the_oldest_and_says_so():
 
     assert forgotten.needs_snapshot
     assert not known.needs_snapshot
-    assert [delta["sequence"] for delta in await _texts(known, 4)] == [17, 18, 19, 20]
+    assert _ids(await _message(known)) == [f"sku:{number}" for number in range(6, 10)]
 
 
 async def test_the_ring_is_bounded_by_size_too_and_keeps_the_newest_however_large():
@@ -118,11 +132,11 @@ async def test_a_client_that_falls_behind_is_told_and_delays_nobody():
     heard = []
     for number in range(10):
         hub.publish(11 + number, [_twin(number)])
-        heard += await _texts(quick, 1)
+        heard.append(await _message(quick))
 
     assert [delta["sequence"] for delta in heard] == list(range(11, 21))
     with pytest.raises(LookupError):
-        await slow.next_text()
+        await slow.next()
 
 
 @pytest.mark.parametrize(
@@ -140,10 +154,10 @@ async def test_a_client_gets_what_it_asked_for_and_no_empty_deltas(wanted: Filte
 
     hub.publish(11, [_twin(9, "retailer")] if wanted != EVERYTHING else [])
     hub.publish(12, [_twin(1), _twin(1, "region"), _twin(2)])
-    [delta] = await _texts(subscription, 1)
+    delta = await _message(subscription)
 
     assert delta["sequence"] == 12
-    assert [twin["id"] for twin in delta["twins"]] == ids
+    assert _ids(delta) == ids
 
 
 async def test_a_change_is_encoded_once_for_all_who_want_everything():
@@ -151,21 +165,69 @@ async def test_a_change_is_encoded_once_for_all_who_want_everything():
     subscriptions = [hub.subscribe(EVERYTHING) for _ in range(3)]
 
     hub.publish(11, [_twin(1)])
-    first, *others = [await subscription.next_text() for subscription in subscriptions]
+    first, *others = [await subscription.next() for subscription in subscriptions]
 
-    assert all(text is first for text in others)
+    assert all(told is first for told in others)
 
 
 async def test_one_who_waits_is_forgotten_when_he_gives_up():
     hub = _hub()
 
-    waiting = [asyncio.create_task(hub.subscribe(EVERYTHING).next_text()) for _ in range(5)]
+    waiting = [asyncio.create_task(hub.subscribe(EVERYTHING).next()) for _ in range(5)]
     await asyncio.sleep(0)
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
 
     assert not hub._waiting
+
+
+async def test_who_hears_nothing_is_told_how_far_the_stream_is():
+    hub = _hub()
+    subscription = hub.subscribe(Filter("region"))
+
+    hub.publish(11, [_twin(1)])
+    mark = await subscription.next(within_s=0.05)
+
+    assert (mark.kind, mark.sequence) == ("mark", 11)
+    assert json.loads(mark.text) == {"type": "delta", "sequence": 11, "twins": []}
+
+
+async def test_a_message_is_not_longer_than_it_must_be():
+    hub = _hub()
+    subscription = hub.subscribe(EVERYTHING)
+    for number in range(400):
+        hub.publish(11 + number, [_twin(number, text="x" * 2000)])
+
+    messages = [await subscription.next() for _ in range(4)]
+
+    assert all(len(each.text) < 300_000 for each in messages)
+    assert messages[-1].sequence == 410
+
+
+async def test_who_followed_begins_anew_when_the_stream_does():
+    hub = _hub(published=3)
+    waiting = hub.subscribe(EVERYTHING)
+    following = asyncio.create_task(waiting.next())
+    await asyncio.sleep(0)
+
+    hub.start(0)
+
+    with pytest.raises(LookupError):
+        await asyncio.wait_for(following, 1)
+    assert hub.subscribe(EVERYTHING, 13).needs_snapshot
+
+
+async def test_a_hub_that_still_reads_what_was_before_does_not_listen_yet():
+    hub = Hub()
+
+    hub.start(10, newest=12)
+    hub.publish(11, [_twin(1)])
+    early = hub.listening.is_set()
+    hub.publish(12, [_twin(2)])
+
+    assert not early
+    assert hub.listening.is_set()
 
 
 async def test_a_message_that_cannot_be_read_is_left_out_and_the_next_is_heard():
@@ -176,6 +238,7 @@ async def test_a_message_that_cannot_be_read_is_left_out_and_the_next_is_heard()
     await hub._hear(Message("marketwin.twin.v1.TwinChanged.sku", event.SerializeToString(), "b", 1, 12))
 
     assert (hub.sequence, len(hub._ring)) == (12, 1)
+    assert hub.covers(12)
 
 
 def test_a_part_of_a_snapshot_says_whether_another_follows():
@@ -199,20 +262,19 @@ async def test_the_hub_hears_from_where_the_stream_stands_and_misses_nothing(ins
         running = asyncio.create_task(hub.run(log))
         try:
             await asyncio.wait_for(hub.listening.wait(), 10)
+            came_back = await _message(hub.subscribe(EVERYTHING, hub.sequence - 1))
             began_at, subscription = hub.sequence, hub.subscribe(EVERYTHING)
             for number in range(50):
                 await publish(str(number))
 
-            deltas = await _texts(subscription, 50)
-
-            async def caught_up() -> bool:
-                return hub.sequence == began_at + 50
-
-            await eventually(caught_up)
+            heard: list[dict[str, Any]] = []
+            while len(heard) < 50:
+                heard += (await _message(subscription))["twins"]
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
     assert began_at > 0
-    assert [delta["twins"][0]["id"] for delta in deltas] == [f"sku:{number}" for number in range(50)]
-    assert [delta["sequence"] for delta in deltas] == list(range(began_at + 1, began_at + 51))
+    assert _ids(came_back) == ["sku:before"]
+    assert [twin["id"] for twin in heard] == [f"sku:{number}" for number in range(50)]
+    assert subscription.sequence == hub.sequence == began_at + 50

@@ -17,7 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from chassis.testing import eventually
-from gateway.live import Hub
+from gateway.live.hub import Hub
 from gateway.routes import live as route
 from marketwin.twin.v1 import types_pb2
 from tests.gateway.house import Door, House, door

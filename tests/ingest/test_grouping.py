@@ -13,6 +13,7 @@ import pytest
 
 from chassis.bus import Bus, Message, subject_of
 from chassis.errors import Conflict, Invalid, Unavailable
+from chassis.replay import follow
 from marketwin.ingest.v1 import events_pb2
 from services.ingest.domain.cleaning.clean import Stamp
 from services.ingest.domain.cleaning.receipt import Receipt
@@ -35,7 +36,7 @@ async def messages(log: Bus, source: str) -> AsyncIterator[list[events_pb2.Recor
             seen.append(event)
 
     subject = subject_of(events_pb2.RecordsAccepted, "pos_sale")
-    follower = asyncio.create_task(log.follow(subject, note, started=lambda _: ready.set()))
+    follower = asyncio.create_task(follow(log, subject, note, started=lambda *_: ready.set()))
     async with asyncio.timeout(10):
         await ready.wait()
     yield seen

@@ -11,6 +11,7 @@ import pytest
 from chassis.bus import Bus, Message, subject_of
 from chassis.db import Database
 from chassis.errors import Invalid
+from chassis.replay import follow
 from chassis.settings import CommonSettings
 from marketwin.ingest.v1 import events_pb2
 from tests.ingest.builders import JSON, sale
@@ -45,7 +46,7 @@ async def test_a_raw_phone_is_nowhere(
         heard.append(message.subject.encode() + message.data)
 
     followers = [
-        asyncio.create_task(log.follow(subject_of(event, "pos_sale"), catch))
+        asyncio.create_task(follow(log, subject_of(event, "pos_sale"), catch))
         for event in (events_pb2.RecordsAccepted, events_pb2.RecordsRefused)
     ]
     await asyncio.sleep(0.2)

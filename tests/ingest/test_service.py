@@ -12,6 +12,7 @@ import redis.asyncio
 from chassis.bus import Bus, Message, subject_of
 from chassis.db import Database, read_frame
 from chassis.errors import Conflict, Invalid, NotFound
+from chassis.replay import follow
 from chassis.settings import CommonSettings
 from marketwin.ingest.v1 import events_pb2
 from marketwin.ingest.v1 import service_pb2 as pb
@@ -180,7 +181,7 @@ async def test_a_large_body_becomes_messages_of_at_most_a_thousand_records(inges
         if sum(seen) == 2500:
             done.set()
 
-    follower = asyncio.create_task(log.follow(subject_of(events_pb2.RecordsAccepted, "pos_sale"), note))
+    follower = asyncio.create_task(follow(log, subject_of(events_pb2.RecordsAccepted, "pos_sale"), note))
     await asyncio.sleep(0.2)
     rows = [sale(order_no=f"H{n}", sold_at=at(hours=1)) for n in range(2500)]
     receipt = await push(ingest, "pos_sale", rows, source="bulk")
@@ -228,7 +229,7 @@ async def test_a_message_delivered_again_changes_nothing(ingest: Stub, log: Bus)
         published.append(message)
         done.set()
 
-    follower = asyncio.create_task(log.follow(subject_of(events_pb2.RecordsAccepted, "price_observation"), catch))
+    follower = asyncio.create_task(follow(log, subject_of(events_pb2.RecordsAccepted, "price_observation"), catch))
     await asyncio.sleep(0.2)
     await push(ingest, "price_observation", price(observed_at=at(hours=1)), source="again")
     async with asyncio.timeout(10):
