@@ -20,7 +20,7 @@ READS = [
     path
     for path, operations in DOCUMENT["paths"].items()
     if "get" in operations
-    and path not in {"/api/v1/wecom/callback", "/api/v1/forecasts/trainings/{training_id}"}
+    and path not in {"/api/v1/wecom/callback", "/api/v1/forecasts/trainings/{training_id}", "/api/v1/live/events"}
     # What is only ever a file has no shape to be held against.
     and not path.endswith("/template")
 ]
