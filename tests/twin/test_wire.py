@@ -51,7 +51,7 @@ def test_the_way_back_holds_no_more_than_what_changed():
 
 
 def test_a_twin_that_was_not_there_has_null_for_a_way_back():
-    new, deleted = empty("sku:1", "sku", AFTER.origin), replace(BEFORE, deleted=True)
+    new, deleted = empty("sku:1", AFTER.origin), replace(BEFORE, deleted=True)
 
     assert (undo_text(new, AFTER), undo_text(deleted, AFTER)) == ("null", "null")
 
