@@ -26,6 +26,9 @@ log = structlog.get_logger()
 StubT = TypeVar("StubT")
 
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+MAX_ERROR_BYTES = 2 * 1024 * 1024
+MAX_FAULTS_LENGTH = 500_000
+"""Characters of the faults of one error; those behind are left out."""
 DETAIL_KEY = "marketwin-error-bin"
 DEFAULT_DEADLINE_S = 10.0
 GRACE_S = 3.0
@@ -33,6 +36,9 @@ GRACE_S = 3.0
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # By default a call fails whose error has more than some forty faults.
+    ("grpc.max_metadata_size", MAX_ERROR_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_ERROR_BYTES),
     ("grpc.so_reuseport", 0),
     # By default a channel waits up to two minutes before it tries a service that was away again.
     ("grpc.max_reconnect_backoff_ms", 2000),
@@ -83,7 +89,18 @@ async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: ChassisErro
 
 def error_text(error: ChassisError) -> str:
     """An error as it travels between processes."""
-    return json.dumps(error.as_dict() | {"type": _kind_name(error)})
+    return json.dumps(error.as_dict() | {"type": _kind_name(error), "errors": _first_faults(error)})
+
+
+def _first_faults(error: ChassisError) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = []
+    left = MAX_FAULTS_LENGTH
+    for each in error.errors:
+        left -= len(each.pointer) + len(each.rule) + len(each.message) + 40
+        if left < 0:
+            break
+        found.append({"pointer": each.pointer, "rule": each.rule, "message": each.message})
+    return found
 
 
 def error_of(text: str | bytes) -> ChassisError:

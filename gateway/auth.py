@@ -26,6 +26,7 @@ SCOPES: dict[str, frozenset[str]] = {
             "records:write",
             "quarantine:write",
             "twins:write",
+            "models:write",
             "profiles:write",
             "forecasts:train",
             "recommendations:answer",
@@ -164,6 +165,7 @@ WritesRecords = Annotated[Caller, Depends(require(WRITES_RECORDS))]
 MendsQuarantine = Annotated[Caller, Depends(require("quarantine:write"))]
 ReadsTwins = Annotated[Caller, Depends(require("twins:read"))]
 WritesTwins = Annotated[Caller, Depends(require("twins:write"))]
+WritesModels = Annotated[Caller, Depends(require("models:write"))]
 ReadsProfiles = Annotated[Caller, Depends(require("profiles:read"))]
 WritesProfiles = Annotated[Caller, Depends(require("profiles:write"))]
 ReadsForecasts = Annotated[Caller, Depends(require("forecasts:read"))]

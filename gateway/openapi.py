@@ -9,12 +9,13 @@ from fastapi.openapi.utils import get_openapi
 
 from gateway.problems import MEDIA_TYPE, ProblemDocument
 from gateway.schemas import DropBody, Feedback, Invitation, KeyFlag, ReopenBody, ReplayBody, TwinBody
+from gateway.schemas.models import TwinModelsBody
 
 DESCRIPTION = (
     "Digital twin of a consumer-goods market. Trade-facing only: nothing here is meant for consumers. "
     "Errors are RFC 9457 problems; lists are {items, next_cursor}; times are RFC 3339; money is decimal text."
 )
-BODIES = (ProblemDocument, TwinBody, KeyFlag, Feedback, Invitation, ReplayBody, DropBody, ReopenBody)
+BODIES = (ProblemDocument, TwinBody, KeyFlag, Feedback, Invitation, ReplayBody, DropBody, ReopenBody, TwinModelsBody)
 
 
 def describe(web: FastAPI) -> None:

@@ -6,7 +6,7 @@ Invalid                  400, 408 (request_timeout), 413 (too_large), 415 (unsup
 Conflict                 409, 412 (precondition_failed), 428 (precondition_required)
 Denied                   403, 401 (unauthenticated)
 Unavailable              503, 429 (too_many_requests), 500 (internal)
-query, path or a field of the body not valid  422
+query, path or a field of the body not valid, a model that is not valid  422
 
 503 and 429 say in Retry-After when to come again. No problem repeats a value that was sent.
 """
@@ -34,6 +34,8 @@ _STATUS: dict[type[ChassisError], int] = {NotFound: 404, Invalid: 400, Conflict:
 _STATUS_BY_CODE = {
     "history_dropped": 410,
     "too_large": 413,
+    "invalid_model": 422,
+    "migration_needed": 422,
     "head_too_large": 431,
     "unsupported_type": 415,
     "precondition_failed": 412,
@@ -59,7 +61,7 @@ _TITLES = {
     412: "The thing has changed meanwhile",
     413: "The body is too large",
     415: "The content type is not supported",
-    422: "A parameter is not valid",
+    422: "What was sent is not valid",
     428: "Say which revision you mean",
     429: "Too many requests",
     431: "The headers are too large",

@@ -71,10 +71,6 @@ def change_text(change: twin_pb.Change) -> str:
     return f'{{"revision": {change.revision}, "patch": {change.patch_json}, "said": {said}, {rest[1:]}'
 
 
-def model_view(model: twin_pb.Model) -> Json:
-    return {"name": model.name, "dtmi": model.dtmi, "dtdl": json.loads(model.dtdl_json)}
-
-
 def receipt_view(receipt: ingest_pb.Receipt) -> Json:
     # Named one by one: of all views this is made most often.
     return {

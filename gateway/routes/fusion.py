@@ -58,9 +58,9 @@ async def list_fusion_rules(model: Model, behind: Behind, caller: ReadsTwins) ->
 async def put_fusion_rule(
     model: Model,
     name: PropertyName,
-    body: Annotated[FusionRuleBody, Depends(of(FusionRuleBody))],
     behind: Behind,
     caller: WritesTwins,
+    body: Annotated[FusionRuleBody, Depends(of(FusionRuleBody))],
     answer: Response,
     if_match: IfMatch = None,
     if_none_match: IfNoneMatch = None,

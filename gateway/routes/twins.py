@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -12,8 +12,8 @@ from gateway.bodies import JSON_TYPE, described, read_object
 from gateway.clients import Behind
 from gateway.moments import Moment, stamp
 from gateway.preconditions import IfMatch, IfNoneMatch, etag, is_known, meant_revision
-from gateway.schemas import Json, Listing, Page, Twin, TwinBody, TwinGroups, TwinModel, TwinPart
-from gateway.views import model_view, twin_text
+from gateway.schemas import Json, Page, Twin, TwinBody, TwinGroups, TwinPart
+from gateway.views import twin_text
 from marketwin.twin.v1 import service_pb2 as pb
 from marketwin.twin.v1 import types_pb2
 
@@ -149,13 +149,6 @@ async def delete_twin(
             id=twin_id, precondition=_precondition(if_match, None, condition), written_by=caller.subject
         )
     )
-
-
-@router.get("/models", response_model=Listing[TwinModel])
-async def list_models(behind: Behind, caller: ReadsTwins) -> dict[str, Any]:
-    """The twin types, as DTDL v3 interfaces."""
-    found = await behind.twin.ListModels(pb.ListModelsRequest())
-    return {"items": [model_view(model) for model in found.models]}
 
 
 def _answer(twin: types_pb2.Twin, status: int = 200) -> Response:

@@ -99,7 +99,6 @@ __all__ = [
     "TwinBody",
     "TwinGroup",
     "TwinGroups",
-    "TwinModel",
     "TwinPart",
     "User",
 ]
@@ -129,12 +128,6 @@ class Change(Shape):
     known_at: str = Field(description="When it was learnt")
     source: str
     trace_id: str
-
-
-class TwinModel(Shape):
-    name: str
-    dtmi: str
-    dtdl: Json
 
 
 class KeyScore(Shape):

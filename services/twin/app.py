@@ -27,7 +27,7 @@ from services.twin.rpc import TwinServicer
 from services.twin.settings import TwinSettings
 from services.twin.sources import read_folder
 from services.twin.store import INBOX, OUTBOX, SCHEMA, SESSIONS, FusionRules, PostgresStore
-from services.twin.workers import follow_rules, forget_history
+from services.twin.workers import follow_rules, forget_history, migrate_twins
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -36,7 +36,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 async def app(settings: TwinSettings) -> AsyncIterator[Running]:
     """The twin service, for as long as the block runs."""
     common = settings.common
-    types = Types(types_of(*read_models([*shipped_elements(), *read_folder(settings.models)])))
+    files = read_folder(settings.models)
+    types = Types(types_of(*read_models([*shipped_elements(), *files])))
     feeds = Feeds.load(types, settings.feeds)
     async with (
         database(common.postgres_url, SCHEMA, pool_size=settings.pool_size, session_settings=SESSIONS) as db,
@@ -48,13 +49,15 @@ async def app(settings: TwinSettings) -> AsyncIterator[Running]:
         relay = Relay(db, log, OUTBOX)
         rules = FusionRules(db)
         store = PostgresStore(db, relay, types, RuleBook(types, await rules.rules()))
+        await usecases.add_files(store, files, utc_now())
         if settings.regions is not None:
             await _seed_regions(store, settings.regions)
-        servicer = (add_TwinServiceServicer_to_server, TwinServicer(store, rules, utc_now))
+        servicer = (add_TwinServiceServicer_to_server, TwinServicer(store, store, rules, utc_now))
         async with serve([servicer], host=settings.host, port=settings.port) as address:
             tasks.spawn(relay.run(), name="relay")
             tasks.spawn(prune_inbox(db, INBOX), name="prune")
             tasks.spawn(hear_records(log, store, feeds, utc_now), name="records")
+            tasks.spawn(migrate_twins(store, utc_now), name="migrations")
             tasks.spawn(follow_rules(store, rules, utc_now), name="rules")
             tasks.spawn(store.indexes.run(), name="indexes")
             if settings.journal_kept_days:

@@ -11,7 +11,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from marketwin.twin.v1 import events_pb2, types_pb2
 from services.twin.domain.twins import Change, Json, Twin, difference
-from services.twin.domain.types import TwinType
 
 EVENT_TWINS = 1000
 
@@ -78,10 +77,6 @@ def change_message(change: Change) -> types_pb2.Change:
         source=change.origin.source,
         trace_id=change.origin.trace_id,
     )
-
-
-def model_message(kind: TwinType) -> types_pb2.Model:
-    return types_pb2.Model(name=kind.name, dtmi=kind.dtmi, dtdl_json=kind.dtdl)
 
 
 def json_text(value: object) -> str:

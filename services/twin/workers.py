@@ -1,6 +1,7 @@
 """What goes on beside calls and messages.
 
 follow_rules      twins follow the rules that are set for them
+migrate_twins     twins are brought to new versions of their types
 forget_history    what is older than history is kept goes
 """
 
@@ -15,7 +16,7 @@ import structlog
 from chassis.db import is_away
 from chassis.errors import Unavailable
 from services.twin import usecases
-from services.twin.usecases import FusionRuleStore, Store
+from services.twin.usecases import FusionRuleStore, MovingStore, Store
 
 log = structlog.get_logger()
 
@@ -53,4 +54,24 @@ async def forget_history(store: Store, now: Callable[[], datetime], *, kept_days
                 raise
             log.warning("retention.waits", error=type(error).__name__)
             pause_s = AGAIN_S
+        await asyncio.sleep(pause_s)
+
+
+async def migrate_twins(store: MovingStore, now: Callable[[], datetime]) -> None:
+    """Brings twins to new versions of their types, a group at a time, and keeps up with the types, for ever."""
+    while True:
+        pause_s = LOOK_S
+        try:
+            job = await usecases.migrate_some(store, now())
+            if job is None:
+                await store.renew_types()
+            elif job.state == "running":
+                # Whoever else wants the processor or the twins has a turn.
+                pause_s = 0.0
+            else:
+                log.info("model.migration_ended", model=job.name, state=job.state, twins=job.moved, misfits=job.misfits)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            log.warning("model.migration_waits", error=type(error).__name__)
         await asyncio.sleep(pause_s)

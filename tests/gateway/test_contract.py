@@ -15,6 +15,7 @@ from jsonschema import ValidationError
 from chassis.testing import eventually
 from tests.gateway.contract import DOCUMENT, judge, operation_of
 from tests.gateway.market import TAG, Market
+from tests.twin.made_models import made, prop
 
 READS = [
     path
@@ -25,7 +26,7 @@ READS = [
     and not path.endswith("/template")
 ]
 
-MAY_BE_EMPTY = ("quarantine", "backtests", "differences", "privacy", "fusion-rules")
+MAY_BE_EMPTY = ("quarantine", "backtests", "differences", "privacy", "fusion-rules", "migrations")
 
 
 async def _named(market: Market, template: str) -> dict[str, str]:
@@ -33,6 +34,7 @@ async def _named(market: Market, template: str) -> dict[str, str]:
     kind = "org" if template.startswith("/api/v1/kinds") else "commercial_order"
     [first, *_] = await market.recommendations()
     item = (await market.set_aside("CONTRACT"))["id"] if "item_id" in template else ""
+    model, migration = await _migrated(market.api) if "migration_id" in template else ("region", "")
     return {
         "item_id": item,
         "record_id": (await market.api.get("/api/v1/orders/O/0-1")).json()["items"][0]["record_id"],
@@ -41,11 +43,23 @@ async def _named(market: Market, template: str) -> dict[str, str]:
         "no": "O/0-1",
         "name": "late-orders",
         "twin_id": "region:US-NV",
-        "model": "region",
+        "model": model,
+        "migration_id": migration,
         "property": "name_zh",
         "retailer": "G-A",
         "recommendation_id": first["id"],
     }
+
+
+async def _migrated(api: httpx.AsyncClient) -> tuple[str, str]:
+    """A type whose twin is on its way to a new version, and the id of its migration."""
+    first, second = (made(f"dtmi:contract:stall;{n}", prop(name)) for n, name in ((1, "old"), (2, "new")))
+    assert (await api.post("/api/v1/models", json=first)).status_code == 201
+    twin = {"model": "stall", "properties": {"old": "x"}}
+    await api.put("/api/v1/twins/stall:1", json=twin, headers={"if-none-match": "*"})
+    steps = {"stall": [{"op": "rename", "property": "old", "to": "new"}]}
+    begun = await api.post("/api/v1/models", json={"models": [second], "migration": steps})
+    return "stall", begun.json()["migrations"][0]["id"]
 
 
 @pytest.mark.parametrize("template", READS)

@@ -60,6 +60,8 @@ class Addition:
 
     new: Sequence[Element]
     known: Sequence[Element]
+    waiting: frozenset[str] = frozenset()
+    """Identifiers of versions whose twins are not all at them."""
 
 
 def read_request(text: bytes) -> Request:
@@ -83,7 +85,7 @@ def read_request(text: bytes) -> Request:
     return Request(elements_in(value["models"], root="/models"), migration if isinstance(migration, dict) else {})
 
 
-def added(request: Sequence[Element], there: Iterable[Element], kept: Iterable[Kept]) -> Addition:
+def added(request: Sequence[Element], there: Iterable[Element], kept: Sequence[Kept]) -> Addition:
     """Which interfaces are new; raises Conflict where a version would change, ModelFaults where one comes too late."""
     values = {element.dtmi: element.value for element in there}
     gone = {each.dtmi: each for each in kept if each.state == DELETED}
@@ -98,7 +100,8 @@ def added(request: Sequence[Element], there: Iterable[Element], kept: Iterable[K
     if late:
         message = "must be newer than the versions there are"
         raise ModelFaults([each.problem("/@id", "version-order", message) for each in late])
-    return Addition(new, [each for each in request if each.dtmi in values and each.dtmi not in gone])
+    known = [each for each in request if each.dtmi in values and each.dtmi not in gone]
+    return Addition(new, known, frozenset(each.dtmi for each in kept if each.state == WAITING))
 
 
 def _is_newest(dtmi: str, known: Iterable[str]) -> bool:

@@ -16,7 +16,7 @@ from services.twin.domain.past import Range
 from services.twin.domain.twins import Origin
 from services.twin.rpc.asking import json_object, moment_of
 from services.twin.usecases import Precondition, Store
-from services.twin.wire import change_message, json_text, model_message, twin_message
+from services.twin.wire import change_message, json_text, twin_message
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 100
@@ -96,9 +96,6 @@ class Twins:
             self._store, request.id, wanted, cursor=request.cursor, limit=_page(request.page_size)
         )
         return pb.ListHistoryResponse(changes=[change_message(change) for change in changes], next_revision=following)
-
-    async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
-        return pb.ListModelsResponse(models=[model_message(kind) for kind in self._store.types.values()])
 
     async def CountTwins(self, request: pb.CountTwinsRequest, context: Any) -> pb.CountTwinsResponse:
         return pb.CountTwinsResponse(count_by_model=await self._store.count())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.app import in_thread
 from chassis.db import Database
+from services.twin.domain.model_documents import short_name
 from services.twin.domain.model_jobs import Job, types_from
 from services.twin.domain.model_versions import Kept
 from services.twin.domain.twins import Twin
 from services.twin.domain.types import Types
-from services.twin.store.tables import MIGRATION, MODEL, REGISTRY, TWIN, is_one_of, twin_of
+from services.twin.store.tables import MIGRATION, MODEL, REGISTRY, TWIN, is_one_of, shown_columns, twin_of
 
 STAMP = sa.select(REGISTRY.c.stamp).scalar_subquery()
 """Grows with whatever changes which types there are."""
@@ -62,12 +63,12 @@ class ModelUnit:
     async def kept_models(self) -> list[Kept]:
         return await _kept(self._session)
 
-    async def keep_models(self, kept: Iterable[Kept], names: Mapping[str, str]) -> None:
-        """Adds versions, or changes the state of those that are there; `names` are those of the types."""
+    async def keep_models(self, kept: Sequence[Kept]) -> None:
+        """Adds versions, or changes the state of those that are there."""
         for each in kept:
             row = {
                 "dtmi": each.dtmi,
-                "name": names[each.dtmi],
+                "name": short_name(each.dtmi),
                 "dtdl": each.text,
                 "state": each.state,
                 "created_at": each.created_at,
@@ -82,9 +83,10 @@ class ModelUnit:
         """Waits until no twin is being written, and lets nobody write one until the end."""
         await self._session.execute(sa.text(f"LOCK TABLE {TWIN.fullname} IN SHARE MODE"))
 
-    async def living(self, name: str, *, behind: str, limit: int) -> list[Twin]:
-        """A page of the twins of a type, by id."""
-        query = sa.select(TWIN).where(TWIN.c.model == name, LIVING, TWIN.c.id > behind).order_by(TWIN.c.id).limit(limit)
+    async def living(self, name: str, *, behind: str, limit: int, but: str = "-") -> list[Twin]:
+        """A page of the twins of a type, by id, without those that a migration brought to a version."""
+        wanted = sa.and_(TWIN.c.model == name, LIVING, TWIN.c.model_version != but)
+        query = sa.select(*shown_columns(TWIN)).where(wanted, TWIN.c.id > behind).order_by(TWIN.c.id).limit(limit)
         return [twin_of(row) for row in (await self._session.execute(query)).all()]
 
     async def revisions(self, name: str) -> dict[str, int]:
@@ -93,7 +95,7 @@ class ModelUnit:
         return {twin_id: revision for twin_id, revision in (await self._session.execute(query)).all()}
 
     async def some(self, ids: Sequence[str]) -> list[Twin]:
-        query = sa.select(TWIN).where(is_one_of(TWIN.c.id, ids))
+        query = sa.select(*shown_columns(TWIN)).where(is_one_of(TWIN.c.id, ids))
         return [twin_of(row) for row in (await self._session.execute(query)).all()]
 
     async def unmoved(self, job: Job, *, behind: str, limit: int) -> list[str]:

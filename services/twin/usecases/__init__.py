@@ -11,6 +11,20 @@ from services.twin.usecases.fusion import (
     list_fusion_rules,
     set_fusion_rule,
 )
+from services.twin.usecases.models import (
+    Asked,
+    ModelStore,
+    Version,
+    add_files,
+    add_models,
+    cancel_migration,
+    delete_model,
+    get_migration,
+    get_versions,
+    list_migrations,
+    list_versions,
+)
+from services.twin.usecases.moving import MovingStore, migrate_some
 from services.twin.usecases.past import drop_history, get_twin, list_history
 from services.twin.usecases.relations import walk_relations
 from services.twin.usecases.taking import Part, Taken, seed, take_in_records
@@ -26,7 +40,10 @@ from services.twin.usecases.twins import (
 )
 
 __all__ = [
+    "Asked",
     "FusionRuleStore",
+    "ModelStore",
+    "MovingStore",
     "Part",
     "Place",
     "Precondition",
@@ -34,14 +51,24 @@ __all__ = [
     "Store",
     "Taken",
     "Unit",
+    "Version",
+    "add_files",
+    "add_models",
+    "cancel_migration",
+    "delete_model",
     "delete_twin",
     "drop_history",
     "find_twins",
     "follow_rules",
     "get_fusion",
+    "get_migration",
     "get_twin",
+    "get_versions",
     "list_fusion_rules",
     "list_history",
+    "list_migrations",
+    "list_versions",
+    "migrate_some",
     "patch_twin",
     "put_twin",
     "seed",

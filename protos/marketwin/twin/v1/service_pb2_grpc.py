@@ -100,6 +100,31 @@ class TwinServiceStub:
                 request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteFusionRuleRequest.SerializeToString,
                 response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteFusionRuleResponse.FromString,
                 _registered_method=True)
+        self.PostModels = channel.unary_unary(
+                '/marketwin.twin.v1.TwinService/PostModels',
+                request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.PostModelsRequest.SerializeToString,
+                response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.PostModelsResponse.FromString,
+                _registered_method=True)
+        self.GetModel = channel.unary_unary(
+                '/marketwin.twin.v1.TwinService/GetModel',
+                request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetModelRequest.SerializeToString,
+                response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetModelResponse.FromString,
+                _registered_method=True)
+        self.DeleteModel = channel.unary_unary(
+                '/marketwin.twin.v1.TwinService/DeleteModel',
+                request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteModelRequest.SerializeToString,
+                response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteModelResponse.FromString,
+                _registered_method=True)
+        self.ListMigrations = channel.unary_unary(
+                '/marketwin.twin.v1.TwinService/ListMigrations',
+                request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListMigrationsRequest.SerializeToString,
+                response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListMigrationsResponse.FromString,
+                _registered_method=True)
+        self.CancelMigration = channel.unary_unary(
+                '/marketwin.twin.v1.TwinService/CancelMigration',
+                request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.CancelMigrationRequest.SerializeToString,
+                response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.CancelMigrationResponse.FromString,
+                _registered_method=True)
         self.CountTwins = channel.unary_unary(
                 '/marketwin.twin.v1.TwinService/CountTwins',
                 request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.CountTwinsRequest.SerializeToString,
@@ -202,6 +227,41 @@ class TwinServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PostModels(self, request, context):
+        """Adds types, or versions of types.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetModel(self, request, context):
+        """Gets a type with its versions and contents.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteModel(self, request, context):
+        """Takes a type away that nobody uses.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMigrations(self, request, context):
+        """Lists the migrations of the twins of a type, or gets one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelMigration(self, request, context):
+        """Stops a migration.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CountTwins(self, request, context):
         """Counts twins by model.
         """
@@ -276,6 +336,31 @@ def add_TwinServiceServicer_to_server(servicer, server):
                     servicer.DeleteFusionRule,
                     request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteFusionRuleRequest.FromString,
                     response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteFusionRuleResponse.SerializeToString,
+            ),
+            'PostModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.PostModels,
+                    request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.PostModelsRequest.FromString,
+                    response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.PostModelsResponse.SerializeToString,
+            ),
+            'GetModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetModel,
+                    request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetModelRequest.FromString,
+                    response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetModelResponse.SerializeToString,
+            ),
+            'DeleteModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteModel,
+                    request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteModelRequest.FromString,
+                    response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteModelResponse.SerializeToString,
+            ),
+            'ListMigrations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMigrations,
+                    request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListMigrationsRequest.FromString,
+                    response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListMigrationsResponse.SerializeToString,
+            ),
+            'CancelMigration': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelMigration,
+                    request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.CancelMigrationRequest.FromString,
+                    response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.CancelMigrationResponse.SerializeToString,
             ),
             'CountTwins': grpc.unary_unary_rpc_method_handler(
                     servicer.CountTwins,
@@ -635,6 +720,141 @@ class TwinService:
             '/marketwin.twin.v1.TwinService/DeleteFusionRule',
             marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteFusionRuleRequest.SerializeToString,
             marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteFusionRuleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PostModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.twin.v1.TwinService/PostModels',
+            marketwin_dot_twin_dot_v1_dot_service__pb2.PostModelsRequest.SerializeToString,
+            marketwin_dot_twin_dot_v1_dot_service__pb2.PostModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.twin.v1.TwinService/GetModel',
+            marketwin_dot_twin_dot_v1_dot_service__pb2.GetModelRequest.SerializeToString,
+            marketwin_dot_twin_dot_v1_dot_service__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.twin.v1.TwinService/DeleteModel',
+            marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteModelRequest.SerializeToString,
+            marketwin_dot_twin_dot_v1_dot_service__pb2.DeleteModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMigrations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.twin.v1.TwinService/ListMigrations',
+            marketwin_dot_twin_dot_v1_dot_service__pb2.ListMigrationsRequest.SerializeToString,
+            marketwin_dot_twin_dot_v1_dot_service__pb2.ListMigrationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelMigration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.twin.v1.TwinService/CancelMigration',
+            marketwin_dot_twin_dot_v1_dot_service__pb2.CancelMigrationRequest.SerializeToString,
+            marketwin_dot_twin_dot_v1_dot_service__pb2.CancelMigrationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,6 +59,16 @@ class TwinServiceStub:
     """Sets the fusion rule of a property."""
     DeleteFusionRule: _grpc.UnaryUnaryMultiCallable[_service_pb2.DeleteFusionRuleRequest, _service_pb2.DeleteFusionRuleResponse]
     """Takes a fusion rule back: the newest value is shown again."""
+    PostModels: _grpc.UnaryUnaryMultiCallable[_service_pb2.PostModelsRequest, _service_pb2.PostModelsResponse]
+    """Adds types, or versions of types."""
+    GetModel: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetModelRequest, _service_pb2.GetModelResponse]
+    """Gets a type with its versions and contents."""
+    DeleteModel: _grpc.UnaryUnaryMultiCallable[_service_pb2.DeleteModelRequest, _service_pb2.DeleteModelResponse]
+    """Takes a type away that nobody uses."""
+    ListMigrations: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListMigrationsRequest, _service_pb2.ListMigrationsResponse]
+    """Lists the migrations of the twins of a type, or gets one."""
+    CancelMigration: _grpc.UnaryUnaryMultiCallable[_service_pb2.CancelMigrationRequest, _service_pb2.CancelMigrationResponse]
+    """Stops a migration."""
     CountTwins: _grpc.UnaryUnaryMultiCallable[_service_pb2.CountTwinsRequest, _service_pb2.CountTwinsResponse]
     """Counts twins by model."""
 
@@ -93,6 +103,16 @@ class TwinServiceAsyncStub(TwinServiceStub):
     """Sets the fusion rule of a property."""
     DeleteFusionRule: _aio.UnaryUnaryMultiCallable[_service_pb2.DeleteFusionRuleRequest, _service_pb2.DeleteFusionRuleResponse]  # type: ignore[assignment]
     """Takes a fusion rule back: the newest value is shown again."""
+    PostModels: _aio.UnaryUnaryMultiCallable[_service_pb2.PostModelsRequest, _service_pb2.PostModelsResponse]  # type: ignore[assignment]
+    """Adds types, or versions of types."""
+    GetModel: _aio.UnaryUnaryMultiCallable[_service_pb2.GetModelRequest, _service_pb2.GetModelResponse]  # type: ignore[assignment]
+    """Gets a type with its versions and contents."""
+    DeleteModel: _aio.UnaryUnaryMultiCallable[_service_pb2.DeleteModelRequest, _service_pb2.DeleteModelResponse]  # type: ignore[assignment]
+    """Takes a type away that nobody uses."""
+    ListMigrations: _aio.UnaryUnaryMultiCallable[_service_pb2.ListMigrationsRequest, _service_pb2.ListMigrationsResponse]  # type: ignore[assignment]
+    """Lists the migrations of the twins of a type, or gets one."""
+    CancelMigration: _aio.UnaryUnaryMultiCallable[_service_pb2.CancelMigrationRequest, _service_pb2.CancelMigrationResponse]  # type: ignore[assignment]
+    """Stops a migration."""
     CountTwins: _aio.UnaryUnaryMultiCallable[_service_pb2.CountTwinsRequest, _service_pb2.CountTwinsResponse]  # type: ignore[assignment]
     """Counts twins by model."""
 
@@ -202,6 +222,46 @@ class TwinServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.DeleteFusionRuleResponse, _abc.Awaitable[_service_pb2.DeleteFusionRuleResponse]]:
         """Takes a fusion rule back: the newest value is shown again."""
+
+    @_abc_1.abstractmethod
+    def PostModels(
+        self,
+        request: _service_pb2.PostModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.PostModelsResponse, _abc.Awaitable[_service_pb2.PostModelsResponse]]:
+        """Adds types, or versions of types."""
+
+    @_abc_1.abstractmethod
+    def GetModel(
+        self,
+        request: _service_pb2.GetModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.GetModelResponse, _abc.Awaitable[_service_pb2.GetModelResponse]]:
+        """Gets a type with its versions and contents."""
+
+    @_abc_1.abstractmethod
+    def DeleteModel(
+        self,
+        request: _service_pb2.DeleteModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.DeleteModelResponse, _abc.Awaitable[_service_pb2.DeleteModelResponse]]:
+        """Takes a type away that nobody uses."""
+
+    @_abc_1.abstractmethod
+    def ListMigrations(
+        self,
+        request: _service_pb2.ListMigrationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ListMigrationsResponse, _abc.Awaitable[_service_pb2.ListMigrationsResponse]]:
+        """Lists the migrations of the twins of a type, or gets one."""
+
+    @_abc_1.abstractmethod
+    def CancelMigration(
+        self,
+        request: _service_pb2.CancelMigrationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.CancelMigrationResponse, _abc.Awaitable[_service_pb2.CancelMigrationResponse]]:
+        """Stops a migration."""
 
     @_abc_1.abstractmethod
     def CountTwins(

@@ -182,22 +182,44 @@ class Model(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     DTMI_FIELD_NUMBER: _builtins.int
     DTDL_JSON_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    TWINS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Short name, e.g. retailer."""
     dtmi: _builtins.str
     """DTDL identifier, e.g. dtmi:marketwin:retailer;1."""
     dtdl_json: _builtins.str
     """The DTDL v3 interface as JSON text."""
+    version: _builtins.str
+    """Version of the identifier, e.g. 1 or 1.2."""
+    state: _builtins.str
+    """current, former, or migrating: its twins are on the way to it."""
+    created_by: _builtins.str
+    """Who added it: user:SUBJECT or file:NAME; empty for those we ship."""
+    twins: _builtins.int
+    """Living twins that are at it."""
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was added; absent for those we ship."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         dtmi: _builtins.str = ...,
         dtdl_json: _builtins.str = ...,
+        version: _builtins.str = ...,
+        state: _builtins.str = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        created_by: _builtins.str = ...,
+        twins: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dtdl_json", b"dtdl_json", "dtmi", b"dtmi", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "created_by", b"created_by", "dtdl_json", b"dtdl_json", "dtmi", b"dtmi", "name", b"name", "state", b"state", "twins", b"twins", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -433,3 +455,161 @@ class FusionSpread(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FusionSpread: _TypeAlias = FusionSpread  # noqa: Y015
+
+@_typing.final
+class Misfit(_message.Message):
+    """A twin that does not fit a version of its type."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    POINTER_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Id of the twin."""
+    pointer: _builtins.str
+    """Place in the twin."""
+    rule: _builtins.str
+    """Rule that it breaks."""
+    message: _builtins.str
+    """What is wrong."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        pointer: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "message", b"message", "pointer", b"pointer", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Misfit: _TypeAlias = Misfit  # noqa: Y015
+
+@_typing.final
+class MigrationPlan(_message.Message):
+    """What a new version means for the twins of its type."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DTMI_FIELD_NUMBER: _builtins.int
+    TWINS_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    MISFITS_FIELD_NUMBER: _builtins.int
+    FIRST_MISFITS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the type."""
+    dtmi: _builtins.str
+    """The new version."""
+    twins: _builtins.int
+    """Living twins that were looked at; 0 where the version only adds to the one before."""
+    changed: _builtins.int
+    """Twins that would change."""
+    misfits: _builtins.int
+    """Twins that would not fit."""
+    @_builtins.property
+    def first_misfits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Misfit]:
+        """What does not fit, of the first 100."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        dtmi: _builtins.str = ...,
+        twins: _builtins.int = ...,
+        changed: _builtins.int = ...,
+        misfits: _builtins.int = ...,
+        first_misfits: _abc.Iterable[Global___Misfit] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "dtmi", b"dtmi", "first_misfits", b"first_misfits", "misfits", b"misfits", "name", b"name", "twins", b"twins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MigrationPlan: _TypeAlias = MigrationPlan  # noqa: Y015
+
+@_typing.final
+class Migration(_message.Message):
+    """The migration of the twins of a type to a new version."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    BEFORE_DTMI_FIELD_NUMBER: _builtins.int
+    AFTER_DTMI_FIELD_NUMBER: _builtins.int
+    STEPS_JSON_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    TWINS_FIELD_NUMBER: _builtins.int
+    MOVED_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    MISFITS_FIELD_NUMBER: _builtins.int
+    FIRST_MISFITS_FIELD_NUMBER: _builtins.int
+    CREATED_AT_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Id of the migration."""
+    name: _builtins.str
+    """Name of the type."""
+    before_dtmi: _builtins.str
+    """The version that the twins were at."""
+    after_dtmi: _builtins.str
+    """The new version."""
+    steps_json: _builtins.str
+    """The steps as JSON text."""
+    state: _builtins.str
+    """running, done, cancelled, or stuck: some twins do not fit."""
+    twins: _builtins.int
+    """Living twins when it began."""
+    moved: _builtins.int
+    """Twins that were brought to the new version."""
+    changed: _builtins.int
+    """Twins of those that changed by it."""
+    misfits: _builtins.int
+    """Twins that do not fit."""
+    created_by: _builtins.str
+    """Who began it."""
+    @_builtins.property
+    def first_misfits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Misfit]:
+        """What does not fit, of the first 100."""
+
+    @_builtins.property
+    def created_at(self) -> _timestamp_pb2.Timestamp:
+        """When it began."""
+
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp:
+        """When it ended; absent while it runs."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        before_dtmi: _builtins.str = ...,
+        after_dtmi: _builtins.str = ...,
+        steps_json: _builtins.str = ...,
+        state: _builtins.str = ...,
+        twins: _builtins.int = ...,
+        moved: _builtins.int = ...,
+        changed: _builtins.int = ...,
+        misfits: _builtins.int = ...,
+        first_misfits: _abc.Iterable[Global___Misfit] | None = ...,
+        created_at: _timestamp_pb2.Timestamp | None = ...,
+        created_by: _builtins.str = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "ended_at", b"ended_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_dtmi", b"after_dtmi", "before_dtmi", b"before_dtmi", "changed", b"changed", "created_at", b"created_at", "created_by", b"created_by", "ended_at", b"ended_at", "first_misfits", b"first_misfits", "id", b"id", "misfits", b"misfits", "moved", b"moved", "name", b"name", "state", b"state", "steps_json", b"steps_json", "twins", b"twins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Migration: _TypeAlias = Migration  # noqa: Y015
