@@ -25,12 +25,14 @@ from gateway.limits import Intake, RateLimit
 from gateway.live.hub import Hub
 from gateway.live.seats import Seats
 from gateway.live.serving import Live
+from gateway.lookups import Lookups
 from gateway.map import RegionMap
 from gateway.middleware import Traced
 from gateway.pushes import Pushes
 from gateway.readers import bounded_socket
 from gateway.routes import operation, sign_in
 from gateway.settings import GatewaySettings
+from gateway.twin_door import TwinDoor
 from gateway.web import routes
 from gateway.wecom import CallbackKeys
 
@@ -69,6 +71,7 @@ async def app(settings: GatewaySettings) -> AsyncIterator[Running]:
         web.state.tokens = Tokens(settings.jwt_key.get_secret_value())
         web.state.services = behind
         web.state.pushes = Pushes(behind)
+        web.state.lookups = Lookups(behind)
         web.state.readiness = operation.Readiness(behind.addresses)
         web.state.redis = store
         web.state.hub = Hub()
@@ -114,7 +117,7 @@ async def _listening(web: FastAPI, settings: GatewaySettings, tasks: Background)
     # Or each answer waits 40 ms for an acknowledgement: asyncio does not see that this is TCP.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
-        Traced(RecordDoor(web)),
+        Traced(TwinDoor(web, RecordDoor(web))),
         http=bounded_http(settings.head_within_s, read_within_s=settings.read_within_s),
         ws=bounded_socket(settings.read_within_s),
         loop="none",

@@ -45,6 +45,7 @@ SCOPES: dict[str, frozenset[str]] = {
     "partner": frozenset({"records:write", "twins:read"}),
 }
 WRITES_RECORDS = "records:write"
+READS_TWINS = "twins:read"
 SEES_ALL = frozenset({"admin", "analyst"})
 
 
@@ -163,7 +164,7 @@ def require(scope: str) -> Callable[[Request], Awaitable[Caller]]:
 ReadsRecords = Annotated[Caller, Depends(require("records:read"))]
 WritesRecords = Annotated[Caller, Depends(require(WRITES_RECORDS))]
 MendsQuarantine = Annotated[Caller, Depends(require("quarantine:write"))]
-ReadsTwins = Annotated[Caller, Depends(require("twins:read"))]
+ReadsTwins = Annotated[Caller, Depends(require(READS_TWINS))]
 WritesTwins = Annotated[Caller, Depends(require("twins:write"))]
 WritesModels = Annotated[Caller, Depends(require("models:write"))]
 ReadsProfiles = Annotated[Caller, Depends(require("profiles:read"))]

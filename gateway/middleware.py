@@ -33,6 +33,7 @@ SECURITY_HEADERS = {
 # Answers belong to the caller; they may be asked for again with their ETag.
 CACHE = "private, no-cache"
 _HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+_HEADERS_AND_CACHE = [*_HEADERS, (b"cache-control", CACHE.encode())]
 _OURS = {*(name for name, _ in _HEADERS), b"traceparent", b"tracestate"}
 
 GZIP_MIN_BYTES = 2048
@@ -96,10 +97,13 @@ class _Answering:
             route: Any = self._scope.get("route")
             self._span.update_name(f"{self._method} {getattr(route, 'path', '(none)')}")
             self._span.set_attribute("http.response.status_code", message["status"])
-            headers = [each for each in message.get("headers", ()) if each[0] not in _OURS]
-            headers += [*_HEADERS, *((name.encode(), value.encode("latin-1")) for name, value in carry().items())]
-            if not any(name == b"cache-control" for name, _ in headers):
-                headers.append((b"cache-control", CACHE.encode()))
+            given = {name for name, _ in message.get("headers", ())}
+            headers = list(message.get("headers", ()))
+            if given & _OURS:
+                headers = [each for each in headers if each[0] not in _OURS]
+            headers += _HEADERS if b"cache-control" in given else _HEADERS_AND_CACHE
+            for name, value in carry().items():
+                headers.append((name.encode(), value.encode("latin-1")))
             message["headers"] = headers
         await self._send(message)
 

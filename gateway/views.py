@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from functools import cache
+from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from google.protobuf.descriptor import Descriptor
@@ -19,11 +21,19 @@ from marketwin.recommend.v1 import types_pb2 as recommend_pb
 from marketwin.twin.v1 import types_pb2 as twin_pb
 
 Json = dict[str, Any]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def time_text(stamp: Timestamp) -> str:
-    """RFC 3339 in UTC."""
-    return stamp.ToJsonString()
+    """RFC 3339 in UTC, with as many digits as are needed: none, three, six or nine."""
+    whole = (_EPOCH + timedelta(seconds=stamp.seconds)).isoformat()[:19]
+    nanos = stamp.nanos
+    if not nanos:
+        return f"{whole}Z"
+    for digits, unit in ((3, 1_000_000), (6, 1_000)):
+        if not nanos % unit:
+            return f"{whole}.{nanos // unit:0{digits}}Z"
+    return f"{whole}.{nanos:09}Z"
 
 
 def fields(message: Message, *names: str) -> Json:
@@ -39,20 +49,16 @@ def _with_presence(kind: Descriptor) -> frozenset[str]:
 
 def twin_text(twin: twin_pb.Twin) -> str:
     """A twin as JSON text; its free-form parts pass through as they are."""
-    head = json.dumps({"id": twin.id, "model": twin.model, "revision": twin.revision}, ensure_ascii=False)
-    relations = [{"name": each.name, "target": each.target} for each in twin.relations]
-    tail = json.dumps(
-        {
-            "relations": relations,
-            "changed_at": time_text(twin.changed_at),
-            "known_at": time_text(twin.known_at),
-            "source": twin.source,
-            "trace_id": twin.trace_id,
-            **({"deleted": True} if twin.deleted else {}),
-        },
-        ensure_ascii=False,
+    relations = ", ".join(
+        [f'{{"name": {quoted(each.name)}, "target": {quoted(each.target)}}}' for each in twin.relations]
     )
-    return f'{head[:-1]}, "properties": {twin.properties_json}, "desired": {twin.desired_json}, {tail[1:]}'
+    return (
+        f'{{"id": {quoted(twin.id)}, "model": {quoted(twin.model)}, "revision": {twin.revision}, '
+        f'"properties": {twin.properties_json}, "desired": {twin.desired_json}, "relations": [{relations}], '
+        f'"changed_at": "{time_text(twin.changed_at)}", "known_at": "{time_text(twin.known_at)}", '
+        f'"source": {quoted(twin.source)}, "trace_id": {quoted(twin.trace_id)}'
+        + (', "deleted": true}' if twin.deleted else "}")
+    )
 
 
 def change_text(change: twin_pb.Change) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from chassis.errors import Invalid, Problem
 from chassis.rql.parser import parse_condition
 from chassis.rql.search import search_for, summary_of
 from chassis.rql.selection import parse_select, projected
@@ -19,6 +20,7 @@ from services.twin.usecases import Precondition, Store
 from services.twin.wire import change_message, json_text, twin_message
 
 MAX_PAGE = 1000
+MAX_IDS = 256
 DEFAULT_PAGE = 100
 TIMES = ("changed_from", "changed_to", "known_from", "known_to")
 
@@ -34,6 +36,12 @@ class Twins:
         at, known_at = (moment_of(request, name) for name in ("at", "known_at"))
         twin = await usecases.get_twin(self._store, request.id, revision, at=at, known_at=known_at)
         return pb.GetTwinResponse(twin=twin_message(twin))
+
+    async def ReadTwins(self, request: pb.ReadTwinsRequest, context: Any) -> pb.ReadTwinsResponse:
+        if len(request.ids) > MAX_IDS:
+            problem = Problem("/ids", "too_large", f"at most {MAX_IDS} ids at once")
+            raise Invalid("too many twins are asked for at once", errors=[problem])
+        return pb.ReadTwinsResponse(twins=await self._store.messages(list(request.ids)))
 
     async def ListTwins(self, request: pb.ListTwinsRequest, context: Any) -> pb.ListTwinsResponse:
         selected = parse_select(request.select)

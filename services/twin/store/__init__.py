@@ -9,7 +9,7 @@ indexes  made where searches ask for them
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -18,12 +18,13 @@ import sqlalchemy as sa
 from chassis.db import Database
 from chassis.outbox import Relay
 from chassis.rql.search import Search, Summary
+from marketwin.twin.v1 import types_pb2
 from services.twin.domain.fusion.rule_book import RuleBook
 from services.twin.domain.neighbourhood import Neighbourhood, Walk
 from services.twin.domain.past import Kept, Range
 from services.twin.domain.twins import Change, Twin
 from services.twin.domain.types import Types
-from services.twin.store import journal, retention, searching, walking
+from services.twin.store import journal, reading, retention, searching, walking
 from services.twin.store.fusion_rules import FusionRules
 from services.twin.store.indexes import Indexes
 from services.twin.store.models import ModelReads
@@ -55,6 +56,10 @@ class PostgresStore(ModelReads):
         async with self._db.transaction() as session:
             row = (await session.execute(sa.select(*shown_columns(TWIN)).where(TWIN.c.id == twin_id))).first()
         return twin_of(row) if row is not None and row.revision else None
+
+    async def messages(self, ids: Sequence[str]) -> list[types_pb2.Twin]:
+        """The newest states of those of the ids that are there, as messages."""
+        return await reading.messages(self._db, ids)
 
     async def get_whole(self, twin_id: str) -> Twin | None:
         """The twin with the inputs that it is made of."""

@@ -55,7 +55,7 @@ _LOCK = f"hashtext('{SCHEMA}.indexes')"
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What an index is for: `ranges` for ranges and ranges of a field, `parts` for any part of its text."""
+    """What an index is for: `ranges` for ranges and orders of a field, `parts` for any part of its text."""
 
     name: str
     field: Field

@@ -110,6 +110,54 @@ class GetTwinResponse(_message.Message):
 Global___GetTwinResponse: _TypeAlias = GetTwinResponse  # noqa: Y015
 
 @_typing.final
+class ReadTwinsRequest(_message.Message):
+    """Asks for the newest states of several twins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Ids, 256 at most."""
+
+    def __init__(
+        self,
+        *,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadTwinsRequest: _TypeAlias = ReadTwinsRequest  # noqa: Y015
+
+@_typing.final
+class ReadTwinsResponse(_message.Message):
+    """Several twins."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TWINS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def twins(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Twin]:
+        """Those that are there, in no order, each once."""
+
+    def __init__(
+        self,
+        *,
+        twins: _abc.Iterable[_types_pb2.Twin] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["twins", b"twins"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadTwinsResponse: _TypeAlias = ReadTwinsResponse  # noqa: Y015
+
+@_typing.final
 class ListTwinsRequest(_message.Message):
     """Asks for a page of twins."""
 

@@ -40,6 +40,11 @@ class TwinServiceStub:
                 request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetTwinRequest.SerializeToString,
                 response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetTwinResponse.FromString,
                 _registered_method=True)
+        self.ReadTwins = channel.unary_unary(
+                '/marketwin.twin.v1.TwinService/ReadTwins',
+                request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ReadTwinsRequest.SerializeToString,
+                response_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ReadTwinsResponse.FromString,
+                _registered_method=True)
         self.ListTwins = channel.unary_unary(
                 '/marketwin.twin.v1.TwinService/ListTwins',
                 request_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListTwinsRequest.SerializeToString,
@@ -138,6 +143,13 @@ class TwinServiceServicer:
 
     def GetTwin(self, request, context):
         """Gets a twin: now, at a past revision, or as it was at a past time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadTwins(self, request, context):
+        """Gets the newest states of several twins; who asks for one shares a call with others.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -277,6 +289,11 @@ def add_TwinServiceServicer_to_server(servicer, server):
                     request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetTwinRequest.FromString,
                     response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.GetTwinResponse.SerializeToString,
             ),
+            'ReadTwins': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReadTwins,
+                    request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ReadTwinsRequest.FromString,
+                    response_serializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ReadTwinsResponse.SerializeToString,
+            ),
             'ListTwins': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTwins,
                     request_deserializer=marketwin_dot_twin_dot_v1_dot_service__pb2.ListTwinsRequest.FromString,
@@ -396,6 +413,33 @@ class TwinService:
             '/marketwin.twin.v1.TwinService/GetTwin',
             marketwin_dot_twin_dot_v1_dot_service__pb2.GetTwinRequest.SerializeToString,
             marketwin_dot_twin_dot_v1_dot_service__pb2.GetTwinResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadTwins(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/marketwin.twin.v1.TwinService/ReadTwins',
+            marketwin_dot_twin_dot_v1_dot_service__pb2.ReadTwinsRequest.SerializeToString,
+            marketwin_dot_twin_dot_v1_dot_service__pb2.ReadTwinsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class TwinServiceStub:
     def __new__(cls, channel: _aio.Channel) -> TwinServiceAsyncStub: ...
     GetTwin: _grpc.UnaryUnaryMultiCallable[_service_pb2.GetTwinRequest, _service_pb2.GetTwinResponse]
     """Gets a twin: now, at a past revision, or as it was at a past time."""
+    ReadTwins: _grpc.UnaryUnaryMultiCallable[_service_pb2.ReadTwinsRequest, _service_pb2.ReadTwinsResponse]
+    """Gets the newest states of several twins; who asks for one shares a call with others."""
     ListTwins: _grpc.UnaryUnaryMultiCallable[_service_pb2.ListTwinsRequest, _service_pb2.ListTwinsResponse]
     """Lists twins that fulfil a query."""
     AggregateTwins: _grpc.UnaryUnaryMultiCallable[_service_pb2.AggregateTwinsRequest, _service_pb2.AggregateTwinsResponse]
@@ -79,6 +81,8 @@ class TwinServiceAsyncStub(TwinServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetTwin: _aio.UnaryUnaryMultiCallable[_service_pb2.GetTwinRequest, _service_pb2.GetTwinResponse]  # type: ignore[assignment]
     """Gets a twin: now, at a past revision, or as it was at a past time."""
+    ReadTwins: _aio.UnaryUnaryMultiCallable[_service_pb2.ReadTwinsRequest, _service_pb2.ReadTwinsResponse]  # type: ignore[assignment]
+    """Gets the newest states of several twins; who asks for one shares a call with others."""
     ListTwins: _aio.UnaryUnaryMultiCallable[_service_pb2.ListTwinsRequest, _service_pb2.ListTwinsResponse]  # type: ignore[assignment]
     """Lists twins that fulfil a query."""
     AggregateTwins: _aio.UnaryUnaryMultiCallable[_service_pb2.AggregateTwinsRequest, _service_pb2.AggregateTwinsResponse]  # type: ignore[assignment]
@@ -126,6 +130,14 @@ class TwinServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_service_pb2.GetTwinResponse, _abc.Awaitable[_service_pb2.GetTwinResponse]]:
         """Gets a twin: now, at a past revision, or as it was at a past time."""
+
+    @_abc_1.abstractmethod
+    def ReadTwins(
+        self,
+        request: _service_pb2.ReadTwinsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_service_pb2.ReadTwinsResponse, _abc.Awaitable[_service_pb2.ReadTwinsResponse]]:
+        """Gets the newest states of several twins; who asks for one shares a call with others."""
 
     @_abc_1.abstractmethod
     def ListTwins(

@@ -1,0 +1,64 @@
+"""The newest states of twins, as they are asked for most: by id, several at once, past every layer that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import asyncpg
+import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from chassis.db import Database, is_away
+from chassis.errors import Unavailable
+from marketwin.twin.v1 import types_pb2
+from services.twin.store.tables import TWIN
+
+_MILLION = 1_000_000
+_READ = f"""
+SELECT id, model, revision, properties::text, desired::text, relations::text,
+       (extract(epoch FROM changed_at) * {_MILLION})::bigint, (extract(epoch FROM known_at) * {_MILLION})::bigint,
+       source, trace_id
+FROM {TWIN.fullname} WHERE id = ANY($1::text[]) AND revision > 0 AND NOT deleted
+"""
+
+
+class _Edge(msgspec.Struct):
+    name: str
+    target: str
+
+
+_EDGES = msgspec.json.Decoder(list[_Edge])
+
+
+async def messages(db: Database, ids: Sequence[str]) -> list[types_pb2.Twin]:
+    """The living twins among the ids, as messages: their JSON passes through as text."""
+    try:
+        async with db.driver() as connection:
+            rows = await connection.fetch(_READ, ids)
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if is_away(error) or isinstance(error, OSError):
+            raise Unavailable("PostgreSQL went away", retry_after_s=1) from error
+        raise
+    return [_message(row) for row in rows]
+
+
+def _message(row: asyncpg.Record) -> types_pb2.Twin:
+    twin_id, model, revision, properties, desired, relations, changed_at, known_at, source, trace_id = row
+    edges = [types_pb2.Relation(name=each.name, target=each.target) for each in _EDGES.decode(relations)]
+    return types_pb2.Twin(
+        id=twin_id,
+        model=model,
+        revision=revision,
+        properties_json=properties,
+        desired_json=desired,
+        relations=edges,
+        changed_at=_stamp(changed_at),
+        known_at=_stamp(known_at),
+        source=source,
+        trace_id=trace_id,
+    )
+
+
+def _stamp(micros: int) -> Timestamp:
+    seconds, rest = divmod(micros, _MILLION)
+    return Timestamp(seconds=seconds, nanos=rest * 1000)
