@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from marketwin.twin.v1 import events_pb2, types_pb2
 from services.twin.domain.twins import Change, Json, Twin, difference
 
 EVENT_TWINS = 1000
+_ENCODED = msgspec.json.Encoder().encode
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def changed_messages(told: Sequence[tuple[types_pb2.Twin, str]]) -> list[events_pb2.TwinChanged]:
@@ -81,11 +83,10 @@ def change_message(change: Change) -> types_pb2.Change:
 
 def json_text(value: object) -> str:
     """JSON without spaces, in its own characters."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODED(value).decode()
 
 
 def timestamp(moment: datetime) -> Timestamp:
     """A moment as a message."""
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp
+    since = moment - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)

@@ -134,8 +134,7 @@ def apply(twin: Twin, statement: Statement, rules: Rules = latest_everywhere) ->
     if learnt is None:
         return None
     inputs, touched, is_late = learnt
-    after = shown(twin, inputs, touched, rules)
-    after = replace(after, revision=twin.revision + 1, origin=joined(twin, statement.origin))
+    after = _shown_since(twin, inputs, touched, rules, joined(twin, statement.origin))
     patch = _patch(twin, after, touched)
     said: Json | None = said_by(statement)
     if said == _implied(patch, statement.origin.source):
@@ -167,13 +166,18 @@ def joined(twin: Twin, origin: Origin) -> Origin:
 
 def shown(twin: Twin, inputs: Inputs, touched: Iterable[str], rules: Rules) -> Twin:
     """The twin as its inputs show it, where those of the touched facets moved."""
+    return replace(_shown_since(twin, inputs, touched, rules, twin.origin), revision=twin.revision)
+
+
+def _shown_since(twin: Twin, inputs: Inputs, touched: Iterable[str], rules: Rules, origin: Origin) -> Twin:
+    """The next revision of the twin, as its inputs show it."""
     properties, desired, relations = twin.properties, twin.desired, twin.relations
     for facet in touched:
         told = inputs.get(facet) or _NOTHING
         if "/" not in facet:
             if properties is twin.properties:
                 properties = dict(properties)
-            value = _fused(told, rules, twin.model, facet)
+            value = _only(told) if len(told) == 1 else _fused(told, rules, twin.model, facet)
             if value is None:
                 properties.pop(facet, None)
             else:
@@ -182,13 +186,16 @@ def shown(twin: Twin, inputs: Inputs, touched: Iterable[str], rules: Rules) -> T
             desired = _latest(told) or {}
         elif facet != DELETED:
             relations = _with_relation(relations, facet.removeprefix(RELATIONS), _latest(told) or [])
-    return replace(
-        twin,
-        properties=properties,
-        desired=desired,
-        relations=relations,
-        inputs=inputs,
-        deleted=_is_gone(inputs),
+    return Twin(
+        twin.id,
+        twin.model,
+        twin.revision + 1,
+        properties,
+        desired,
+        relations,
+        origin,
+        inputs,
+        _is_gone(inputs),
     )
 
 
@@ -247,7 +254,13 @@ def _with_sighting(inputs: Inputs, statement: Statement) -> tuple[dict[str, Mapp
     fresh: dict[str, Mapping[str, list[Any]]] = {}
     is_late = False
     for facet, value in statement.facets.items():
-        told = inputs.get(facet) or _NOTHING
+        told = inputs.get(facet)
+        if not told:
+            if at > begun:
+                fresh[facet] = {source: [value, at, known_at, quality, 0]}
+            else:
+                is_late = True
+            continue
         before = told.get(source)
         if before is not None and before[AT] == at and before[VALUE] == value and before[QUALITY] == quality:
             continue
@@ -303,16 +316,25 @@ def _fused(told: Mapping[str, list[Any]], rules: Rules, model: str, name: str) -
     return _latest(told)
 
 
+def _only(told: Mapping[str, list[Any]]) -> Any:
+    for each in told.values():
+        return each[VALUE]
+    return None
+
+
 def _latest(told: Mapping[str, list[Any]]) -> Any:
     if len(told) < 2:
-        return next((each[VALUE] for each in told.values()), None)
+        return _only(told)
     return max((each[AT], each[KNOWN_AT], source, each) for source, each in told.items())[-1][VALUE]
 
 
 def _with_relation(known: tuple[Relation, ...], name: str, targets: Iterable[str]) -> tuple[Relation, ...]:
-    kept = [(each.name, each.target) for each in known if each.name != name]
-    kept += [(name, target) for target in set(targets)]
-    return tuple(Relation(*each) for each in sorted(kept))
+    wanted = sorted(set(targets))
+    if wanted == [each.target for each in known if each.name == name]:
+        return known
+    named = [Relation(name, target) for target in wanted]
+    before = [each for each in known if each.name < name]
+    return (*before, *named, *[each for each in known if each.name > name])
 
 
 def _patch(before: Twin, after: Twin, touched: Iterable[str]) -> Json:
@@ -324,9 +346,9 @@ def _patch(before: Twin, after: Twin, touched: Iterable[str]) -> Json:
         names = [facet for facet in touched if "/" not in facet]
         if changed := difference(_part(before.properties, names), _part(after.properties, names)):
             patch["properties"] = changed
-    if changed := difference(before.desired, after.desired):
+    if after.desired is not before.desired and (changed := difference(before.desired, after.desired)):
         patch["desired"] = changed
-    if after.relations != before.relations:
+    if after.relations is not before.relations and after.relations != before.relations:
         patch["relations"] = document(after)["relations"]
     return patch
 

@@ -50,33 +50,11 @@ class PostgresUnit(ModelUnit):
 
     async def lock(self, ids: Sequence[str], origin: Origin) -> dict[str, Twin]:
         """The twins of the ids, locked until the end; one that is not there yet comes with revision 0."""
-        place = pl.DataFrame({"id": sorted(ids)}).with_columns(
-            model=pl.lit(""),
-            revision=pl.lit(0),
-            **dict.fromkeys(("properties", "desired", "inputs"), pl.lit("{}")),
-            relations=pl.lit("[]"),
-            changed_at=pl.lit(origin.changed_at),
-            known_at=pl.lit(origin.known_at),
-            source=pl.lit(origin.source),
-            trace_id=pl.lit(origin.trace_id),
-            deleted=pl.lit(False),
-        )
-        name = await stage_frame(self._session, TWIN, place, name="locked")
-        columns = ", ".join(place.columns)
-        # Rows of twins to come are inserted in id order, so that two writers meet in the same order.
-        await self._session.execute(
-            sa.text(
-                f"INSERT INTO {TWIN.fullname} ({columns}) SELECT {columns} FROM {name} ORDER BY id "
-                "ON CONFLICT DO NOTHING"
-            )
-        )
-        query = (
-            sa.select(TWIN, STAMP.label("stamp"))
-            .where(TWIN.c.id == sa.any_(sa.cast(list(ids), sa.ARRAY(sa.Text))))
-            .order_by(TWIN.c.id)
-            .with_for_update(of=TWIN)
-        )
-        rows = (await self._session.execute(query)).all()
+        rows = await self._locked_rows(ids)
+        missing = sorted(set(ids).difference(row.id for row in rows))
+        if missing:
+            await self._make_room(missing, origin)
+            rows += await self._locked_rows(missing)
         # Whoever changes the types of living twins lets nobody write meanwhile: this is what counts until the end.
         if rows and rows[0].stamp != self.types.stamp:
             await renew(self._session, self.types, rows[0].stamp)
@@ -85,6 +63,28 @@ class PostgresUnit(ModelUnit):
         locked = {row.id: _locked(row) for row in rows}
         self._before |= locked
         return locked
+
+    async def _locked_rows(self, ids: Sequence[str]) -> list[sa.Row[Any]]:
+        query = (
+            sa.select(TWIN, STAMP.label("stamp"))
+            .where(is_one_of(TWIN.c.id, ids))
+            .order_by(TWIN.c.id)
+            .with_for_update(of=TWIN)
+        )
+        return list((await self._session.execute(query)).all())
+
+    async def _make_room(self, ids: Sequence[str], origin: Origin) -> None:
+        """Rows of twins to come, in id order, so that two writers meet in the same order."""
+        told = {"changed_at": origin.changed_at, "known_at": origin.known_at, "source": origin.source}
+        await self._session.execute(
+            sa.text(
+                f"INSERT INTO {TWIN.fullname} (id, model, revision, properties, desired, relations, inputs, "
+                "changed_at, known_at, source, trace_id, deleted) "
+                "SELECT id, '', 0, '{}', '{}', '[]', '{}', :changed_at, :known_at, :source, :trace_id, false "
+                "FROM unnest(CAST(:ids AS text[])) AS id ORDER BY id ON CONFLICT DO NOTHING"
+            ),
+            {**told, "trace_id": origin.trace_id, "ids": list(ids)},
+        )
 
     def type_of(self, twin: Twin) -> TwinType:
         """The version of its type that a locked twin is at; while its type is migrated some are ahead."""
@@ -119,7 +119,8 @@ class PostgresUnit(ModelUnit):
         """Keeps each change in the journal, and of each twin the newest state, which it tells."""
         if not changed:
             return
-        newest = {twin.id: Texts.of(twin) for twin, _ in changed}
+        states = {twin.id: twin for twin, _ in changed}
+        newest = {twin_id: Texts.of(twin) for twin_id, twin in states.items()}
         await upsert_frame(self._session, TWIN, _twin_frame(list(newest.values())), key=["id"])
         await self._keep_relations(changed, newest)
         await copy_frame(self._session, "journal", _journal_frame(changed), schema=SCHEMA)
@@ -137,7 +138,7 @@ class PostgresUnit(ModelUnit):
                 for each in members
             ]
             await tell(self._session, OUTBOX, changed_messages(told), key=model)
-        self._before |= {twin.id: twin for twin, _ in changed}
+        self._before |= states
         self.told = True
 
     async def _keep_relations(self, changed: Sequence[tuple[Twin, Change]], newest: Mapping[str, Texts]) -> None:
