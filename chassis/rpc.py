@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import grpc
@@ -29,6 +30,7 @@ MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 MAX_ERROR_BYTES = 2 * 1024 * 1024
 MAX_FAULTS_LENGTH = 500_000
 """Characters of the faults of one error; those behind are left out."""
+MAX_WORDS = 1000
 DETAIL_KEY = "marketwin-error-bin"
 DEFAULT_DEADLINE_S = 10.0
 GRACE_S = 3.0
@@ -95,12 +97,20 @@ def error_text(error: ChassisError) -> str:
 def _first_faults(error: ChassisError) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     left = MAX_FAULTS_LENGTH
-    for each in error.errors:
+    for each in map(_short, error.errors):
         left -= len(each.pointer) + len(each.rule) + len(each.message) + 40
         if left < 0:
             break
         found.append({"pointer": each.pointer, "rule": each.rule, "message": each.message})
     return found
+
+
+def _short(problem: Problem) -> Problem:
+    """A pointer that is too long points to what the place lies in; a message may name the place, too."""
+    pointer = problem.pointer
+    if len(pointer) > MAX_WORDS:
+        pointer = pointer[:MAX_WORDS].rpartition("/")[0]
+    return replace(problem, pointer=pointer, message=problem.message[:MAX_WORDS])
 
 
 def error_of(text: str | bytes) -> ChassisError:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -13,11 +11,11 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 from chassis.errors import Invalid, Problem
+from chassis.json_texts import read_json
 
 SMALL_BYTES = 1024 * 1024
 WITHIN_S = 60.0
 JSON_TYPE = "application/json"
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 ShapeT = TypeVar("ShapeT", bound=BaseModel)
 
@@ -68,17 +66,9 @@ async def read_json_body(request: Request, limit: int, *media: str) -> bytes:
 
 
 async def read_object(request: Request, *media: str) -> dict[str, Any]:
-    """A small JSON object that can be stored: no NUL, no half characters, no NaN."""
+    """A small JSON object that can be stored: no NUL, no half characters, no NaN, no depths."""
     _refuse_other_types(request, media or (JSON_TYPE,))
-    body = await read_body(request, SMALL_BYTES)
-    try:
-        value = json.loads(body)
-        text = json.dumps(value, allow_nan=False)
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        raise Invalid("the body is not JSON", errors=[Problem("", "malformed_json", "must be JSON in UTF-8")]) from None
-    if _NUL.search(text):
-        raise Invalid("the body holds a NUL", errors=[Problem("", "nul", "no text may hold the character U+0000")])
+    value = read_json(await read_body(request, SMALL_BYTES))
     if not isinstance(value, dict):
         raise Invalid("the body is not a JSON object", errors=[Problem("", "wrong_type", "must be a JSON object")])
     return value

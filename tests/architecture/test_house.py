@@ -21,6 +21,7 @@ CHASSIS_MODULES = {
     "db",
     "documents",
     "errors",
+    "json_texts",
     "outbox",
     "pull",
     "replay",

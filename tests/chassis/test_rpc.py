@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chassis.errors import KINDS, ChassisError, Conflict, Problem, Unavailable
+from chassis.errors import KINDS, ChassisError, Conflict, Invalid, Problem, Unavailable
 from chassis.rpc import connect, is_serving, serve
 from chassis.telemetry import span, trace_id
 from marketwin.twin.v1 import service_pb2 as pb
@@ -47,6 +47,19 @@ async def test_each_error_arrives_as_it_was_raised(kind: type[ChassisError]):
 
     assert type(caught.value) is kind
     assert caught.value.as_dict() == raised.as_dict()
+
+
+async def test_a_fault_at_a_place_with_an_endless_name_is_pointed_at_by_what_it_lies_in():
+    faults = [Problem(f"/properties/{'x' * 1_000_000}", "rule", "no" * 1_000_000)]
+
+    async def answer(_: pb.CountTwinsRequest) -> pb.CountTwinsResponse:
+        raise Invalid("no", errors=faults)
+
+    async with _calling(answer) as stub:
+        with pytest.raises(Invalid) as caught:
+            await stub.CountTwins(pb.CountTwinsRequest())
+
+    assert caught.value.errors == [Problem("/properties", "rule", "no" * 500)]
 
 
 async def test_a_subclass_arrives_as_its_kind():

@@ -11,7 +11,8 @@ from typing import Any
 Json = dict[str, Any]
 Inputs = Mapping[str, Mapping[str, list[Any]]]
 """By facet and source: [value, at, known_at, quality, writes], times in microseconds since 1970."""
-ID_PATTERN = re.compile(r"^[a-z][a-z_]*:[^\s/?#]{1,128}$")
+ID_PATTERN = re.compile(r"[a-z][a-z_]*:[^\s/?#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]{1,128}\Z")
+"""No space, no control, nothing that is left of what was no text: an id stands in addresses, files and logs."""
 
 
 @dataclass(frozen=True, slots=True)

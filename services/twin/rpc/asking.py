@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 from google.protobuf.message import Message
 
 from chassis.errors import Invalid, Problem
+from chassis.json_texts import read_json
 from services.twin.domain.twins import Json
 
 
@@ -21,10 +21,7 @@ def moment_of(request: Message, name: str) -> datetime | None:
 
 def json_object(text: str) -> Json:
     """A JSON object; Invalid for anything else."""
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise Invalid("the body is not JSON", errors=[Problem("", "malformed_json", "must be JSON")]) from error
+    value = read_json(text)
     if not isinstance(value, dict):
         raise Invalid("the body is not an object", errors=[Problem("", "wrong_type", "must be a JSON object")])
     return value
