@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Api } from "../src/api/api";
-import type { TwinChange, TwinPart, WholeTwin } from "../src/api/twinTypes";
+import type { FusionInput, TwinChange, TwinPart, WholeTwin } from "../src/api/twinTypes";
 import { wordsOf } from "../src/i18n/language";
 import { routeOf, searchAddress, twinAddress } from "../src/shell/route";
 import { arrange } from "../src/twins/arrangement";
@@ -12,7 +12,7 @@ import { incomingNames, modelsOf } from "../src/twins/models";
 import { titleOf, twinNamesOf } from "../src/twins/naming";
 import { csvOf } from "../src/twins/search/exporting";
 import { pointsOf, stepsOf } from "../src/twins/sparkline";
-import { stateRows } from "../src/twins/twin/rows";
+import { originOf, stateRows, type StateRow } from "../src/twins/twin/rows";
 import { justAfter, neighbour, present as now, whenOf } from "../src/twins/twin/timeline";
 import { present, start, type LiveTwin } from "../src/twins/twin/useTwin";
 import { mayWrite } from "../src/twins/twin/useWriting";
@@ -82,9 +82,11 @@ describe("values", () => {
   const text = (value: unknown, name?: string) =>
     valueText(value, shop.properties.find((each) => each.name === name), wordsOf("zh"), twinNamesOf("zh", models));
 
-  it("keep all their digits", () => {
-    expect(text(117.12088995980581)).toBe("117.12088995980581");
+  it("keep the digits of whole numbers and of numbers that are spelt; of others those that count", () => {
+    expect(text(9007199254740991)).toBe("9,007,199,254,740,991");
     expect(text("0012.50")).toBe("0012.50");
+    expect(text(476730.1850790185)).toBe("476,730.1851");
+    expect(text(0.1)).toBe("0.1");
   });
 
   it("are shown in words where the type has them", () => {
@@ -123,6 +125,8 @@ describe("what differs", () => {
     expect(saidIn(line).map(({ facet, name, isRemoved }) => [facet, name, isRemoved])).toEqual([
       ["properties", "a", true], ["properties", "b", false], ["relations", "located_in", false],
     ]);
+    const tooLate = { ...line, patch: {}, said: { properties: { a: 1 }, relations: { located_in: ["r:2"] }, quality: 0.8 }, late: true };
+    expect(saidIn(tooLate).map(({ name, value }) => [name, value])).toEqual([["a", 1], ["located_in", ["r:2"]]]);
   });
 });
 
@@ -134,8 +138,9 @@ describe("the past", () => {
     change(4, { tier: 3 }, "2026-01-06T00:00:00Z"),
   ];
 
-  it("marks what was learnt after something that was true later", () => {
+  it("marks what was learnt after something newer, and what the server calls late", () => {
     expect([...lateRevisions(changes)]).toEqual([3]);
+    expect([...lateRevisions([{ ...changes[0]!, late: true }])]).toEqual([1]);
   });
 
   it("knows of each value who said so last", () => {
@@ -179,6 +184,27 @@ describe("the past", () => {
     expect(kinds).toEqual({ tier: "changed", heat: "added", extra: "removed" });
     expect(set[0]!.desired).toEqual({ value: 9, isMet: false });
     expect(unset.map((row) => row.name)).toContain("price");
+  });
+});
+
+describe("the origin of a value", () => {
+  const input = (source: string, at: string, weight: number, unused = "") => ({
+    source, value: 1, at, known_at: at, quality: 1, reliability: 1, variance: null, age_s: 0, weight, unused,
+  });
+  const row = (inputs: FusionInput[]) =>
+    ({ fusion: { inputs }, change: change(1, {}, "2025-01-01T00:00:00Z") }) as unknown as StateRow;
+
+  it("is the newest time of what counts, and how many sources there are", () => {
+    const origin = originOf(row([
+      input("scada", "2026-01-02T00:00:00Z", 0.6), input("mes", "2026-01-03T00:00:00Z", 0.4), input("old", "2026-01-09T00:00:00Z", 0, "stale"),
+    ]));
+
+    expect(origin).toEqual({ source: "scada", sources: 3, changedAt: "2026-01-03T00:00:00Z", knownAt: "2026-01-03T00:00:00Z" });
+  });
+
+  it("is the line of the history where no inputs are told", () => {
+    expect(originOf({ ...row([]), fusion: null })).toMatchObject({ source: "source-1", sources: 1 });
+    expect(originOf({ ...row([]), fusion: null, change: null })).toBeNull();
   });
 });
 

@@ -1,6 +1,6 @@
 import type { JsonObject } from "./dataTypes";
 import { search, type Sender } from "./request";
-import type { TaggedTwin, TwinChange, TwinGroups, TwinModel, TwinPart, TwinQuery, When, WholeTwin } from "./twinTypes";
+import type { Fusion, HistoryQuery, TaggedTwin, TwinChange, TwinGroups, TwinModel, TwinPart, TwinQuery, When, WholeTwin } from "./twinTypes";
 import type { Page } from "./types";
 
 /** The calls of the twin explorer. */
@@ -18,8 +18,10 @@ export function twinCalls({ request, requestTagged }: Sender) {
     },
     twinWhen: (id: string, when: When, signal?: AbortSignal) =>
       request<WholeTwin>(`${twinPath(id)}${search({ ...when })}`, { signal }),
-    twinHistory: (id: string, query: { limit: number; cursor?: string }, signal?: AbortSignal) =>
-      request<Page<TwinChange>>(`${twinPath(id)}/history${search(query)}`, { signal }),
+    twinFusion: (id: string, when: When, signal?: AbortSignal) =>
+      request<{ items: Fusion[] }>(`${twinPath(id)}/fusion${search({ ...when })}`, { signal }),
+    twinHistory: (id: string, query: HistoryQuery, signal?: AbortSignal) =>
+      request<Page<TwinChange>>(`${twinPath(id)}/history${search({ ...query })}`, { signal }),
     /** Status 412 when somebody else has changed the twin since `etag`. */
     async patchTwin(id: string, patch: JsonObject, etag: string): Promise<TaggedTwin> {
       const headers = { "Content-Type": "application/merge-patch+json", "If-Match": etag };

@@ -27,8 +27,12 @@ export interface TwinPart {
 /** What was learnt of a twin at one moment. */
 export interface TwinChange {
   revision: number;
-  /** Merge patch over {model, properties, desired, relations}. */
+  /** Merge patch over {model, properties, desired, relations}; empty where what was said changed nothing that is shown. */
   patch: JsonObject;
+  /** What was said, where the patch does not say all of it; relations by name. */
+  said?: JsonObject | null;
+  /** Something newer was known of what it says. */
+  late?: boolean;
   changed_at: string;
   known_at: string;
   source: string;
@@ -61,6 +65,14 @@ export interface TwinQuery {
   cursor?: string;
 }
 
+/** A range of revisions: from the first up to the one before the last. */
+export interface HistoryQuery {
+  from_revision?: number;
+  to_revision?: number;
+  order: "newest" | "oldest";
+  limit: number;
+}
+
 export interface TaggedTwin {
   twin: WholeTwin;
   etag: string;
@@ -71,4 +83,38 @@ export interface When {
   revision?: number;
   at?: string;
   known_at?: string;
+}
+
+/** What one source says of a property, and what that counts for. */
+export interface FusionInput {
+  source: string;
+  value: unknown;
+  at: string;
+  known_at: string;
+  /** 0 to 1, by what cleaning had to mend. */
+  quality: number;
+  /** 0 to 1, by the rule. */
+  reliability: number;
+  variance: number | null;
+  age_s: number;
+  /** Those of all inputs sum up to 1. */
+  weight: number;
+  /** Why it does not count; empty where it does. */
+  unused: string;
+}
+
+/** A shown value, and how it came about. */
+export interface Fusion {
+  property: string;
+  value: unknown;
+  unit: string;
+  rule: { version: number; rule: JsonObject; known_at: string | null; set_by: string; applied_at: string | null };
+  inputs: FusionInput[];
+  spread: { least: number; most: number; deviation: number } | null;
+  chi_square: number | null;
+  p_value: number | null;
+  /** Null: it cannot be told. */
+  conflict: boolean | null;
+  standard_error: number | null;
+  age_s: number | null;
 }

@@ -29,7 +29,7 @@ export interface Arrangement {
 const ring = 122;
 const closest = 24;
 const [marginX, marginY] = [105, 62];
-const smallest = 320;
+const [narrowest, smallest] = [520, 320];
 
 /** A tree in rings around its root: each branch gets an angle by the number of its leaves, so that nothing crosses. */
 export function arrange({ nodes, more }: Graph): Arrangement {
@@ -62,8 +62,8 @@ function boxOf(spots: readonly Spot[]): Box {
   const [left, top] = [Math.min(...xs) - marginX, Math.min(...ys) - marginY];
   const width = Math.max(...xs) + marginX - left;
   const height = Math.max(...ys) + marginY - top;
-  const missing = Math.max(0, smallest - height);
-  return { x: left, y: top - missing / 2, width, height: height + missing };
+  const [wider, higher] = [Math.max(0, narrowest - width), Math.max(0, smallest - height)];
+  return { x: left - wider / 2, y: top - higher / 2, width: width + wider, height: height + higher };
 }
 
 function leavesOf(node: GraphNode, children: Map<string, GraphNode[]>): number {

@@ -60,28 +60,35 @@ export interface Said {
   isRemoved: boolean;
 }
 
+/** What changed; of a line that changed nothing that is shown, what was said all the same. */
 export function saidIn(change: TwinChange): Said[] {
-  const patch = change.patch;
+  const patch = changesNothing(change) ? asObject(change.said) : change.patch;
   const members = (facet: "properties" | "desired"): Said[] =>
     Object.entries(asObject(patch[facet])).map(([name, value]) => ({ facet, name, value, isRemoved: value === null }));
-  const relations = Array.isArray(patch["relations"]) ? (patch["relations"] as Relation[]) : [];
+  const given = patch["relations"];
+  const relations = Array.isArray(given) ? targetsOf(given as Relation[]) : asObject(given);
   return [
     ...members("properties"),
     ...members("desired"),
-    ...Object.entries(targetsOf(relations)).map(([name, value]): Said => ({ facet: "relations", name, value, isRemoved: false })),
+    ...Object.entries(relations).map(([name, value]): Said => ({ facet: "relations", name, value, isRemoved: false })),
   ];
 }
 
-/** Learnt after something that was true later: it filled a gap in the past. */
+/** Learnt after something newer was known, of the same source or of another one. */
 export function lateRevisions(changes: readonly TwinChange[]): Set<number> {
-  const late = new Set<number>();
+  const found = new Set<number>();
   let newest = -Infinity;
-  for (const { revision, changed_at } of changes) {
+  for (const { revision, changed_at, late } of changes) {
     const at = Date.parse(changed_at);
-    if (at < newest) late.add(revision);
+    if (late || at < newest) found.add(revision);
     newest = Math.max(newest, at);
   }
-  return late;
+  return found;
+}
+
+/** A line that confirmed what was known, or came too late to be shown. */
+export function changesNothing({ patch }: TwinChange): boolean {
+  return Object.keys(patch).length === 0;
 }
 
 /** The change that gave each property its value, by name. */

@@ -5,7 +5,7 @@ import type { TwinNames } from "./naming";
 
 type Wording = Pick<Words, "t" | "language">;
 
-/** A value as a person reads it. Digits are never cut: what is shown is what is known. */
+/** A value as a person reads it. */
 export function valueText(value: unknown, property: Property | undefined, words: Wording, names: TwinNames): string {
   if (value === null || value === undefined) return "–";
   if (typeof value === "boolean") return words.t(value ? "twins.yes" : "twins.no");
@@ -19,9 +19,10 @@ function choiceText(value: unknown, property: Property, names: TwinNames): strin
   return names.choice(property.choices.find((each) => each.value === value), String(value));
 }
 
+/** Whole numbers with all digits, others with ten: a mean of several sources has more than anybody measured. */
 function numberText(value: number, { language }: Wording): string {
   return value.toLocaleString(language === "zh" ? "zh-CN" : "en-GB", {
-    maximumFractionDigits: 20,
+    ...(Number.isInteger(value) ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 10 }),
     useGrouping: Math.abs(value) >= 10_000,
   });
 }

@@ -4,7 +4,7 @@ import type { TwinChange } from "../../api/twinTypes";
 import { useWords } from "../../i18n/language";
 import { ago, moment as momentText } from "../../shared/format";
 import { ProblemLine } from "../../shared/States";
-import { lateRevisions, saidIn } from "../differences";
+import { changesNothing, lateRevisions, saidIn } from "../differences";
 import type { Model } from "../models";
 import { FacetName, FacetValue } from "./DifferenceList";
 import type { useHistory } from "./useHistory";
@@ -55,6 +55,7 @@ const mostSaid = 6;
 function Line({ change, model, isLate, isShown, now, onRevision }: LineProps) {
   const { t, language } = useWords();
   const said = saidIn(change);
+  const isQuiet = changesNothing(change);
   const learnt = momentText(change.known_at, language);
   return (
     <li className={isShown ? "shown" : ""} data-testid="history-line" data-revision={change.revision} data-late={isLate}>
@@ -62,8 +63,8 @@ function Line({ change, model, isLate, isShown, now, onRevision }: LineProps) {
         {change.revision}
       </button>
       <div>
-        <p className="said">
-          {said.length === 0 && <span className="muted">{t("twins.history.confirmed")}</span>}
+        <p className={isQuiet ? "said quiet" : "said"}>
+          {isQuiet && <span className="muted">{t(isLate ? "twins.history.tooLate" : "twins.history.confirmed")}</span>}
           {said.slice(0, mostSaid).map(({ facet, name, value, isRemoved }) => (
             <span key={`${facet}/${name}`}>
               <FacetName facet={facet} name={name} model={model} />{" "}

@@ -40,7 +40,7 @@ export function LiveTail({ state, tail, waiting, isPaused, model, onPause }: Pro
             {isDeleted ? (
               <p className="bad-text">{t("twins.deleted")}</p>
             ) : differences.length === 0 ? (
-              <p className="muted">{t("twins.history.confirmed")}</p>
+              <p className="muted">{t("twins.tail.confirmed")}</p>
             ) : (
               <DifferenceList differences={differences} model={model} most={5} />
             )}

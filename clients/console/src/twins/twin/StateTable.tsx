@@ -1,4 +1,4 @@
-import { useMemo, useState } from "react";
+import { useState } from "react";
 
 import type { TwinChange } from "../../api/twinTypes";
 import { useWords } from "../../i18n/language";
@@ -6,7 +6,8 @@ import { ago, moment } from "../../shared/format";
 import { useModels } from "../useModels";
 import { unitText, valueText } from "../values";
 import { EditForm } from "./EditForm";
-import type { StateRow } from "./rows";
+import { FusionPanel } from "./FusionPanel";
+import { originOf, type StateRow } from "./rows";
 import { Sparkline } from "./Sparkline";
 import type { Write } from "./useWriting";
 
@@ -71,40 +72,50 @@ function Row({ row, changes, now, edit }: RowProps) {
   const label = names.property(name, property);
   const told = property ? names.description(property) : t("twins.unknownProperty");
   const isEdited = edit?.editing?.name === name;
+  const [isOpen, setOpen] = useState(false);
   return (
-    <tr
-      className={difference ? `differs ${difference.kind}` : ""}
-      data-testid="state-row"
-      data-name={name}
-      data-differs={difference?.kind ?? ""}
-    >
-      <th scope="row">
-        <span className="strong">{label}</span> <span className="code">{name}</span>
-        {told && told !== label && <span className="fine muted told-of">{told}</span>}
-      </th>
-      <td data-label={t("twins.value")} className="state-value">
-        {isEdited && edit ? (
-          <EditForm
-            row={row}
-            facet={edit.editing!.facet}
-            isBusy={edit.isBusy}
-            onWrite={(value) => edit.onWrite({ facet: edit.editing!.facet, name, value })}
-            onCancel={() => edit.onEdit(null)}
-          />
-        ) : (
-          <Value row={row} />
-        )}
-      </td>
-      <td className="trend">
-        <Sparkline name={name} property={property} changes={changes} />
-      </td>
-      <Origin change={row.change} isThere={row.isThere} now={now} />
-      {edit && (
-        <td className="row-edit">
-          {!isEdited && <EditButtons row={row} label={label} onEdit={edit.onEdit} />}
+    <>
+      <tr
+        className={difference ? `differs ${difference.kind}` : ""}
+        data-testid="state-row"
+        data-name={name}
+        data-differs={difference?.kind ?? ""}
+      >
+        <th scope="row">
+          <span className="strong">{label}</span> <span className="code">{name}</span>
+          {told && told !== label && <span className="fine muted told-of">{told}</span>}
+        </th>
+        <td data-label={t("twins.value")} className="state-value">
+          {isEdited && edit ? (
+            <EditForm
+              row={row}
+              facet={edit.editing!.facet}
+              isBusy={edit.isBusy}
+              onWrite={(value) => edit.onWrite({ facet: edit.editing!.facet, name, value })}
+              onCancel={() => edit.onEdit(null)}
+            />
+          ) : (
+            <Value row={row} />
+          )}
         </td>
+        <td className="trend">
+          <Sparkline name={name} property={property} changes={changes} />
+        </td>
+        <Origin row={row} label={label} now={now} isOpen={isOpen} onOpen={setOpen} />
+        {edit && (
+          <td className="row-edit">
+            {!isEdited && <EditButtons row={row} label={label} onEdit={edit.onEdit} />}
+          </td>
+        )}
+      </tr>
+      {isOpen && row.fusion && (
+        <tr className="fusion-row">
+          <td colSpan={edit ? 6 : 5}>
+            <FusionPanel fusion={row.fusion} property={property} now={now} />
+          </td>
+        </tr>
       )}
-    </tr>
+    </>
   );
 }
 
@@ -116,10 +127,15 @@ function Value({ row }: { row: StateRow }) {
   const unit = property?.unit ? unitText(property.unit) : "";
   return (
     <>
-      <span className="current" data-testid="value">
+      <span className="current" title={typeof row.value === "number" ? String(row.value) : undefined} data-testid="value">
         {row.isThere ? text(row.value) : <span className="faint">{words.t("twins.notSet")}</span>}
         {row.isThere && unit && <span className="unit muted"> {unit}</span>}
       </span>
+      {row.fusion?.conflict && (
+        <span className="badge conflict" data-testid="conflict-mark">
+          ⚠ {words.t("twins.fusion.conflict")}
+        </span>
+      )}
       {desired && !desired.isMet && (
         <span className="desired" data-testid="desired">
           {words.t("twins.desired")} <b>{text(desired.value)}</b>
@@ -140,13 +156,19 @@ function Value({ row }: { row: StateRow }) {
   );
 }
 
-function Origin({ change, isThere, now }: { change: TwinChange | null; isThere: boolean; now: number }) {
+interface OriginProps {
+  row: StateRow;
+  label: string;
+  now: number;
+  isOpen: boolean;
+  onOpen: (isOpen: boolean) => void;
+}
+
+/** Who told it and how old that is; opens what every source says of it. */
+function Origin({ row, label, now, isOpen, onOpen }: OriginProps) {
   const { t, language } = useWords();
-  const exact = useMemo(
-    () => (change ? t("twins.times", { at: moment(change.changed_at, language), known: moment(change.known_at, language) }) : ""),
-    [change, t, language],
-  );
-  if (!isThere || !change)
+  const origin = row.isThere ? originOf(row) : null;
+  if (!origin)
     return (
       <>
         <td data-label={t("twins.source")} className="faint">
@@ -157,13 +179,28 @@ function Origin({ change, isThere, now }: { change: TwinChange | null; isThere: 
         </td>
       </>
     );
+  const exact = t("twins.times", { at: moment(origin.changedAt, language), known: moment(origin.knownAt, language) });
+  const told = origin.sources > 1 ? t("twins.fusion.sources", { count: origin.sources }) : origin.source;
   return (
     <>
       <td data-label={t("twins.source")} className="source-name" data-testid="value-source">
-        {change.source}
+        {row.fusion ? (
+          <button
+            type="button"
+            className="source-open"
+            aria-expanded={isOpen}
+            aria-label={`${told}. ${t("twins.fusion.open", { name: label })}`}
+            onClick={() => onOpen(!isOpen)}
+            data-testid="fusion-open"
+          >
+            {told}
+          </button>
+        ) : (
+          told
+        )}
       </td>
       <td data-label={t("twins.age")} title={exact} className="when" data-testid="value-age">
-        <time dateTime={change.changed_at}>{ago(change.changed_at, now, language)}</time>
+        <time dateTime={origin.changedAt}>{ago(origin.changedAt, now, language)}</time>
       </td>
     </>
   );
@@ -183,16 +220,23 @@ function EditButtons({ row, label, onEdit }: { row: StateRow; label: string; onE
       >
         ✎
       </button>
-      <button
-        type="button"
-        className="button small quiet"
-        onClick={() => onEdit({ facet: "desired", name: row.name })}
-        aria-label={t("twins.desire.of", { name: label })}
-        title={t("twins.desire.of", { name: label })}
-        data-testid="edit-desired"
-      >
-        {t("twins.desired")}
-      </button>
+      {isWishable(row) && (
+        <button
+          type="button"
+          className="button small quiet"
+          onClick={() => onEdit({ facet: "desired", name: row.name })}
+          aria-label={t("twins.desire.of", { name: label })}
+          title={t("twins.desire.of", { name: label })}
+          data-testid="edit-desired"
+        >
+          {t("twins.desired")}
+        </button>
+      )}
     </span>
   );
+}
+
+/** Only what is writable in the type may be wished otherwise. */
+function isWishable({ property, desired }: StateRow): boolean {
+  return desired !== null || property?.isWritable === true;
 }

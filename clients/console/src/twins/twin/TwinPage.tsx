@@ -16,6 +16,7 @@ import { StateTable, type Editing } from "./StateTable";
 import { TimeBar } from "./TimeBar";
 import { isPresent, present, whenOf, type Moment } from "./timeline";
 import { TwinHead } from "./TwinHead";
+import { useFusion } from "./useFusion";
 import { useHistory } from "./useHistory";
 import { usePast } from "./usePast";
 import { useTwin } from "./useTwin";
@@ -110,7 +111,8 @@ function State({ tagged, shown, moment, changes, now, onWritten }: StateProps) {
   const [editing, setEditing] = useState<(Editing & { base: TaggedTwin }) | null>(null);
   const toNow = useMemo(() => (isNow ? [] : differences(shown, tagged.twin)), [isNow, shown, tagged.twin]);
   const newest = useMemo(() => newestByProperty(knownThen(changes, whenOf(moment))), [changes, moment]);
-  const rows = useMemo(() => stateRows(shown, model, toNow, newest), [shown, model, toNow, newest]);
+  const fusions = useFusion(tagged.twin.id, tagged.twin.revision, whenOf(moment));
+  const rows = useMemo(() => stateRows(shown, model, toNow, newest, fusions), [shown, model, toNow, newest, fusions]);
   const isWriter = isNow && mayWrite(session?.user.roles);
   const edit = isWriter && {
     editing,

@@ -1,4 +1,4 @@
-import type { TwinChange, WholeTwin } from "../../api/twinTypes";
+import type { Fusion, FusionInput, TwinChange, WholeTwin } from "../../api/twinTypes";
 import { same, type Difference } from "../differences";
 import type { Model, Property } from "../models";
 
@@ -14,6 +14,16 @@ export interface StateRow {
   difference: Difference | null;
   /** The line of the history that gave it this value, if it is loaded. */
   change: TwinChange | null;
+  /** What each source says of it; none while that is not known. */
+  fusion: Fusion | null;
+}
+
+/** Who told a value, and when that was true: the newest of the inputs that count, or the line that brought it. */
+export function originOf({ fusion, change }: StateRow): { source: string; sources: number; changedAt: string; knownAt: string } | null {
+  const counting = (fusion?.inputs ?? []).filter((input) => !input.unused);
+  const newest = counting.reduce<FusionInput | null>((best, each) => (best && Date.parse(best.at) >= Date.parse(each.at) ? best : each), null);
+  if (newest) return { source: counting[0]!.source, sources: fusion!.inputs.length, changedAt: newest.at, knownAt: newest.known_at };
+  return change && { source: change.source, sources: 1, changedAt: change.changed_at, knownAt: change.known_at };
 }
 
 /** Properties in the order of the model, then those that no model knows; what was never set comes apart. */
@@ -22,6 +32,7 @@ export function stateRows(
   model: Model | undefined,
   toNow: readonly Difference[],
   newest: Map<string, TwinChange>,
+  fusions: ReadonlyMap<string, Fusion> = new Map(),
 ): { set: StateRow[]; unset: StateRow[] } {
   const known = new Map((model?.properties ?? []).map((each) => [each.name, each]));
   const [properties, wanted] = [twin?.properties ?? {}, twin?.desired ?? {}];
@@ -37,6 +48,7 @@ export function stateRows(
       desired: isWanted ? { value: wanted[name], isMet: same(wanted[name], properties[name]) } : null,
       difference: changed.get(name) ?? null,
       change: newest.get(name) ?? null,
+      fusion: fusions.get(name) ?? null,
     };
   });
   const isSet = (row: StateRow) => row.isThere || row.desired !== null || row.difference !== null;
