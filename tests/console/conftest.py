@@ -16,9 +16,14 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from chassis.bus import bus
+from chassis.db import database
+from chassis.outbox import Relay
 from chassis.settings import CommonSettings
 from services.twin import app as twin
+from services.twin.domain.types import Types
 from services.twin.settings import TwinSettings
+from services.twin.store import OUTBOX, SCHEMA, PostgresStore
 from tests.gateway.house import Door
 from tests.gateway.house import door as open_door
 
@@ -85,6 +90,13 @@ async def twins(door: Door) -> Twins:
         shop = {"name": f"红星商店{n}", "tier": n % 30 + 1, "license_status": "valid", "order_cycle_days": 7}
         await written.put(f"retailer:{n:03}", "retailer", shop, located_in=f"region:340{n % 2 + 1}")
     return written
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def store(common: CommonSettings, door: Door) -> AsyncIterator[PostgresStore]:
+    """The twins reached from behind: to say what sources said at other times."""
+    async with database(common.postgres_url, SCHEMA) as db, bus(common.nats_url, "test") as log:
+        yield PostgresStore(db, Relay(db, log, OUTBOX), Types.shipped())
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

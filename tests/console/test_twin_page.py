@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
 from chassis.testing import eventually
+from services.twin import usecases
+from services.twin.domain.twins import Origin, Sighting
+from services.twin.store import PostgresStore
 from tests.console.conftest import Twins, signed_in
 from tests.gateway.house import Door
 
 SHOP = "retailer:past"
+HOUR = timedelta(hours=1)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -99,6 +106,67 @@ async def test_a_line_of_the_history_leads_to_its_revision(page: Page, shop: str
 
     await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("1")
     await expect(_row(page, "trade_area").get_by_test_id("value")).to_have_text("school")
+
+
+async def _said(store: PostgresStore, twin_id: str, *said: tuple[str, float, float, dict[str, Any]]) -> None:
+    """What sources said of a line: hours ago when it was true and when it was learnt."""
+    now = datetime.now(UTC)
+    sightings = [
+        Sighting(twin_id, "line", properties, (), Origin(now - true * HOUR, now - known * HOUR, source, ""))
+        for source, true, known, properties in said
+    ]
+    for each in sightings:
+        await usecases.seed(store, [each])
+
+
+async def test_what_came_late_is_marked_and_was_not_known_before(page: Page, store: PostgresStore):
+    await _said(
+        store,
+        "line:late",
+        ("mes", 9, 9, {"good_base": 100}),
+        ("mes", 3, 3, {"good_base": 300}),
+        ("mes", 6, 1, {"good_base": 200}),
+    )
+    await _open(page, "line:late")
+
+    line = page.locator("[data-testid=history-line][data-late=true]")
+    await expect(line).to_have_count(1)
+    await expect(line).to_contain_text("200")
+    await page.get_by_test_id("past-before").click()
+    await expect(_row(page, "good_base").get_by_test_id("value")).to_have_text("200")
+    await page.get_by_test_id("known-toggle").check()
+    await expect(_row(page, "good_base").get_by_test_id("value")).to_have_text("100")
+
+
+async def test_a_value_of_several_sources_shows_what_each_says_and_counts_and_that_they_disagree(
+    page: Page, twins: Twins, store: PostgresStore
+):
+    await _said(
+        store,
+        "line:several",
+        ("scada", 1, 1, {"rate_base_per_h": 480_000}),
+        ("mes", 1, 1, {"rate_base_per_h": 400_000}),
+    )
+    rule = {"method": "weighted", "variance": {"scada": 1e6, "*": 3e6}}
+    rules = "/api/v1/models/line/fusion-rules/rate_base_per_h"
+    answer = await twins.api.put(rules, json=rule, headers={"if-none-match": "*"})
+    assert answer.status_code == 200, answer.text
+    await _open(page, "line:several")
+    row = _row(page, "rate_base_per_h")
+    await expect(row.get_by_test_id("value")).to_have_text("460,000")
+
+    await expect(row.get_by_test_id("conflict-mark")).to_be_visible()
+    await expect(row.get_by_test_id("fusion-open")).to_have_text("2 sources")
+    await row.get_by_test_id("fusion-open").click()
+
+    weights = {
+        str(await each.get_attribute("data-source")): float(await each.get_attribute("data-weight") or 0)
+        for each in await page.get_by_test_id("fusion-input").all()
+    }
+    assert weights == {"scada": pytest.approx(0.75), "mes": pytest.approx(0.25)}
+    await expect(page.get_by_test_id("fusion-method")).to_contain_text("weighted mean")
+    await expect(page.get_by_test_id("fusion-spread")).to_contain_text("400,000 – 480,000")
+    await expect(page.get_by_test_id("fusion")).to_have_attribute("data-conflict", "true")
 
 
 async def test_the_graph_is_walked_from_a_shop_to_its_province(page: Page, shop: str):
