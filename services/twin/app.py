@@ -38,7 +38,6 @@ async def app(settings: TwinSettings) -> AsyncIterator[Running]:
     common = settings.common
     files = read_folder(settings.models)
     types = Types(types_of(*read_models([*shipped_elements(), *files])))
-    feeds = Feeds.load(types, settings.feeds)
     async with (
         database(common.postgres_url, SCHEMA, pool_size=settings.pool_size, session_settings=SESSIONS) as db,
         bus(common.nats_url, "twin") as log,
@@ -50,6 +49,7 @@ async def app(settings: TwinSettings) -> AsyncIterator[Running]:
         rules = FusionRules(db)
         store = PostgresStore(db, relay, types, RuleBook(types, await rules.rules()))
         await usecases.add_files(store, files, utc_now())
+        feeds = Feeds.load(types.base, settings.feeds)
         if settings.regions is not None:
             await _seed_regions(store, settings.regions)
         servicer = (add_TwinServiceServicer_to_server, TwinServicer(store, store, rules, utc_now))

@@ -71,7 +71,7 @@ async def migrate_twins(store: MovingStore, now: Callable[[], datetime]) -> None
             else:
                 log.info("model.migration_ended", model=job.name, state=job.state, twins=job.moved, misfits=job.misfits)
         except Exception as error:
-            if not is_away(error):
+            if not (isinstance(error, Unavailable) or is_away(error)):
                 raise
             log.warning("model.migration_waits", error=type(error).__name__)
         await asyncio.sleep(pause_s)

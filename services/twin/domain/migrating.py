@@ -78,6 +78,14 @@ class Steps:
                 found = step.to or None
         return found
 
+    def renamed(self, name: str) -> str | None:
+        """The name of a property after the steps; None where it is removed."""
+        found: str | None = name
+        for step in self.steps:
+            if not step.is_relation and not step.of and step.path == (found,) and step.op in ("rename", "remove"):
+                found = step.to or None
+        return found
+
     def _moved(self, before: Mapping[str, Any], of: str, *, fills: bool) -> Json:
         state = dict(before)
         for step in self.steps:

@@ -27,6 +27,7 @@ from services.twin.domain.types import TwinType, Types
 
 READY, WAITING, DELETED = "ready", "waiting", "deleted"
 """A version counts, waits until its twins are migrated, or was taken away."""
+MOST_KEPT = 5000
 WRAPPER = {"models", "migration"}
 
 
@@ -96,6 +97,9 @@ def added(request: Sequence[Element], there: Iterable[Element], kept: Sequence[K
         problems = [each.problem("/@id", "version_changed", message) for each in other]
         raise Conflict("a version of a model is there with another content", code="version_changed", errors=problems)
     new = [each for each in request if each.dtmi not in values or each.dtmi in gone]
+    if len(values) + len(new) > MOST_KEPT:
+        message = f"there are {len(values)} interfaces, and at most {MOST_KEPT} can be kept"
+        raise ModelFaults([Problem("", "too-many-interfaces", message)])
     late = [each for each in new if each.dtmi not in gone and not _is_newest(each.dtmi, values)]
     if late:
         message = "must be newer than the versions there are"

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.app import in_thread
-from chassis.db import Database
+from chassis.db import Database, is_away
+from chassis.errors import Unavailable
 from services.twin.domain.model_documents import short_name
 from services.twin.domain.model_jobs import Job, types_from
 from services.twin.domain.model_versions import Kept
 from services.twin.domain.twins import Twin
 from services.twin.domain.types import Types
-from services.twin.store.tables import MIGRATION, MODEL, REGISTRY, TWIN, is_one_of, shown_columns, twin_of
+from services.twin.store.tables import FUSION_RULE, MIGRATION, MODEL, REGISTRY, TWIN, is_one_of, shown_columns, twin_of
 
 STAMP = sa.select(REGISTRY.c.stamp).scalar_subquery()
 """Grows with whatever changes which types there are."""
+LOCK_WAIT_MS = 2000
 LIVING = sa.and_(TWIN.c.revision > 0, ~TWIN.c.deleted)
 
 
@@ -45,6 +49,11 @@ async def _jobs(session: AsyncSession, name: str | None = None, job_id: str | No
     if job_id is not None:
         query = query.where(MIGRATION.c.id == job_id)
     return [_job(row) for row in (await session.execute(query)).all()]
+
+
+def _of(name: str, behind: str = "") -> sa.ColumnElement[bool]:
+    """The twins of a type behind an id: theirs lie side by side in the primary key."""
+    return sa.and_(TWIN.c.id > (behind or f"{name}:"), TWIN.c.id < f"{name};")
 
 
 def _job(row: sa.Row[Any]) -> Job:
@@ -81,17 +90,24 @@ class ModelUnit:
 
     async def stop_writers(self) -> None:
         """Waits until no twin is being written, and lets nobody write one until the end."""
-        await self._session.execute(sa.text(f"LOCK TABLE {TWIN.fullname} IN SHARE MODE"))
+        # Whoever waits for this lock makes writers wait behind him: better to come again than to wait long.
+        await self._session.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_MS}ms'"))
+        try:
+            await self._session.execute(sa.text(f"LOCK TABLE {TWIN.fullname} IN SHARE MODE"))
+        except DBAPIError as error:
+            if not is_away(error):
+                raise
+            raise Unavailable("the twins are busy; try again", retry_after_s=5) from None
 
     async def living(self, name: str, *, behind: str, limit: int, but: str = "-") -> list[Twin]:
         """A page of the twins of a type, by id, without those that a migration brought to a version."""
-        wanted = sa.and_(TWIN.c.model == name, LIVING, TWIN.c.model_version != but)
-        query = sa.select(*shown_columns(TWIN)).where(wanted, TWIN.c.id > behind).order_by(TWIN.c.id).limit(limit)
+        wanted = sa.and_(_of(name, behind), LIVING, TWIN.c.model_version != but)
+        query = sa.select(*shown_columns(TWIN)).where(wanted).order_by(TWIN.c.id).limit(limit)
         return [twin_of(row) for row in (await self._session.execute(query)).all()]
 
     async def revisions(self, name: str) -> dict[str, int]:
         """The revision of every living twin of a type."""
-        query = sa.select(TWIN.c.id, TWIN.c.revision).where(TWIN.c.model == name, LIVING)
+        query = sa.select(TWIN.c.id, TWIN.c.revision).where(_of(name), LIVING)
         return {twin_id: revision for twin_id, revision in (await self._session.execute(query)).all()}
 
     async def some(self, ids: Sequence[str]) -> list[Twin]:
@@ -100,8 +116,8 @@ class ModelUnit:
 
     async def unmoved(self, job: Job, *, behind: str, limit: int) -> list[str]:
         """Ids of twins that a migration has still to look at, in their order."""
-        waiting = sa.and_(TWIN.c.model == job.name, LIVING, TWIN.c.model_version != job.after_dtmi)
-        query = sa.select(TWIN.c.id).where(waiting, TWIN.c.id > behind).order_by(TWIN.c.id).limit(limit)
+        waiting = sa.and_(_of(job.name, behind), LIVING, TWIN.c.model_version != job.after_dtmi)
+        query = sa.select(TWIN.c.id).where(waiting).order_by(TWIN.c.id).limit(limit)
         return list((await self._session.execute(query)).scalars())
 
     async def mark_moved(self, ids: Sequence[str], dtmi: str) -> None:
@@ -127,6 +143,18 @@ class ModelUnit:
     async def keep_job(self, job: Job) -> None:
         adding = insert(MIGRATION).values(job.as_row())
         await self._session.execute(adding.on_conflict_do_update(index_elements=["id"], set_=job.as_row()))
+
+    async def carry_rule(self, model: str, name: str, after: str, *, by: str, now: datetime) -> None:
+        """Gives a property that is renamed the fusion rule that holds for it."""
+        held = sa.select(FUSION_RULE).where(FUSION_RULE.c.model == model, FUSION_RULE.c.property == name)
+        row = (await self._session.execute(held.order_by(FUSION_RULE.c.version.desc()).limit(1))).first()
+        if row is None or row.rule is None:
+            return
+        versions = sa.select(sa.func.coalesce(sa.func.max(FUSION_RULE.c.version), 0))
+        newest = versions.where(FUSION_RULE.c.model == model, FUSION_RULE.c.property == after)
+        version = int((await self._session.execute(newest)).scalar_one()) + 1
+        values = {"model": model, "property": after, "version": version, "rule": row.rule}
+        await self._session.execute(sa.insert(FUSION_RULE).values(**values, known_at=now, set_by=by))
 
 
 class ModelReads:

@@ -45,6 +45,7 @@ class ModelUnit(Protocol):
     async def jobs(self, name: str) -> list[Job]: ...
     async def hold_job(self, name: str, job_id: str) -> Job | None: ...
     async def keep_job(self, job: Job) -> None: ...
+    async def carry_rule(self, model: str, name: str, after: str, *, by: str, now: datetime) -> None: ...
 
 
 class ModelStore(Protocol):
@@ -258,13 +259,16 @@ async def _begin(unit: ModelUnit, change: _Change, asked: Asked) -> Job:
     before = [each for each in await unit.jobs(change.plan.name) if each.after_dtmi == change.after.dtmi]
     if before and before[-1].state == RUNNING:
         return before[-1]
-    steps = change.steps.told if change.steps else []
+    steps = change.steps or Steps()
+    for name in change.before.properties:
+        if (after := steps.renamed(name)) not in (name, None):
+            await unit.carry_rule(change.plan.name, name, str(after), by=asked.by, now=asked.at)
     job = Job(
         id=uuid4().hex,
         name=change.plan.name,
         before_dtmi=change.before.dtmi,
         after_dtmi=change.after.dtmi,
-        steps=steps,
+        steps=steps.told,
         state=RUNNING,
         twins=change.plan.twins,
         created_at=asked.at,

@@ -52,17 +52,17 @@ class _Group:
     misfits: list[dict[str, Any]]
 
 
-async def migrate_some(store: MovingStore, now: datetime) -> Job | None:
+async def migrate_some(store: MovingStore, now: datetime, *, group: int = GROUP) -> Job | None:
     """Brings the next group of a migration to its version; None where none runs, or another process works at it."""
     async with store.write() as unit:
         job = await unit.claim_job()
         if job is None:
             return None
-        ids = await unit.unmoved(job, behind=job.place, limit=GROUP)
+        ids = await unit.unmoved(job, behind=job.place, limit=group)
         if ids:
             job = await _move(unit, job, ids, now)
         else:
-            job = await _end(unit, job, now)
+            job = await _end(unit, job, now, group)
     if job.state != "running":
         await store.renew_types()
     return job
@@ -112,13 +112,13 @@ def _misfit(twin: Twin, pointer: str, rule: str, message: str) -> dict[str, Any]
     return {"id": twin.id, "pointer": pointer, "rule": rule, "message": message}
 
 
-async def _end(unit: MovingUnit, job: Job, now: datetime) -> Job:
+async def _end(unit: MovingUnit, job: Job, now: datetime, group: int) -> Job:
     """After the last twin: what came meanwhile is moved, and the version counts from then on."""
     await unit.begin_models()
     await unit.stop_writers()
     if job.misfits:
         job = replace(job, state=STUCK, ended_at=now)
-    elif left := await unit.unmoved(job, behind="", limit=GROUP):
+    elif left := await unit.unmoved(job, behind="", limit=group):
         return await _move(unit, replace(job, place=""), left, now)
     else:
         job = replace(job, state=DONE, ended_at=now)

@@ -10,7 +10,7 @@ from typing import Any
 from chassis.errors import Invalid
 from services.twin.domain.dtdl import Primitive, Schema
 from services.twin.domain.fusion.rule import LATEST, Holds, Rule, read_rule
-from services.twin.domain.types import TwinType
+from services.twin.domain.types import TwinType, Types
 
 _HOLDS: Mapping[str, Holds] = {
     **dict.fromkeys(("byte", "short", "integer", "long"), "integers"),
@@ -68,12 +68,19 @@ class RuleBook:
         """How a property is fused, or was as far as was known at a time."""
         found = self.set_rule(model, name, known_at)
         # Another version of the type may hold something else.
-        kind = self.types.get(model)
+        kind = self._kind(model, name)
         key = (model, name, found.version if found else 0, kind.dtmi if kind else "")
         rule = self._read.get(key)
         if rule is None:
             rule = self._read[key] = self._rule(kind, name, found)
         return rule
+
+    def _kind(self, model: str, name: str) -> TwinType | None:
+        """The version that has the property: the one that counts, or the one that twins are on the way to."""
+        kind = self.types.get(model)
+        if isinstance(self.types, Types) and (kind is None or name not in kind.properties):
+            return self.types.coming.get(model, kind)
+        return kind
 
     def _rule(self, kind: TwinType | None, name: str, found: SetRule | None) -> Rule:
         holds: Holds = holds_of(kind, name) if kind and name in kind.properties else "others"
