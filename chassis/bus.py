@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -137,7 +138,7 @@ class Bus:
         )
         for attempt in count(1):
             try:
-                await self._stream.add_stream(config)
+                await self._stream.add_stream(config, first_seq=await self._first_sequence(name))
                 return
             except BadRequestError:
                 log.info("bus.stream_kept", stream=name)
@@ -146,6 +147,13 @@ class Bus:
                 # A server that starts listens before it has its streams.
                 log.warning("bus.waits", durable=name, error=type(error).__name__, attempt=attempt)
             await _pause(attempt)
+
+    async def _first_sequence(self, name: str) -> int | None:
+        """Where a new stream begins to count: behind every place that anybody may have kept in one that was lost."""
+        try:
+            return (await self._stream.stream_info(name)).config.first_seq
+        except NotFoundError:
+            return time.time_ns() // 1000
 
     async def consume(self, *, durable: str, subjects: Sequence[str], handle: Handler) -> None:
         """Feeds every message of the subjects to `handle`, in order, for ever.
