@@ -8,10 +8,12 @@ the same client, for ever.
 from __future__ import annotations
 
 import asyncio
+import socket
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+SYSTEM_BYTES = 256 * 1024
 LOOKS = 3
 """How often in that time it is looked whether the buffer shrinks."""
 
@@ -62,6 +64,10 @@ class _BoundedSocket(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        link = self.transport.get_extra_info("socket")
+        if link is not None:
+            # Or the system lets megabytes wait for one client, and it is long unseen whether that reads.
+            link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SYSTEM_BYTES)
         self._watch = Watch(self.transport, self.within_s)
 
     def pause_writing(self) -> None:

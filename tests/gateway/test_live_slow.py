@@ -106,7 +106,7 @@ async def test_a_client_that_reads_slowly_is_not_let_go(whole: House):
     async with door(whole.common, read_within_s=0.6, **whole.addresses) as own:
         hub: Hub = own.web.state.hub
         await asyncio.wait_for(hub.listening.wait(), PATIENCE_S)
-        async with connected(own, max_queue=1, max_size=None) as slow:
+        async with connected(own, max_queue=1, max_size=None, close_timeout=0.1) as slow:
             await subscribed(slow, model="region")
             kinds = []
             text = json.dumps({"name_zh": "x" * 300_000})
