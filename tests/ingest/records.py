@@ -103,6 +103,7 @@ FACTORY: dict[str, Row] = {
         "batch_no": "B7",
         "shift": "A",
         "machine": "M3",
+        "line_code": "L3",
         "sku_code": "34010021",
         "good_base": 1_000_000,
         "scrap_base": 20_000,

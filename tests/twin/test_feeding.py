@@ -76,6 +76,21 @@ def test_every_model_that_is_shipped_is_fed():
     assert fed == set(TYPES)
 
 
+def test_the_architecture_page_tells_what_feeds_what():
+    page = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+    assert [row for row in map(_row, FEEDS.kinds) if row not in page] == []
+    assert all(f"`{kind}`" in page for kind in FEEDS.silent)
+
+
+def _row(kind: str) -> str:
+    told: dict[str, dict[str, None]] = {}
+    for rule in FEEDS.rules(kind):
+        told.setdefault(rule.model, {}).update(dict.fromkeys(link.name for link in rule.links))
+    cells = [f"`{model}`" + (f" ({', '.join(names)})" if names else "") for model, names in told.items()]
+    return f"| `{kind}` | {', '.join(cells)} |"
+
+
 def test_the_twin_knows_the_columns_that_ingest_publishes():
     assert kind_columns.COPY.read_text(encoding="utf-8") == kind_columns.printed(), "run make kinds"
     assert set(columns.kinds()) == set(KINDS)

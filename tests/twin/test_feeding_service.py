@@ -93,7 +93,7 @@ async def test_one_record_of_every_kind_makes_twins_of_every_model(everything: S
 FOLLOWED = {
     "retailer:R1": 'eq(relations/located_in,"region:340104")',
     "sku:S1": "related(of_brand,eq(properties/is_own,true))",
-    "batch:B1": 'related(made_for,related(runs_on,eq(id,"line:L1")))',
+    "batch:B1": 'and(related(made_on,eq(id,"line:L1")),related(made_for,related(runs_on,eq(id,"line:L1"))))',
     "machine:M1": 'related(part_of,related(part_of,eq(relations/owned_by,"company:I1")))',
     "shipment:T1": 'related(to_company,eq(properties/kind,"city_commercial"))',
     "shipment_line:T1:1": 'related(part_of,related(from_warehouse,eq(properties/wh_kind,"plant")))',
@@ -121,6 +121,7 @@ async def test_the_line_of_a_running_order_shows_it(everything: Stub):
         ("part_of", "plant:P1"),
         ("runs", "work_order:P1:WO1"),
         ("makes", "sku:S1"),
+        ("makes_batch", "batch:B1"),
     }
 
 

@@ -4,7 +4,7 @@ from services.ingest.domain.schemas.fields import DataClass, Field, FieldType, K
 
 KIND = Kind(
     name="mes_output",
-    schema_version=1,
+    schema_version=2,
     doc="Good, scrapped and reworked quantity of a machine, with the material used.",
     occurred="ended_at",
     fields=fields(
@@ -28,5 +28,6 @@ KIND = Kind(
         Field(name="wrap_paper_m", type=FieldType.NUMBER, minimum=0, doc="Wrapping paper used."),
         Field(name="started_at", type=FieldType.TIME, required=True, doc="Start of the period."),
         Field(name="ended_at", type=FieldType.TIME, required=True, doc="End of the period."),
+        added=(Field(name="line_code", type=FieldType.CODE, doc="Production line."),),
     ),
 )
