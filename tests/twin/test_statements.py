@@ -126,6 +126,15 @@ def test_a_replacement_leaves_nothing_of_before_and_keeps_what_was_seen_since():
     assert states[-1].properties == {"name": "Cutter", "state": "run"}
 
 
+def test_what_a_source_wrote_stays_known_beside_what_it_sees_later():
+    ended = _wrote(5, {DELETED: True}, by="mes")
+
+    states, _ = _told(_seen(1, speed=3), ended, _seen(7), _seen(4, "scada", speed=9))
+
+    assert [state.exists for state in states] == [True, False, True, True]
+    assert states[-1].properties == {}
+
+
 def test_a_seen_relation_replaces_those_of_its_name_where_it_is_not_older():
     def placed(minute: int, *targets: str) -> Statement:
         relations = tuple(Relation("part_of", each) for each in targets)
@@ -183,7 +192,7 @@ SEEN = st.builds(
     lambda properties, edges, source, quality: (properties | edges or {DELETED: False}, source, quality, False),
     PROPERTIES,
     EDGES,
-    st.sampled_from(["mes", "scada", "erp"]),
+    st.sampled_from(["mes", "scada", "user:ann"]),
     st.sampled_from([1.0, 0.8]),
 )
 WRITTEN = st.builds(
@@ -198,8 +207,8 @@ WRITTEN = st.builds(
     EDGES,
     st.sampled_from([{}, {}, {DESIRED: {}}, {DESIRED: {"speed": 3}}]),
     st.sampled_from([{}, {}, {}, {DELETED: False}]),
-    st.sampled_from(["user:ann", "user:bo"]),
-) | st.just(({DELETED: True}, "user:ann", 1.0, True))
+    st.sampled_from(["user:ann", "user:bo", "mes"]),
+) | st.tuples(st.just({DELETED: True}), st.sampled_from(["user:ann", "mes"]), st.just(1.0), st.just(True))
 
 
 @st.composite

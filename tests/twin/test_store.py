@@ -104,6 +104,17 @@ async def test_a_write_sets_right_what_a_source_said_of_a_time_to_come(store: Po
     assert (await store.get(twin_id)).properties == {"state": "stop"}
 
 
+async def test_a_write_of_something_else_is_not_dated_ahead(store: PostgresStore):
+    twin_id = _machine()
+    await usecases.seed(store, [_seen(twin_id, 1000, state="run")])
+    patch = {"properties": {"shift": "B"}}
+
+    await usecases.patch_twin(store, twin_id, patch, usecases.Precondition(), BY_ANN)
+    await usecases.seed(store, [_seen(twin_id, 30, shift="C")])
+
+    assert (await store.get(twin_id)).properties == {"state": "run", "shift": "C"}
+
+
 async def _execute(db: Database, statement: str, **values: Any) -> list[Any]:
     async with db.transaction() as session:
         result = await session.execute(sa.text(statement), values)

@@ -44,6 +44,7 @@ RELATIONS = "relations/"
 VALUE, AT, KNOWN_AT, QUALITY, WRITES = range(5)
 NEVER = -(2**63)
 PERSON = "user:"
+WROTE, SAW = "write:", "record:"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTHING: Mapping[str, list[Any]] = {}
 
@@ -86,6 +87,23 @@ class Told:
             return False
         before |= said
         return True
+
+
+def input_key(statement: Statement) -> str:
+    """Under which name the inputs of a statement are kept: persons write and sources see, what is otherwise is said.
+
+    What a source writes stays beside what it sees later, or nobody knew any more what the write set right.
+    """
+    source = statement.origin.source
+    if statement.writes is source.startswith(PERSON):
+        return source
+    return (WROTE if statement.writes else SAW) + source
+
+
+def newest_at(inputs: Inputs, facets: Iterable[str]) -> datetime | None:
+    """When the newest of what is known of some facets was true."""
+    times = [each[AT] for facet in facets for each in inputs.get(facet, _NOTHING).values()]
+    return _moment(max(times)) if times else None
 
 
 def latest_everywhere(_model: str, _name: str) -> Rule:
@@ -248,7 +266,7 @@ def _implied(patch: Json, source: str) -> Json:
 
 
 def _with_sighting(inputs: Inputs, statement: Statement) -> tuple[dict[str, Mapping[str, list[Any]]], bool]:
-    source, quality = statement.origin.source, statement.quality
+    source, quality = input_key(statement), statement.quality
     at, known_at = micros(statement.origin.changed_at), micros(statement.origin.known_at)
     begun = _written_at(inputs.get(DELETED))
     fresh: dict[str, Mapping[str, list[Any]]] = {}
@@ -273,7 +291,7 @@ def _with_sighting(inputs: Inputs, statement: Statement) -> tuple[dict[str, Mapp
 
 
 def _with_write(inputs: Inputs, statement: Statement) -> tuple[dict[str, Mapping[str, list[Any]]], bool]:
-    source = statement.origin.source
+    source = input_key(statement)
     at, known_at = micros(statement.origin.changed_at), micros(statement.origin.known_at)
     begun = _written_at(inputs.get(DELETED))
     fresh: dict[str, Mapping[str, list[Any]]] = {}

@@ -112,7 +112,7 @@ async def put_twin(
 async def patch_twin(store: Store, twin_id: str, patch: Json, precondition: Precondition, origin: Origin) -> Twin:
     """Changes a twin by an RFC 7396 merge patch over {properties, desired, relations}."""
     _refuse_unknown(patch, WRITABLE | {"model"})
-    relations = _relations(patch.get("relations") or [])
+    relations = _relations([] if patch.get("relations") is None else patch["relations"])
 
     def said(before: Twin, kind: TwinType, types: Types) -> Json:
         if patch.get("model", before.model) != before.model:
@@ -167,7 +167,7 @@ async def _write(
         _refuse_unmet(before, precondition)
         _refuse_bad_id(twin_id, before.model, unit.types)
         facets = said(before, unit.type_of(before), unit.types)
-        statement = Statement(facets, _not_before(before, origin), writes=True)
+        statement = Statement(facets, _not_before(before, facets, origin), writes=True)
         outcome = statements.apply(before, statement, unit.rules)
         if outcome is None:
             return before, before
@@ -175,9 +175,10 @@ async def _write(
         return before, outcome[0]
 
 
-def _not_before(twin: Twin, origin: Origin) -> Origin:
+def _not_before(twin: Twin, facets: Json, origin: Origin) -> Origin:
     """A write sets right what it finds, where a source was ahead of our clock, too."""
-    return replace(origin, changed_at=max(origin.changed_at, twin.origin.changed_at)) if twin.revision else origin
+    newest = statements.newest_at(twin.inputs, twin.inputs if DELETED in facets else facets)
+    return replace(origin, changed_at=max(origin.changed_at, newest)) if newest else origin
 
 
 def _refuse_bad_id(twin_id: str, model: str, types: Types) -> None:
@@ -200,7 +201,7 @@ def _refuse_unknown(body: Json, allowed: set[str]) -> None:
     ] + [
         Problem(f"/{name}", "wrong_type", "must be a JSON object")
         for name in ("properties", "desired")
-        if not isinstance(body.get(name) or {}, dict)
+        if not isinstance(body.get(name), dict | None)
     ]
     if problems:
         raise Invalid("the twin cannot be written like this", errors=problems)
