@@ -14,6 +14,7 @@ from chassis.errors import Problem
 from deploy import kind_columns
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.schemas.fields import DataClass
+from services.twin.domain import statements, twins
 from services.twin.domain.feeding import columns
 from services.twin.domain.feeding.feeds import Feeds, Seen
 from services.twin.domain.twins import ID_PATTERN, Sighting
@@ -254,6 +255,19 @@ def test_a_planned_order_does_not_run_on_its_line_yet():
     said = _said(_read("mes_work_order", records("mes_work_order", row)).sightings)
 
     assert said["line:L1"] == ({}, {"part_of": "plant:P1"})
+
+
+def test_a_slot_that_was_emptied_holds_nothing_any_more():
+    row = {"wh_code": "W1", "slot": "A1", "zone": "Z"}
+    rows = [{**row, "sku_code": "S1"}, {**row, "occurred_at": LATER}]
+    first, second = _read("wms_slot", records("wms_slot", *rows)).sightings
+    twin = twins.empty(first.id, first.origin)
+
+    full, _ = statements.apply(twin, statements.seen(first)) or (twin, None)
+    empty, _ = statements.apply(full, statements.seen(second)) or (full, None)
+
+    assert [each.name for each in full.relations] == ["holds", "part_of"]
+    assert [each.name for each in empty.relations] == ["part_of"]
 
 
 def test_a_move_is_true_from_its_end_on():

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from services.twin.consumers import in_groups
 from services.twin.domain import statements, twins
 from services.twin.domain.feeding.feeds import Feeds
 from services.twin.domain.feeding.reader import FeedFault, read_feed
 from services.twin.domain.twins import Sighting
 from services.twin.domain.types import Types
+from services.twin.usecases import Part
 from tests.twin.fed_records import NOW, records
 from tests.twin.made_models import made, types_with
 
@@ -90,6 +92,11 @@ WRONG = {
         HEAD + "    relations:\n      of: {id: sku_code, each: sku_code}\n",
         6,
         "needs `id`",
+    ),
+    "an unknown otherwise of a relation": (
+        HEAD + "    relations:\n      of: {id: sku_code, otherwise: x}\n",
+        6,
+        "otherwise must be one of unsaid, none",
     ),
     "a list that is none": (HEAD + "    relations:\n      of: {each: sku_code}\n", 6, "sku_code is no list"),
     "a time that is none": (HEAD + "    at: shift\n", 5, "shift is no time"),
@@ -207,6 +214,32 @@ def test_the_first_example_of_the_readme_is_a_mapping():
     example = re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.S)[0]
 
     assert [rule.model for rule in read_feed(example, "readme.yaml", TYPES).rules] == ["work_order", "line"]
+
+
+def test_a_list_that_is_empty_ends_the_relation_where_the_mapping_says_so(tmp_path: Path):
+    body = "kind: campaign\nsays:\n  - twin: campaign\n    id: campaign_id\n    relations:\n"
+    feeds = _with(tmp_path, it=body + "      promotes: {each: sku_codes, otherwise: none}\n")
+    rows = [{"campaign_id": f"K{n}", "sku_codes": codes} for n, codes in enumerate(('["S1"]', "[]", None))]
+
+    seen = feeds.read("campaign", records("campaign", *rows), NOW, TYPES).sightings
+
+    assert [([each.target for each in one.relations], one.gone) for one in seen] == [
+        (["sku:S1"], ()),
+        ([], ("promotes",)),
+        ([], ("promotes",)),
+    ]
+
+
+def test_so_many_messages_are_taken_in_together_that_nobody_waits_long_for_their_twins():
+    shops = [Part(str(n), "retailer", records("retailer", *[{"retailer_code": "R"}] * 1500)) for n in range(3)]
+    orders = [Part(f"o{n}", "commercial_order", records("commercial_order", {"retailer_code": "R"})) for n in range(9)]
+
+    groups = in_groups([*orders, *shops], Feeds.load(TYPES))
+
+    assert [[each.message_id for each in group] for group in groups] == [
+        [*(f"o{n}" for n in range(9)), "0", "1"],
+        ["2"],
+    ]
 
 
 def test_codes_say_the_values_of_a_column_in_the_words_of_the_model(tmp_path: Path):

@@ -118,6 +118,8 @@ def seen(sighting: Sighting) -> Statement:
     facets = {name: value for name, value in sighting.properties.items() if value is not None}
     for relation in sighting.relations:
         facets.setdefault(RELATIONS + relation.name, []).append(relation.target)
+    for name in sighting.gone:
+        facets[RELATIONS + name] = []
     return Statement(facets or {DELETED: False}, sighting.origin, sighting.quality)
 
 

@@ -77,6 +77,8 @@ class Sighting:
     """0 to 1: how far the source itself trusts what it says."""
     ends: bool = False
     """Whether it says that the twin is no more."""
+    gone: tuple[str, ...] = ()
+    """Relations that lead nowhere any more."""
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

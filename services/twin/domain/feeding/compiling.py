@@ -117,7 +117,9 @@ def _id(model: str, columns: Sequence[Column]) -> pl.Expr:
 
 
 def _target(link: Link) -> pl.Expr:
-    return pl.col(link.columns[0].name) if link.is_list else _id(link.model, link.columns)
+    """The id, or the JSON text of the codes; an empty text where there is none any more."""
+    target = pl.col(link.columns[0].name) if link.is_list else _id(link.model, link.columns)
+    return target.replace("[]", "").fill_null("") if link.clears else target
 
 
 def _code(columns: Sequence[Column]) -> pl.Expr:

@@ -74,6 +74,10 @@ class Feeds:
     def rules(self, kind: str) -> tuple[FeedRule, ...]:
         return self._rules.get(kind, ())
 
+    def takes_every(self, kind: str) -> bool:
+        """Whether each record of the kind is a statement of its own."""
+        return any(rule.takes_every and not rule.totals for rule in self.rules(kind))
+
     def totals(self, kind: str) -> tuple[str, ...]:
         """The sums that the rules of a kind read in place of its records."""
         return tuple(dict.fromkeys(rule.totals for rule in self.rules(kind) if rule.totals))
@@ -177,19 +181,22 @@ def _sightings(model: str, known: Plan, stated: pl.DataFrame, known_at: datetime
     told = zip(*values, strict=True) if values else iter([()] * stated.height)
     who = zip(*(columns[name] for name in ("id", "at", "source", "trace_id", "quality")), strict=True)
     links = _links(known, columns, stated.height)
-    for (twin_id, at, source, trace_id, quality), row, relations in zip(who, told, links, strict=True):
+    for (twin_id, at, source, trace_id, quality), row, (relations, gone) in zip(who, told, links, strict=True):
         properties = {name: value for name, value in zip(names, row, strict=True) if value is not None}
         origin = Origin(at, known_at, source, trace_id or "")
-        yield Sighting(twin_id, model, properties, relations, origin, quality)
+        yield Sighting(twin_id, model, properties, relations, origin, quality, gone=gone)
 
 
-def _links(known: Plan, columns: Mapping[str, list[Any]], height: int) -> Iterator[tuple[Relation, ...]]:
-    """The relations of each row."""
+def _links(
+    known: Plan, columns: Mapping[str, list[Any]], height: int
+) -> Iterator[tuple[tuple[Relation, ...], tuple[str, ...]]]:
+    """The relations of each row, and the names of those that lead nowhere any more."""
     singles = [(name, columns[column]) for name, column in known.links]
     several = [(name, columns[column], model) for name, column, model in known.link_lists]
+    named = [*singles, *((name, texts) for name, texts, _ in several)]
     for row in range(height):
-        relations = [Relation(name, targets[row]) for name, targets in singles if targets[row] is not None]
+        relations = [Relation(name, targets[row]) for name, targets in singles if targets[row]]
         for name, texts, model in several:
-            codes = json.loads(texts[row]) if texts[row] is not None else []
+            codes = json.loads(texts[row]) if texts[row] else []
             relations += [Relation(name, f"{model}:{code}") for code in dict.fromkeys(codes)]
-        yield tuple(relations)
+        yield tuple(relations), tuple([name for name, texts in named if texts[row] == ""])

@@ -30,7 +30,7 @@ _RULE = {
     "relations",
 }
 _VALUE = {"from", "where", "otherwise", "codes"}
-_LINK = {"id", "each", "twin", "where"}
+_LINK = {"id", "each", "twin", "where", "otherwise"}
 _WHOLE = ("integer", "quantity")
 Choice = TypeVar("Choice")
 
@@ -117,12 +117,13 @@ class _Reader(Document):
             raise self.fault(node, f"{name} needs `id`, the column of its target, or `each`, a list of them")
         target = self._target(name, node, relationship.target, parts.get("twin"))
         where = self._where(parts.get("where"))
+        clears = self._choice(parts.get("otherwise"), {"unsaid": False, "none": True}, "otherwise")
         if "id" in parts:
-            return Link(name, target, self._several(parts["id"]), False, where)
+            return Link(name, target, self._several(parts["id"]), False, where, clears)
         column = self._known(parts["each"])
         if column.type != "list":
             raise self.fault(parts["each"], f"{column.name} is no list")
-        return Link(name, target, (column,), True, where)
+        return Link(name, target, (column,), True, where, clears)
 
     def _target(self, name: str, node: yaml.Node, dtmi: str | None, given: yaml.Node | None) -> str:
         """The model of a relation's targets: that of the relation, or the given one that is such a one."""

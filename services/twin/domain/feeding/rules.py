@@ -48,6 +48,8 @@ class Link:
     columns: tuple[Column, ...]
     is_list: bool = False
     where: tuple[Condition, ...] = ()
+    clears: bool = False
+    """Whether null says that there is no such relation any more."""
 
 
 @dataclass(frozen=True, slots=True)
