@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.twin.domain.migrating import read_steps
 from services.twin.domain.model_documents import ModelFaults, elements_of, read_models
 from services.twin.domain.twins import Relation
-from services.twin.domain.types import Types, shipped_elements, types_of
+from services.twin.domain.types import FOLDER, Types, shipped_elements, types_of
 from services.twin.sources import read_folder
 from tests.twin.made_models import component, made, prop, relationship, types_with, written
 
@@ -175,3 +177,20 @@ def test_every_file_that_cannot_be_read_is_told(tmp_path: Path):
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path):
     with pytest.raises(ModelFaults):
         read_folder(tmp_path / "nowhere")
+
+
+def test_the_model_that_the_guide_shows_is_one():
+    guide = (FOLDER / "README.md").read_text(encoding="utf-8")
+    shown, change = re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    kiosk = json.loads(shown)
+    second = json.loads(
+        shown.replace("kiosk;1", "kiosk;2").replace("width", "breadth").replace("served_by", "backed_by")
+    )
+
+    types = types_with(kiosk, second)
+    steps, problems = read_steps(
+        json.loads(change)["migration"]["kiosk"], "", types.versions["dtmi:acme:kiosk;1"], types["kiosk"]
+    )
+
+    assert problems == []
+    assert steps.properties({"width": 1.5}) == {"breadth": 150, "trade_area": "transport"}

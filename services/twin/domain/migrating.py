@@ -11,7 +11,7 @@ A property within a component is named with its component: `door/width`. Steps a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chassis.errors import Problem
@@ -49,6 +49,12 @@ class Steps:
     """What a migration does, in its order."""
 
     steps: tuple[Step, ...] = ()
+    heads: frozenset[str] = field(init=False)
+    """Properties that a step is about, with their components, and relations, before and after."""
+
+    def __post_init__(self) -> None:
+        heads = {name for each in self.steps for name in (each.path[0], each.to)}
+        object.__setattr__(self, "heads", frozenset(heads))
 
     @classmethod
     def of(cls, told: Sequence[Json]) -> Steps:

@@ -38,8 +38,9 @@ def migrated(twin: Twin, steps: Steps, origin: Origin, rules: Rules) -> tuple[Tw
     statement = Statement(filled or ({} if inputs else {DELETED: False}), origin)
     learnt = learn(inputs, statement)
     inputs = inputs if learnt is None else learnt[0]
-    bare = replace(twin, properties={}, desired={}, relations=())
-    moved = replace(shown(bare, inputs, inputs, rules), revision=twin.revision + 1, origin=joined(twin, origin))
+    touched = [facet for facet in {**twin.inputs, **inputs} if _is_touched(facet, steps)]
+    moved = shown(twin, inputs, touched, rules)
+    moved = replace(moved, revision=twin.revision + 1, origin=joined(twin, origin))
     patch = difference(document(twin), document(moved))
     if not patch and inputs == twin.inputs:
         return None
@@ -50,10 +51,17 @@ def moved_inputs(inputs: Inputs, steps: Steps) -> Inputs:
     """What each source said, in the words after the steps; what cannot be said in them is left out."""
     found: dict[str, dict[str, list[Any]]] = {}
     for facet, told in inputs.items():
+        if not _is_touched(facet, steps):
+            found[facet] = dict(told)
+            continue
         for source, each in told.items():
             for name, value in _said(facet, each[0], steps).items():
                 found.setdefault(name, {})[source] = [value, *each[1:]]
     return found
+
+
+def _is_touched(facet: str, steps: Steps) -> bool:
+    return facet == DESIRED or facet.removeprefix(RELATIONS) in steps.heads
 
 
 def _said(facet: str, value: Any, steps: Steps) -> Json:

@@ -16,7 +16,7 @@ from services.twin.domain.statements import Rules
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import TwinType, Types
 
-GROUP = 200
+GROUP = 500
 
 
 class MovingUnit(Protocol):
