@@ -19,7 +19,7 @@ class Socket {
   }
 }
 
-function connect() {
+function connect(isTail = false) {
   const sockets: Socket[] = [];
   const states: LiveState[] = [];
   const messages: LiveMessage[] = [];
@@ -27,6 +27,7 @@ function connect() {
   const connection = new LiveConnection({
     address: "ws://localhost/api/v1/live",
     token: "abc",
+    isTail,
     onMessage: (message) => messages.push(message),
     onState: (state) => states.push(state),
     onRefused,
@@ -106,6 +107,30 @@ describe("the live connection", () => {
     expect(messages).toHaveLength(3);
   });
 
+  it("begins a tail behind the newest change, without a snapshot of everything", () => {
+    const { connection, sockets, messages } = connect(true);
+    connection.start();
+    sockets[0]!.onopen?.();
+    sockets[0]!.tell({ type: "snapshot", sequence: 7, twins: [] });
+    sockets[1]!.onopen?.();
+    sockets[1]!.tell({ type: "delta", sequence: 8, twins: [] });
+
+    expect(sockets[0]!.sent).toEqual([{ subscribe: { ids: ["-"] } }]);
+    expect(sockets[1]!.sent).toEqual([{ subscribe: {}, after: 7 }]);
+    expect(messages.map((message) => message.sequence)).toEqual([8]);
+  });
+
+  it("begins its tail anew where it fell so far behind that everything would come", () => {
+    const { connection, sockets, messages } = connect(true);
+    connection.start();
+    sockets[0]!.tell({ type: "snapshot", sequence: 7, twins: [] });
+    sockets[1]!.tell({ type: "snapshot", sequence: 90, twins: [twin("region:A", 1, {})], more: true });
+    sockets[2]!.onopen?.();
+
+    expect(sockets[2]!.sent).toEqual([{ subscribe: { ids: ["-"] } }]);
+    expect(messages).toEqual([]);
+  });
+
   it("stops trying when the token is refused, and when it is told to stop", () => {
     const refused = connect();
     refused.connection.start();
@@ -157,6 +182,16 @@ describe("the ticker", () => {
 
     expect(changes.latest.map((change) => change.revision)).toEqual([40, 39, 38, 37, 36, 35, 34, 33, 32, 31, 30, 29]);
     expect(changes.count).toBe(0);
+  });
+
+  it("begins with what changed last where there is no snapshot, beside what has come meanwhile", () => {
+    const changes = new Changes();
+    changes.take({ type: "delta", sequence: 9, twins: [twin("region:B", 9, { b: 1 })] });
+
+    changes.begin([twin("region:A", 3, { a: 1 })]);
+
+    expect(changes.latest.map((change) => change.id)).toEqual(["region:B", "region:A"]);
+    expect(changes.count).toBe(1);
   });
 
   it("keeps a bounded list however much changes", () => {

@@ -1,7 +1,9 @@
 import { createContext, useCallback, useContext, useEffect, useMemo, useState, type ReactNode } from "react";
 
+import type { Api } from "../api/api";
+import type { Twin } from "../api/types";
 import { useSession } from "../signin/SessionProvider";
-import { Changes, type Change } from "./changes";
+import { Changes, mostAtFirst, type Change } from "./changes";
 import { liveAddress, LiveConnection, type LiveState } from "./connection";
 
 export interface LiveValue {
@@ -20,9 +22,10 @@ const Context = createContext<LiveValue | null>(null);
 const Changed = createContext<OnChanged | null>(null);
 /** A busy market changes hundreds of twins a second; eyes need no more than four pictures of that. */
 const pictureMs = 250;
+const mostLoaded = 3000;
 
 export function LiveProvider({ children }: { children: ReactNode }) {
-  const { session, signOut } = useSession();
+  const { session, signOut, api } = useSession();
   const [state, setState] = useState<LiveState>("connecting");
   const [feed, setFeed] = useState<Feed>({ latest: [], count: 0 });
   const [listeners] = useState(() => new Set<(ids: string[]) => void>());
@@ -40,25 +43,38 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       changed.clear();
       if (ids.length > 0) listeners.forEach((listener) => listener(ids));
     };
-    const connection = new LiveConnection({
-      address: liveAddress(window.location),
-      token,
-      onState: setState,
-      onRefused: () => signOut("signin.ended"),
-      onMessage: (message) => {
-        changes.take(message).forEach((id) => changed.add(id));
-        timer ??= setTimeout(show, pictureMs);
-      },
+    const tell = () => void (timer ??= setTimeout(show, pictureMs));
+    let connection: LiveConnection | null = null;
+    const follow = (isTail: boolean) => {
+      connection = new LiveConnection({
+        address: liveAddress(window.location),
+        token,
+        isTail,
+        onState: setState,
+        onRefused: () => signOut("signin.ended"),
+        onMessage: (message) => {
+          changes.take(message).forEach((id) => changed.add(id));
+          tell();
+        },
+      });
+      connection.start();
+    };
+    const aborting = new AbortController();
+    void firstTwins(api, aborting.signal).then((twins) => {
+      if (aborting.signal.aborted) return;
+      follow(twins !== null);
+      if (twins) changes.begin(twins);
+      if (twins) tell();
     });
-    const retry = () => connection.retryNow();
-    connection.start();
+    const retry = () => connection?.retryNow();
     window.addEventListener("online", retry);
     return () => {
+      aborting.abort();
       window.removeEventListener("online", retry);
       if (timer !== null) clearTimeout(timer);
-      connection.stop();
+      connection?.stop();
     };
-  }, [token, signOut, listeners]);
+  }, [token, api, signOut, listeners]);
 
   const value = useMemo(() => ({ state, ...feed }), [state, feed]);
   const onChanged = useCallback<OnChanged>(
@@ -73,6 +89,20 @@ export function LiveProvider({ children }: { children: ReactNode }) {
       <Context value={value}>{children}</Context>
     </Changed>
   );
+}
+
+/**
+ * What changed last, in a market of which not all twins are loaded to tell later changes against. Null in a small one:
+ * there the stream begins with all of them.
+ */
+async function firstTwins(api: Api, signal: AbortSignal): Promise<Twin[] | null> {
+  try {
+    const { items } = await api.aggregate({}, signal);
+    if (Number(items[0]?.values["count"] ?? 0) <= mostLoaded) return null;
+    return (await api.twins({ sort: "-changed_at", limit: mostAtFirst }, signal)).items;
+  } catch {
+    return [];
+  }
 }
 
 export function useLiveState(): LiveValue {

@@ -12,7 +12,7 @@ export interface Change {
 }
 
 const longestFeed = 60;
-const mostOfSnapshot = 12;
+export const mostAtFirst = 12;
 const mostProperties = 3;
 const mostTwins = 20_000;
 
@@ -45,10 +45,16 @@ export class Changes {
     return message.twins.map((twin) => twin.id);
   }
 
+  /** Begins with some twins beside what has come meanwhile, where there is no snapshot. */
+  begin(twins: Twin[]): void {
+    this.isInSnapshot = true;
+    this.takeSnapshot({ type: "snapshot", sequence: 0, twins });
+  }
+
   /** A snapshot comes in pages; of all its twins the list shows those that changed last. */
   private takeSnapshot({ twins, more }: LiveMessage): void {
     const seen = [...(this.isInSnapshot ? this.feed : []), ...twins.map((twin) => this.changeOf(twin))];
-    this.feed = seen.sort((a, b) => b.changedAt.localeCompare(a.changedAt)).slice(0, mostOfSnapshot);
+    this.feed = seen.sort((a, b) => b.changedAt.localeCompare(a.changedAt)).slice(0, mostAtFirst);
     for (const twin of twins) this.remember(twin);
     this.isInSnapshot = more === true;
   }

@@ -7,6 +7,8 @@ export interface LiveOptions {
   token: string;
   /** What is told of; without it, everything. */
   subscribe?: object;
+  /** Only what changes from now on: a snapshot of 100,000 twins is nothing for a page that shows a dozen. */
+  isTail?: boolean;
   onMessage: (message: LiveMessage) => void;
   onState: (state: LiveState) => void;
   /** Told when the server refuses the token. */
@@ -15,6 +17,8 @@ export interface LiveOptions {
   random?: () => number;
 }
 
+/** Nobody has this id: its snapshot is empty and tells the sequence after which to go on. */
+const nobody = { ids: ["-"] };
 const firstWaitMs = 500;
 const longestWaitMs = 20_000;
 /** Close code for a bad or expired token; all codes from 4400 to 4499 say that trying again is no use. */
@@ -74,18 +78,30 @@ export class LiveConnection {
 
   private subscription(): object {
     const subscribe = this.options.subscribe ?? {};
-    return this.sequence === null ? { subscribe } : { subscribe, after: this.sequence };
+    if (this.sequence !== null) return { subscribe, after: this.sequence };
+    return { subscribe: this.options.isTail ? nobody : subscribe };
   }
 
   private take(data: unknown): void {
     const message = messageOf(data);
     if (!message) return;
     this.failures = 0;
+    if (this.options.isTail && message.type === "snapshot") return this.goOnAfter(message);
     if (message.type === "delta" && this.sequence !== null && message.sequence <= this.sequence) return;
     // A snapshot may restart the count: the server was restarted and tells the whole state anew. Until its last page
     // is here there is nothing to resume after.
     this.sequence = message.more ? null : message.sequence;
     this.options.onMessage(message);
+  }
+
+  /** A tail has no use for a snapshot: of nobody it tells where to begin, of everybody that the client fell behind. */
+  private goOnAfter({ sequence }: LiveMessage): void {
+    const isBeginning = this.sequence === null;
+    this.sequence = isBeginning ? sequence : null;
+    const old = this.socket;
+    this.socket = null;
+    old?.close(1000);
+    this.connect();
   }
 
   private closed(code: number): void {

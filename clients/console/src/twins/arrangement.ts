@@ -6,8 +6,8 @@ export interface Spot {
   y: number;
   /** Radians from the centre, from the right, clockwise. */
   angle: number;
-  /** How many twins around it are not drawn. */
-  more: number;
+  /** How many twins around it are not drawn; null while they are being counted. */
+  more: number | null;
   /** Others hang on it: its name must not lie upon the lines to them. */
   hasBranches: boolean;
 }
@@ -44,7 +44,7 @@ export function arrange({ nodes, more }: Graph): Arrangement {
     const own = children.get(node.id) ?? [];
     const angle = (from + to) / 2;
     const radius = node.depth * step;
-    spots.set(node.id, { node, x: radius * Math.cos(angle), y: radius * Math.sin(angle), angle, more: left.get(node.id) ?? 0, hasBranches: own.length > 0 });
+    spots.set(node.id, { node, x: radius * Math.cos(angle), y: radius * Math.sin(angle), angle, more: left.has(node.id) ? left.get(node.id)! : 0, hasBranches: own.length > 0 });
     const all = own.reduce((sum, each) => sum + leavesOf(each, children), 0);
     let at = from;
     for (const child of own) {

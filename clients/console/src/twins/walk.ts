@@ -23,7 +23,8 @@ export interface GraphEdge {
 /** Twins around a node that are there and not drawn. */
 export interface GraphMore {
   node: string;
-  count: number;
+  /** Null while they are being counted. */
+  count: number | null;
   /** A query that finds them, and those of the same relations that are drawn. */
   query: string;
 }
@@ -38,23 +39,28 @@ export const mostNodes = 90;
 const perRelation: readonly number[] = [12, 5, 3];
 const mostAsked = 40;
 const mostIds = 200;
-const atOnce = 6;
+const atOnce = 5;
 const selected = `${titleFields},relations`;
 
 interface Arrivals {
   to: string;
   name: string;
   items: TwinPart[];
-  total: number;
+  /** Null while it is not known: there are more than were asked for. */
+  total: number | null;
 }
 
-/** The twins around one, level by level in both directions; a bounded number, and how many were left out. */
+/**
+ * The twins around one, level by level in both directions; a bounded number, and how many were left out. The picture
+ * is there before the counts are: to count 30,000 takes longer than to find the first dozen of them.
+ */
 export async function walk(
   api: Api,
   models: Map<string, Model>,
   centre: TwinPart,
   depth: number,
   signal: AbortSignal,
+  onPicture: (graph: Graph) => void = () => undefined,
 ): Promise<Graph> {
   const drawing = new Drawing(centre);
   let level = [centre];
@@ -67,6 +73,13 @@ export async function walk(
     ]);
     level = drawing.add(asked, targets, arrivals, most, step + 1);
   }
+  if (drawing.uncounted.length === 0) return drawing.finished();
+  onPicture(drawing.finished());
+  await pooled(
+    drawing.uncounted.map((each) => async () => {
+      each.total = await countOf(api, into(each.name, each.to), signal);
+    }),
+  );
   return drawing.finished();
 }
 
@@ -78,6 +91,10 @@ class Drawing {
 
   constructor(centre: TwinPart) {
     this.place(centre, null, 0);
+  }
+
+  get uncounted(): Arrivals[] {
+    return this.arrived.filter(({ total }) => total === null);
   }
 
   get isFull(): boolean {
@@ -111,9 +128,11 @@ class Drawing {
 
   private left(edges: GraphEdge[]): GraphMore[] {
     const more = new Map<string, GraphMore>();
-    const leave = (node: string, count: number, query: string) => {
+    const leave = (node: string, count: number | null, query: string) => {
       const before = more.get(node);
-      if (count > 0) more.set(node, { node, count: count + (before?.count ?? 0), query: before ? either([before.query, query]) : query });
+      if (count === 0) return;
+      const all = count === null || before?.count === null ? null : count + (before?.count ?? 0);
+      more.set(node, { node, count: all, query: before ? either([before.query, query]) : query });
     };
     for (const { id, relations } of this.expanded) {
       const hidden = [...new Set((relations ?? []).map((each) => each.target))].filter((target) => !this.nodes.has(target));
@@ -121,7 +140,7 @@ class Drawing {
     }
     for (const { to, name, total } of this.arrived) {
       const drawn = edges.filter((edge) => edge.to === to && edge.name === name).length;
-      leave(to, total - drawn, into(name, to));
+      leave(to, total === null ? null : Math.max(0, total - drawn), into(name, to));
     }
     return [...more.values()];
   }
@@ -136,7 +155,7 @@ export function into(name: string, id: string): string {
 async function arrivalsOf(api: Api, to: string, name: string, most: number, signal: AbortSignal): Promise<Arrivals> {
   const filter = into(name, to);
   const page = await api.twinParts({ filter, select: selected, limit: most }, signal);
-  const total = page.next_cursor ? await countOf(api, filter, signal) : page.items.length;
+  const total = page.next_cursor ? null : page.items.length;
   return { to, name, items: page.items, total };
 }
 

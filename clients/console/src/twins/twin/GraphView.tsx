@@ -20,7 +20,7 @@ export function GraphView({ twin }: { twin: WholeTwin }) {
   const [depth, setDepth] = useState<number>(1);
   const [isLarge, setLarge] = useState(false);
   const { data, problem, isLoading } = useGraph(twin, depth);
-  const hidden = data?.more.reduce((sum, each) => sum + each.count, 0) ?? 0;
+  const hidden = data?.more.reduce((sum, each) => sum + (each.count ?? 0), 0) ?? 0;
   return (
     <div className={`graph ${isLarge ? "large" : ""}`} data-testid="graph" data-loading={isLoading}>
       <div className="control-row">
@@ -52,11 +52,16 @@ function useGraph(twin: WholeTwin, depth: number) {
   const { models } = useModels();
   // A new revision does not draw the picture anew: only other relations or another name do.
   const text = JSON.stringify({ id: twin.id, model: twin.model, relations: twin.relations, properties: namesOnly(twin) });
+  const [picture, setPicture] = useState<Graph | null>(null);
   const load = useCallback(
-    (signal: AbortSignal) => walk(api, models, JSON.parse(text) as WholeTwin, depth, signal),
+    async (signal: AbortSignal) => {
+      setPicture(null);
+      return await walk(api, models, JSON.parse(text) as WholeTwin, depth, signal, (graph) => !signal.aborted && setPicture(graph));
+    },
     [api, models, text, depth],
   );
-  return useRemote(load);
+  const { data, problem, isLoading } = useRemote(load);
+  return { data: isLoading ? (picture ?? data) : data, problem: picture ? null : problem, isLoading: isLoading && !picture };
 }
 
 function namesOnly({ properties }: WholeTwin): Record<string, unknown> {
@@ -124,6 +129,7 @@ function Node({ spot, query, isCrowded, isTurned }: NodeProps) {
   const { names } = useModels();
   const { node, x, y, more } = spot;
   const title = titleOf(node, language) || shortId(node.id);
+  const moreText = more === null ? "…" : count(more, language);
   const kind = node.model ? names.model(node.model) : t("twins.relations.unknown");
   return (
     <g className={`node model-${node.model} ${node.depth === 0 ? "centre" : ""} ${node.model ? "" : "ghost"}`} transform={`translate(${x} ${y})`} data-testid="node" data-id={node.id}>
@@ -132,9 +138,9 @@ function Node({ spot, query, isCrowded, isTurned }: NodeProps) {
         <Label spot={spot} text={shortened(title, isCrowded ? 10 : 16)} isTurned={isTurned} />
         <title>{`${kind}\n${title}\n${node.id}`}</title>
       </a>
-      {more > 0 && query && (
-        <a href={searchAddress({ q: query })} className="more-link" aria-label={t("twins.more", { count: count(more, language) })} data-testid="node-more">
-          <text x={nodeRadius - 1} y={-nodeRadius + 1}>{`+${count(more, language)}`}</text>
+      {more !== 0 && query && (
+        <a href={searchAddress({ q: query })} className="more-link" aria-label={t("twins.more", { count: moreText })} data-testid="node-more">
+          <text x={nodeRadius - 1} y={-nodeRadius + 1}>{`+${moreText}`}</text>
         </a>
       )}
     </g>

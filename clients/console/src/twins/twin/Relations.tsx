@@ -16,7 +16,7 @@ const views = ["graph", "list"] as const;
 export function Relations({ twin }: { twin: WholeTwin }) {
   const { t } = useWords();
   const [view, setView] = useState<(typeof views)[number]>("graph");
-  const { data, problem, isLoading } = useAround(twin);
+  const { data, problem, isLoading } = useAround(view === "list" ? twin : null);
   return (
     <section className="card relations" aria-label={t("twins.relations")} data-testid="relations">
       <header>
