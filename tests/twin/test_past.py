@@ -107,6 +107,20 @@ async def test_a_time_is_told_from_a_snapshot_as_from_the_beginning(store: Postg
     assert len(behind) <= 30
 
 
+async def test_a_time_long_ago_is_told_from_few_lines(store: PostgresStore):
+    twin_id = _id()
+    said = [_seen(twin_id, day if day != 900 else 310.5, day, day) for day in range(1, 1001)]
+    await usecases.seed(store, said)
+
+    start, behind = await store.told(twin_id, revision=None, at=NOW + 320 * DAY, known_at=None)
+    first, within = await store.told(twin_id, revision=None, at=None, known_at=NOW + 320 * DAY)
+
+    assert start is not None
+    assert first is not None
+    assert (start.revision, [each.revision for each in behind]) == (300, [*range(301, 321), 900])
+    assert (first.revision, [each.revision for each in within]) == (300, list(range(301, 321)))
+
+
 async def test_what_is_older_than_it_is_kept_goes_and_the_rest_is_told_as_before(store: PostgresStore):
     twin_id = _id()
     states = await _said(store, twin_id, 180)

@@ -27,17 +27,35 @@ PAGE_CHARACTERS = 8 * 1024 * 1024
 """A page of lines ends with the one that reaches this."""
 _TYPES: dict[str, Any] = {"state": JSONB, "patch": JSONB, "said": JSONB}
 _ORIGIN = "changed_at, known_at, source, trace_id"
+_SNAPSHOTS, _LINES = SNAPSHOT.fullname, JOURNAL.fullname
+_LINE = f"SELECT false, revision, NULL::jsonb, patch, said, late, {_ORIGIN} FROM {_LINES} WHERE id = :id AND {{counts}}"
 _TOLD = f"""
     WITH start AS (
-        SELECT * FROM {SNAPSHOT.fullname} WHERE id = :id AND {{counts}} ORDER BY revision DESC LIMIT 1
+        SELECT * FROM {_SNAPSHOTS} WHERE id = :id AND {{counts}} ORDER BY {{newest}} DESC LIMIT 1
+    ), span AS (
+        SELECT coalesce((SELECT revision FROM start), 0) AS after, {{until}} AS until, {{most}} AS most
     )
     SELECT true AS is_start, revision, state, NULL::jsonb AS patch, NULL::jsonb AS said, false AS late, {_ORIGIN}
     FROM start
     UNION ALL
-    SELECT false, revision, NULL, patch, said, late, {_ORIGIN} FROM {JOURNAL.fullname}
-    WHERE id = :id AND revision > coalesce((SELECT revision FROM start), 0) AND {{counts}}
+    {_LINE} AND revision > (SELECT after FROM span) AND revision <= (SELECT least(until, most) FROM span)
+    {{others}}
     ORDER BY is_start DESC, revision
 """
+_BEHIND = f"""
+    UNION ALL
+    {_LINE} AND behind AND revision > (SELECT until FROM span) AND revision <= (SELECT most FROM span)
+"""
+_END = 2**63 - 1
+_UNTIL = f"""coalesce((
+            SELECT revision FROM {_SNAPSHOTS} WHERE id = :id AND changed_at > :changed_at
+            ORDER BY changed_at, revision LIMIT 1
+        ), {_END})"""
+"""Where a snapshot holds something newer than the time, only lines that were behind others can be as old as that."""
+_MOST = f"""coalesce((
+            SELECT min(revision) FROM {_SNAPSHOTS} WHERE id = :id AND known_at > :known_at + interval '1 hour'
+        ), {_END})"""
+"""Lines are learnt in their order, but for those that waited for each other, or were written by clocks that differ."""
 
 
 async def told(
@@ -53,9 +71,16 @@ async def told(
     bounds = {"revision": revision, "changed_at": at, "known_at": known_at}
     values = {name: bound for name, bound in bounds.items() if bound is not None}
     counts = " AND ".join(f"{name} <= :{name}" for name in values) or "true"
-    query = sa.text(_TOLD.format(counts=counts)).columns(**_TYPES)
+    query = _TOLD.format(
+        counts=counts,
+        others=_BEHIND.format(counts=counts) if at is not None else "",
+        # What is newest in a snapshot only grows with the revision, so that both find the same.
+        newest="changed_at DESC, revision" if at is not None else "revision",
+        until=_UNTIL if at is not None else _END,
+        most=_MOST if known_at is not None else _END,
+    )
     # One statement sees one state: lines do not go from between.
-    rows = (await session.execute(query, {"id": twin_id, **values})).all()
+    rows = (await session.execute(sa.text(query).columns(**_TYPES), {"id": twin_id, **values})).all()
     if rows and rows[0].is_start:
         return _snapshot(twin_id, rows[0]), [change_of(row) for row in rows[1:]]
     return None, [change_of(row) for row in rows]

@@ -74,6 +74,8 @@ class JournalRow(Base, table=True):
     patch: Json = _json()
     said: Json | None = Field(default=None, sa_type=JSONB)
     late: bool = False
+    behind: bool = False
+    """Whether a line before it tells of a later time."""
     changed_at: datetime = _time()
     known_at: datetime = _time()
     source: str

@@ -226,6 +226,7 @@ def _journal_frame(changed: Sequence[tuple[Twin, Change]]) -> pl.DataFrame:
             "patch": [json_text(change.patch) for _, change in changed],
             "said": pl.Series(said, dtype=pl.String),
             "late": [change.late for _, change in changed],
+            "behind": [change.origin.changed_at < twin.origin.changed_at for twin, change in changed],
             **_origin_columns([change.origin for _, change in changed]),
         }
     )
