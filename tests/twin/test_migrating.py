@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from services.twin.domain.conversions import UNITS, Unconvertible, conversion
 from services.twin.domain.dtdl.quantitative import UNITS as KNOWN_UNITS
 from services.twin.domain.migrating import Misfit, Steps, read_steps
-from services.twin.domain.model_jobs import Job, carries
+from services.twin.domain.model_jobs import Job, carries, types_from
+from services.twin.domain.model_versions import Kept
 from services.twin.domain.moving import migrated
 from services.twin.domain.past import nothing, shown_then, state_at, true_then
 from services.twin.domain.statements import DELETED, DESIRED, RELATIONS, Statement, apply, latest_everywhere, seen
@@ -339,3 +341,23 @@ def test_records_are_put_into_the_words_of_the_version_that_a_twin_is_at():
     assert set(found) == {"dtmi:a:stall;2", "dtmi:a:stall;3"}
     assert found["dtmi:a:stall;2"](facets) == found["dtmi:a:stall;3"](facets) == wanted
     assert found["dtmi:a:stall;2"]({"weight": "heavy", "colour": "red"}) == {"paint": "red"}
+
+
+def test_a_kept_type_that_no_longer_goes_with_ours_is_set_aside_and_all_others_stand():
+    def kept(*interfaces: Any) -> list[Kept]:
+        return [Kept(each["@id"], json.dumps(each), "ready", NOW, "user:ann") for each in interfaces]
+
+    known = types_from(
+        kept(
+            made("dtmi:acme:kiosk;1", prop("tier"), extends="dtmi:marketwin:retailer;1"),
+            made("dtmi:acme:stand;1", extends="dtmi:acme:kiosk;1"),
+            made("dtmi:acme:retailer;1"),
+            made("dtmi:acme:van;1"),
+        ),
+        [],
+    )
+
+    found = {each.dtmi for each in known.versions}
+    assert {"dtmi:acme:van;1", "dtmi:marketwin:retailer;1"} <= found
+    assert not {"dtmi:acme:kiosk;1", "dtmi:acme:stand;1", "dtmi:acme:retailer;1"} & found
+    assert {each.rule for each in known.unusable} == {"name-duplicate", "name-taken", "reference-unresolved"}

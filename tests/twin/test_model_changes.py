@@ -207,6 +207,17 @@ async def test_a_version_comes_after_those_there_are(twin: Stub):
     assert _faults(refused) == [("/@id", "version-order")]
 
 
+async def test_several_versions_come_together_only_where_the_type_is_new(twin: Stub):
+    name = _name()
+
+    await _post(twin, [_kiosk(name, 2, prop("b")), _kiosk(name, 1, prop("a"))])
+    with pytest.raises(Invalid) as refused:
+        await _post(twin, [_kiosk(name, 4), _kiosk(name, 3)])
+
+    assert (await _put(twin, f"{name}:1", {"b": "x"})).revision == 1
+    assert _faults(refused) == [("/0/@id", "several-versions"), ("/1/@id", "several-versions")]
+
+
 async def test_a_version_that_a_living_twin_does_not_fit_needs_a_migration(twin: Stub):
     name = _name()
     await _post(twin, _kiosk(name, 1, prop("wheels", "integer")))

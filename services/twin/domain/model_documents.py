@@ -6,7 +6,7 @@ text ── elements_of ──▶ Elements (of files, of the table, of a request
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,9 +107,28 @@ def read_models(elements: Sequence[Element]) -> tuple[ModelSet, Sequence[Element
     return models, elements
 
 
+def read_what_stands(
+    elements: Sequence[Element], kept: Collection[str]
+) -> tuple[ModelSet, Sequence[Element], list[Problem]]:
+    """As `read_models`, without those of the kept documents that no longer go with the others, and why they do not.
+
+    What we ship grows: a name that it takes may be one that a customer has given.
+    """
+    dropped: list[Problem] = []
+    while True:
+        try:
+            return (*read_models(elements), dropped)
+        except ModelFaults as faults:
+            wrong = {each.pointer.partition("#")[0] for each in faults.errors} & set(kept)
+            if not wrong:
+                raise
+            dropped += [each for each in faults.errors if each.pointer.partition("#")[0] in wrong]
+            elements = [each for each in elements if each.document not in wrong]
+
+
 def _names(elements: Sequence[Element]) -> Iterator[Problem]:
     """Twins say their type by its short name: one path a name."""
-    paths: dict[str, str] = {}
+    paths = {short_name(each.dtmi): without_version(each.dtmi) for each in elements if each.is_shipped}
     for element in elements:
         name, path = short_name(element.dtmi), without_version(element.dtmi)
         if paths.setdefault(name, path) != path:

@@ -9,7 +9,7 @@ from typing import Any
 
 from chassis.errors import Problem
 from services.twin.domain.migrating import Misfit, Steps
-from services.twin.domain.model_documents import read_models
+from services.twin.domain.model_documents import read_what_stands
 from services.twin.domain.model_versions import DELETED as GONE
 from services.twin.domain.model_versions import WAITING, Kept, in_order, is_newer
 from services.twin.domain.moving import facets_after
@@ -19,6 +19,18 @@ from services.twin.domain.types import Carry, TwinType, Types, shipped_elements,
 
 RUNNING, DONE, STUCK, CANCELLED = "running", "done", "stuck", "cancelled"
 MOST_MISFITS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a process is to know of types."""
+
+    versions: list[TwinType]
+    """Those that count, the newest last."""
+    waiting: list[TwinType]
+    """Those that wait for their twins."""
+    carries: Callable[[Types], Mapping[str, Carry]]
+    unusable: list[Problem]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,15 +135,16 @@ def _carry(passed: Sequence[Steps], version: TwinType) -> Carry:
     return carry
 
 
-def types_from(
-    kept: Sequence[Kept], jobs: Sequence[Job]
-) -> tuple[list[TwinType], list[TwinType], Callable[[Types], Mapping[str, Carry]]]:
-    """The versions that count, the newest last; those that wait for their twins; and what carries records to each."""
+def types_from(kept: Sequence[Kept], jobs: Sequence[Job]) -> Known:
+    """The types that we ship and those that were added, as far as they still go together."""
     there = [each for each in kept if each.state != GONE]
-    versions = types_of(*read_models(in_order([*shipped_elements(), *(each.element for each in there)])))
+    added = in_order([*shipped_elements(), *(each.element for each in there)])
+    models, elements, unusable = read_what_stands(added, {each.dtmi for each in there})
+    versions = types_of(models, elements)
     waiting = {each.dtmi for each in there if each.state == WAITING}
-    return (
+    return Known(
         [each for each in versions if each.dtmi not in waiting],
         [each for each in versions if each.dtmi in waiting],
         lambda base: carries(jobs, versions, base),
+        unusable,
     )

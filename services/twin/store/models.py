@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,6 +22,8 @@ from services.twin.domain.twins import Twin
 from services.twin.domain.types import Types
 from services.twin.store.tables import FUSION_RULE, MIGRATION, MODEL, REGISTRY, TWIN, is_one_of, shown_columns, twin_of
 
+log = structlog.get_logger()
+
 STAMP = sa.select(REGISTRY.c.stamp).scalar_subquery()
 """Grows with whatever changes which types there are."""
 LOCK_WAIT_MS = 2000
@@ -30,7 +33,10 @@ LIVING = sa.and_(TWIN.c.revision > 0, ~TWIN.c.deleted)
 async def renew(session: AsyncSession, types: Types, stamp: int) -> None:
     """Makes the types those of a stamp, which another one than theirs was seen of."""
     kept, jobs = await _kept(session), await _jobs(session)
-    types.renew(*await in_thread(types_from, kept, jobs), stamp=stamp)
+    known = await in_thread(types_from, kept, jobs)
+    types.renew(known.versions, known.waiting, known.carries, stamp=stamp)
+    for each in known.unusable:
+        log.warning("model.unusable", place=each.pointer, rule=each.rule)
 
 
 async def stamp_of(session: AsyncSession) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from uuid import uuid4
 from chassis.app import in_thread
 from chassis.errors import Conflict, Invalid, NotFound, Problem
 from services.twin.domain.migrating import Steps, read_steps
-from services.twin.domain.model_documents import Element, ModelFaults, read_models
+from services.twin.domain.model_documents import Element, ModelFaults, read_what_stands
 from services.twin.domain.model_jobs import CANCELLED, DONE, RUNNING, Job, Plan
 from services.twin.domain.model_versions import (
     DELETED,
@@ -134,7 +135,8 @@ async def add_files(store: ModelStore, elements: Sequence[Element], now: datetim
 
 def _types_with(there: Sequence[Element], new: Sequence[Element], kept: Sequence[Kept]) -> Types:
     waiting = {each.dtmi for each in kept if each.state == WAITING}
-    versions = types_of(*read_models(in_order([*there, *new])))
+    models, elements, _ = read_what_stands(in_order([*there, *new]), {each.dtmi for each in kept})
+    versions = types_of(models, elements)
     types = Types([])
     types.renew(
         [each for each in versions if each.dtmi not in waiting], [each for each in versions if each.dtmi in waiting]
@@ -171,8 +173,8 @@ def _by(element: Element, asked: Asked) -> str:
 async def _changes(unit: ModelUnit, request: Request, addition: Addition, types: Types) -> list[_Change]:
     """New versions of types that are there, and those whose migration goes on; each looked at over all twins."""
     waiting = addition.waiting
-    resumed = [each for each in addition.known if each.dtmi in waiting]
-    new = {element.dtmi: element for element in (*addition.new, *resumed)}
+    resumed = [each for each in addition.known if each.dtmi in waiting and each.dtmi in types.versions]
+    new = {element.dtmi: element for element in in_order([*addition.new, *resumed])}
     before = {each.name: each for each in types.versions.values() if each.dtmi not in new and each.dtmi not in waiting}
     newest = {types.versions[dtmi].name: types.versions[dtmi] for dtmi in new}
     unknown = [
@@ -182,10 +184,16 @@ async def _changes(unit: ModelUnit, request: Request, addition: Addition, types:
     ]
     if unknown:
         raise ModelFaults(unknown)
+    _refuse_several(addition.new, types, before)
     _refuse_second(newest, waiting - set(new), new)
     found = []
     for name, after in newest.items():
-        if name in before:
+        if name not in before:
+            # Twins of a type that no longer goes with ours wait for one that does.
+            change = _Change(after, after, new[after.dtmi], None, Plan(name, after.dtmi))
+            await _look(unit, change, types)
+            found += [change] if change.plan.twins else []
+        else:
             steps = _steps(request, name, before[name], after)
             is_resumed = after.dtmi in waiting
             if steps is None and is_resumed:
@@ -194,6 +202,18 @@ async def _changes(unit: ModelUnit, request: Request, addition: Addition, types:
             await _look(unit, change, types)
             found.append(change)
     return found
+
+
+def _refuse_several(new: Sequence[Element], types: Types, before: Mapping[str, TwinType]) -> None:
+    """Twins go from one version to the next."""
+    counts = Counter(types.versions[each.dtmi].name for each in new)
+    problems = [
+        each.problem("/@id", "several-versions", "give a type that is there one new version at a time")
+        for each in new
+        if counts[name := types.versions[each.dtmi].name] > 1 and name in before
+    ]
+    if problems:
+        raise ModelFaults(problems)
 
 
 def _refuse_second(newest: Mapping[str, TwinType], waiting: frozenset[str], new: Mapping[str, Element]) -> None:
@@ -220,7 +240,7 @@ def _steps(request: Request, name: str, before: TwinType, after: TwinType) -> St
 
 async def _look(unit: ModelUnit, change: _Change, types: Types) -> None:
     """Holds every twin of the type to the new version, a page at a time."""
-    if change.steps is None and fits_all_of(change.after, change.before):
+    if change.steps is None and change.before is not change.after and fits_all_of(change.after, change.before):
         return
     steps = change.steps or Steps()
     change.is_looked_at = True
@@ -343,12 +363,13 @@ async def cancel_migration(store: ModelStore, name: str, job_id: str, *, now: da
     """Stops a migration between two groups. Twins that are at the new version stay there, and the same version posted
     again goes on; where none is, the version is taken away."""
     async with store.write() as unit:
-        await unit.begin_models()
+        # In the order of who works at it, who holds the migration first and the types at its end.
         job = await unit.hold_job(name, job_id)
         if job is None:
             raise NotFound(f"{name} has no migration {job_id}", code="migration_not_found")
         if job.state in (DONE, CANCELLED):
             raise Conflict(f"the migration is {job.state}", code="migration_ended")
+        await unit.begin_models()
         job = replace(job, state=CANCELLED, ended_at=now)
         await unit.keep_job(job)
         if not job.moved:

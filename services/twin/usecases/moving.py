@@ -72,7 +72,13 @@ async def _move(unit: MovingUnit, job: Job, ids: Sequence[str], now: datetime) -
     source = f"{SOURCE}{job.after_dtmi.rpartition(':')[2]}"
     origin = Origin(now, now, source, "")
     twins = await unit.lock(ids, origin)
-    group = _moved(job, [twins[twin_id] for twin_id in ids], unit.types.versions[job.after_dtmi], unit, origin)
+    after = unit.types.versions.get(job.after_dtmi)
+    if after is None:
+        # It no longer goes with the types that we ship.
+        job = replace(job, state=STUCK, ended_at=now)
+        await unit.keep_job(job)
+        return job
+    group = _moved(job, [twins[twin_id] for twin_id in ids], after, unit, origin)
     await unit.save(group.changes)
     await unit.mark_moved(group.moved, job.after_dtmi)
     job = replace(
