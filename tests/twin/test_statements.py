@@ -74,6 +74,12 @@ def test_a_late_value_is_a_line_of_its_own_that_shows_nothing():
     assert states[-1].origin.changed_at == _at(5)
 
 
+def test_a_state_names_who_said_something_last_and_the_newest_time_that_was_told_of():
+    states, _ = _told(_seen(5, "mes", known=6, speed=12), _seen(1, "scada", known=7, load=3))
+
+    assert states[-1].origin == Origin(_at(5), _at(7), "scada", "")
+
+
 def test_who_says_the_same_again_of_a_later_time_confirms_it():
     states, lines = _told(_seen(1, speed=3), _seen(5, speed=3))
 

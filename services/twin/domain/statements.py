@@ -176,12 +176,13 @@ def reshown(twin: Twin, name: str, rules: Rules, origin: Origin) -> tuple[Twin, 
 
 
 def joined(twin: Twin, origin: Origin) -> Origin:
-    """Where the state comes from: the newest statement in it; and when anything was learnt last."""
+    """Where the state comes from: who said something last; the newest time of which, and at which, it was said."""
     if not twin.revision:
         return origin
-    newest = origin if origin.changed_at >= twin.origin.changed_at else twin.origin
-    known_at = max(origin.known_at, twin.origin.known_at)
-    return newest if newest.known_at == known_at else replace(newest, known_at=known_at)
+    changed_at, known_at = max(origin.changed_at, twin.origin.changed_at), max(origin.known_at, twin.origin.known_at)
+    if (changed_at, known_at) == (origin.changed_at, origin.known_at):
+        return origin
+    return Origin(changed_at, known_at, origin.source, origin.trace_id)
 
 
 def shown(twin: Twin, inputs: Inputs, touched: Iterable[str], rules: Rules) -> Twin:

@@ -49,9 +49,9 @@ class Twin(_message.Message):
     desired_json: _builtins.str
     """Desired properties as a JSON object."""
     source: _builtins.str
-    """Where the change came from: a record source, or user:SUBJECT."""
+    """Who said something last: a record source, or user:SUBJECT."""
     trace_id: _builtins.str
-    """Trace of the request behind the change."""
+    """Trace of the request behind that."""
     deleted: _builtins.bool
     """True when the twin was deleted by this revision."""
     @_builtins.property
@@ -60,11 +60,11 @@ class Twin(_message.Message):
 
     @_builtins.property
     def changed_at(self) -> _timestamp_pb2.Timestamp:
-        """When the change was true in the world (event time)."""
+        """The newest time of which anything was said (event time)."""
 
     @_builtins.property
     def known_at(self) -> _timestamp_pb2.Timestamp:
-        """When the twin learnt of it."""
+        """When anything was learnt last."""
 
     def __init__(
         self,
