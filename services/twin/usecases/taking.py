@@ -69,7 +69,7 @@ async def _sight(unit: Unit, seen: Sequence[Sighting]) -> int:
     current = await unit.lock(sorted({twin_id for twin_id, _ in said}), seen[0].origin)
     if unit.types.carries:
         said = [(twin_id, _in_its_words(each, current[twin_id], unit)) for twin_id, each in said]
-    told = await unit.told_before([each for each in said if _is_behind(current[each[0]], each[1])])
+    told = await unit.told_before([each for each in said if _is_late(current[each[0]], each[1])])
     outcomes: list[tuple[Twin, Change]] = []
     for twin_id, statement in said:
         outcome = statements.apply(current[twin_id], statement, unit.rules)
@@ -87,5 +87,9 @@ def _in_its_words(statement: Statement, twin: Twin, unit: Unit) -> Statement:
     return replace(statement, facets=carry(statement.facets)) if carry else statement
 
 
-def _is_behind(twin: Twin, statement: Statement) -> bool:
-    return twin.revision > 0 and statement.origin.changed_at <= twin.origin.changed_at
+def _is_late(twin: Twin, statement: Statement) -> bool:
+    """Whether something newer is known of what it says: it may have been said before, and the inputs have forgotten."""
+    if not twin.revision or statement.origin.changed_at > twin.origin.changed_at:
+        return False
+    learnt = statements.learn(twin.inputs, statement)
+    return learnt is not None and learnt[2]
