@@ -162,6 +162,7 @@ async def test_the_types_are_listed_with_what_they_have_and_lead_to(page: Page):
 
     await expect(page.get_by_test_id("model-properties")).to_contain_text("tier")
     await expect(page.get_by_test_id("model-relations")).to_contain_text("Region")
+    await expect(page.get_by_test_id("model-versions")).to_contain_text("60 twins")
     await page.get_by_test_id("model-twins").click()
     await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "60")
 

@@ -90,7 +90,7 @@ describe("values", () => {
   });
 
   it("are shown in words where the type has them", () => {
-    expect([text("open", "state"), text("burnt", "state"), text(true), text(null)]).toEqual(["营业", "burnt", "是", "–"]);
+    expect([text("open", "state"), text("closed", "state"), text("burnt", "state"), text(true), text(null)]).toEqual(["营业", "已关闭", "burnt", "是", "–"]);
   });
 
   it("are taken as their type asks, and refused where they do not fit", () => {
@@ -141,6 +141,8 @@ describe("the past", () => {
   it("marks what was learnt after something newer, and what the server calls late", () => {
     expect([...lateRevisions(changes)]).toEqual([3]);
     expect([...lateRevisions([{ ...changes[0]!, late: true }])]).toEqual([1]);
+    const rule = { ...change(5, { tier: 9 }, "2026-02-01T00:00:00Z"), source: "fusion:shop/tier;1" };
+    expect([...lateRevisions([rule, change(6, { tier: 1 }, "2026-01-09T00:00:00Z")])]).toEqual([]);
   });
 
   it("knows of each value who said so last", () => {

@@ -12,6 +12,8 @@ export function twinCalls({ request, requestTagged }: Sender) {
     aggregate: (query: { model?: string; filter?: string; group_by?: string; aggregate?: string }, signal?: AbortSignal) =>
       request<TwinGroups>(`twins/aggregate${search({ ...query })}`, { signal }),
     models: (signal?: AbortSignal) => request<{ items: TwinModel[] }>("models", { signal }),
+    modelVersions: async (name: string, signal?: AbortSignal) =>
+      (await request<{ versions: TwinModel[] }>(`models/${encodeURIComponent(name)}`, { signal })).versions,
 
     async twin(id: string, signal?: AbortSignal): Promise<TaggedTwin> {
       return tagged(await requestTagged<WholeTwin>(twinPath(id), { signal }));

@@ -1,7 +1,7 @@
 import { useCallback } from "react";
 
 import { useWords } from "../i18n/language";
-import { count } from "../shared/format";
+import { count, moment } from "../shared/format";
 import { Heading } from "../shared/Heading";
 import { useReady } from "../shared/ready";
 import { useRemote } from "../shared/useRemote";
@@ -74,6 +74,7 @@ function ModelCard({ model, total }: { model: Model; total: number }) {
           {t("twins.models.search", { count: count(total, language) })}
         </a>
       </header>
+      <Versions name={model.name} dtmi={model.dtmi} />
       {names.description(model) && <p className="muted">{names.description(model)}</p>}
       <Inheritance model={model} />
       <h3>{t("twins.properties")}</h3>
@@ -86,6 +87,29 @@ function ModelCard({ model, total }: { model: Model; total: number }) {
         <pre>{JSON.stringify(model.dtdl, null, 2)}</pre>
       </details>
     </section>
+  );
+}
+
+/** Which versions there are of a type, how many twins are at each, and who added it. */
+function Versions({ name, dtmi }: { name: string; dtmi: string }) {
+  const { t, known, language } = useWords();
+  const { api } = useSession();
+  const load = useCallback((signal: AbortSignal) => api.modelVersions(name, signal), [api, name]);
+  const { data: versions } = useRemote(load);
+  if (!versions) return null;
+  return (
+    <ul className="versions" data-testid="model-versions">
+      {versions.map((each) => (
+        <li key={each.dtmi} aria-current={each.dtmi === dtmi ? "true" : undefined}>
+          <b>{t("twins.version", { version: each.version ?? "" })}</b>
+          <span className={`badge version-${each.state}`}>{known(`twins.version.${each.state}`, each.state ?? "")}</span>
+          <span className="muted">{t("twins.total", { count: count(each.twins ?? 0, language) })}</span>
+          <span className="fine muted">
+            {each.created_by ? t("twins.version.by", { by: each.created_by, at: each.created_at ? moment(each.created_at, language) : "" }) : t("twins.version.shipped")}
+          </span>
+        </li>
+      ))}
+    </ul>
   );
 }
 

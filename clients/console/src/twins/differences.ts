@@ -62,7 +62,10 @@ export interface Said {
 
 /** What changed; of a line that changed nothing that is shown, what was said all the same. */
 export function saidIn(change: TwinChange): Said[] {
-  const patch = changesNothing(change) ? asObject(change.said) : change.patch;
+  return partsOf(changesNothing(change) ? asObject(change.said) : change.patch);
+}
+
+function partsOf(patch: JsonObject): Said[] {
   const members = (facet: "properties" | "desired"): Said[] =>
     Object.entries(asObject(patch[facet])).map(([name, value]) => ({ facet, name, value, isRemoved: value === null }));
   const given = patch["relations"];
@@ -74,14 +77,17 @@ export function saidIn(change: TwinChange): Said[] {
   ];
 }
 
-/** Learnt after something newer was known, of the same source or of another one. */
+/** Lines of which something newer was known when they were learnt: of the same part, from whatever source. */
 export function lateRevisions(changes: readonly TwinChange[]): Set<number> {
+  const newest = new Map<string, number>();
   const found = new Set<number>();
-  let newest = -Infinity;
-  for (const { revision, changed_at, late } of changes) {
-    const at = Date.parse(changed_at);
-    if (late || at < newest) found.add(revision);
-    newest = Math.max(newest, at);
+  for (const change of changes) {
+    // A new rule shows other values; it says nothing of the world.
+    if (change.source.startsWith("fusion:")) continue;
+    const at = Date.parse(change.changed_at);
+    const names = [...saidIn(change), ...partsOf(asObject(change.said))].map(({ facet, name }) => `${facet}/${name}`);
+    if (change.late || names.some((name) => at < (newest.get(name) ?? at))) found.add(change.revision);
+    for (const name of names) newest.set(name, Math.max(at, newest.get(name) ?? at));
   }
   return found;
 }

@@ -2,7 +2,7 @@ import { useMemo } from "react";
 
 import type { Relation } from "../api/twinTypes";
 import { namesOf } from "../data/names";
-import { relationNames, twinFieldNames } from "../i18n/chineseTwins";
+import { choiceNames, relationNames, textNames, twinFieldNames } from "../i18n/chineseTwins";
 import { useWords, type Language, type Words } from "../i18n/language";
 import type { Naming } from "./completion";
 import type { Choice, Model, Property, Wording } from "./models";
@@ -14,6 +14,8 @@ export interface TwinNames {
   description: (property: { description: Wording }) => string;
   relation: (name: string) => string;
   choice: (choice: Choice | undefined, value: string) => string;
+  /** A text of a property in the words of the reader, where there are some. */
+  text: (property: string, value: string) => string;
 }
 
 export function twinNamesOf(language: Language, models: Map<string, Model>): TwinNames {
@@ -28,7 +30,8 @@ export function twinNamesOf(language: Language, models: Map<string, Model>): Twi
       inLanguage(property?.label ?? {}) ?? (language === "zh" ? twinFieldNames[name] : undefined) ?? names.field(name),
     description: ({ description }) => inLanguage(description) ?? description["en"] ?? Object.values(description)[0] ?? "",
     relation: (name) => (language === "zh" ? relationNames[name] : undefined) ?? names.field(name),
-    choice: (choice, value) => inLanguage(choice?.label ?? {}) ?? value,
+    choice: (choice, value) => inLanguage(choice?.label ?? {}) ?? (language === "zh" ? choiceNames[value] : undefined) ?? value,
+    text: (property, value) => (language === "zh" ? textNames[property]?.[value] : undefined) ?? value,
   };
 }
 

@@ -11,7 +11,7 @@ export function valueText(value: unknown, property: Property | undefined, words:
   if (typeof value === "boolean") return words.t(value ? "twins.yes" : "twins.no");
   if (property?.kind === "choice") return choiceText(value, property, names);
   if (typeof value === "number") return numberText(value, words);
-  if (typeof value === "string") return textOf(value, property, words);
+  if (typeof value === "string") return textOf(property ? names.text(property.name, value) : value, property, words);
   return shortly(value, words.language);
 }
 
