@@ -139,7 +139,8 @@ describe("the past", () => {
   ];
 
   it("marks what was learnt after something newer, and what the server calls late", () => {
-    expect([...lateRevisions(changes)]).toEqual([3]);
+    const tooLate = { ...change(5, {}, "2026-01-02T00:00:00Z", "2026-01-07T00:00:00Z"), patch: {}, said: { properties: { tier: 4 } } };
+    expect([...lateRevisions([...changes, tooLate])]).toEqual([5]);
     expect([...lateRevisions([{ ...changes[0]!, late: true }])]).toEqual([1]);
     const rule = { ...change(5, { tier: 9 }, "2026-02-01T00:00:00Z"), source: "fusion:shop/tier;1" };
     expect([...lateRevisions([rule, change(6, { tier: 1 }, "2026-01-09T00:00:00Z")])]).toEqual([]);
