@@ -14,7 +14,7 @@ APPS := $(patsubst %,services.%.app,ingest twin profile forecast recommend) gate
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test token check lint types peers fmt protos lock openapi kinds fuzz bench-ingest figures canary clean
+.PHONY: help setup run test token check lint types peers fmt protos lock openapi kinds fuzz bench-ingest bench-twin figures canary clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -96,6 +96,9 @@ canary: $(VENV)/.ready ## Send a million known numbers through the door and sear
 
 bench-ingest: $(VENV)/.ready ## Measure the front door beside COPY and three peers, one table, 6 minutes (ARGS="--booked 20000 ...")
 	@exec $(BIN)/python -m bench.ingest $(ARGS)
+
+bench-twin: $(VENV)/.ready ## Measure twins beside four peers, one table, 6 minutes (ARGS="--twins 20000 ...")
+	@exec $(BIN)/python -m bench.twin $(ARGS)
 
 clean: ## Remove what a run keeps: data, logs, models (not the installation)
 	rm -rf .marketwin

@@ -33,6 +33,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ORIGIN = Origin(NOW, NOW, "bench", "")
 CHUNK = 5000
 START_S = 60.0
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Shelf:
     db: Database
     running: Servers
     url: str
+    twins: int
 
     @property
     def servers(self) -> list[int]:
@@ -60,7 +62,7 @@ async def shelf(folder: Path, twins: int) -> AsyncIterator[Shelf]:
     ):
         await db.migrate(MIGRATIONS)
         store = PostgresStore(db, Relay(db, log, OUTBOX), Types.shipped())
-        built = Shelf(store, db, running, url)
+        built = Shelf(store, db, running, url, twins)
         await stock(built, market(twins) if twins else ())
         yield built
 

@@ -12,18 +12,18 @@ from pathlib import Path
 
 from bench.ingest.door import child
 from bench.ingest.load import cpu_s
-from bench.twin.house import Shelf, house
+from bench.twin.house import ROOT, Shelf, house
 from bench.twin.market import CITIES, COUNTRIES, PROVINCES, shop_id
 from bench.twin.table import Cost, show
 from deploy.embedded import free_port
 
-ROOT = Path(__file__).parents[2]
 CONNECTIONS = 64
 WARM = 300
 
 
-async def show_reads(folder: Path, built: Shelf, python: Path | None, twins: int, reads: int) -> None:
+async def show_reads(folder: Path, built: Shelf, python: Path | None, reads: int) -> None:
     """Both sides have the same twins; the peer keeps them in memory."""
+    twins = built.twins
     ids = [shop_id(number) for number in range(twins - CITIES - PROVINCES - COUNTRIES)]
     async with house(folder, built) as ours:
         requests = list(_requests(ours.address, [f"/api/v1/twins/{each}" for each in ids], ours.token, reads))

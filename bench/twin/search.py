@@ -1,45 +1,44 @@
-"""What searches cost, over a real PostgreSQL with durable writes.
+"""What searches cost, over a real PostgreSQL with durable writes, before and after indexes were made for them.
 
     python -m bench.twin.search [--twins 100000] [--times 30]
 
 Each query is asked many times through the store, as the service asks it: text to tree, SQL, one page of 100 twins as
 values. Wall time, since most of it is waiting for the database. Shops lie in cities, cities in provinces, provinces in
-countries.
+countries. The service makes indexes every few seconds; here that is waited for.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import random
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from chassis.bus import bus
-from chassis.db import database
-from chassis.outbox import Relay
+from bench.twin.house import Shelf, shelf
+from bench.twin.market import CITIES, COUNTRIES, PROVINCES, shop_id
+from bench.twin.table import quantile, say
 from chassis.rql.search import search_for, summary_of
-from chassis.testing import fresh_database
-from deploy.servers import servers
-from services.twin.app import MIGRATIONS
-from services.twin.domain.twins import Change, Origin, Relation, Twin
-from services.twin.domain.types import Types
-from services.twin.store import OUTBOX, SCHEMA, PostgresStore
+from services.twin import usecases
+from services.twin.domain.twins import Origin, Sighting
 
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-ORIGIN = Origin(NOW, NOW, "bench", "")
-CITIES, PROVINCES = 400, 30
+LIMIT_MS = 10
+REWRITTEN = 5000
 SEARCHES: dict[str, dict[str, Any]] = {
     "one shop by code": {"filter_text": 'eq(properties/code,"c777")'},
     "equal, 1 in 50": {"filter_text": 'eq(properties/grade,"g7")'},
     "two equal, 1 in 1,500": {"filter_text": 'and(eq(properties/grade,"g7"),eq(properties/tier,12))'},
     "range, half of all": {"filter_text": "gt(properties/tier,15)"},
     "range, 1 in 300": {"filter_text": "lt(properties/turnover,10)"},
-    "text like": {"filter_text": 'like(properties/name,"*77*")'},
-    "sorted by a property": {"filter_text": 'eq(properties/grade,"g7")', "sort": "-properties/turnover"},
+    "range of many, sorted by another": {"filter_text": "gt(properties/tier,15)", "sort": "-properties/turnover"},
+    "text like, a beginning": {"filter_text": 'like(properties/name,"Shop 777*")'},
+    "text like, any part": {"filter_text": 'like(properties/name,"*7777*")'},
+    "text ilike": {"filter_text": 'ilike(properties/name,"*P 7777*")'},
+    "number()": {"filter_text": "lt(number(properties/turnover),10)"},
+    "equal, sorted by a property": {"filter_text": 'eq(properties/grade,"g7")', "sort": "-properties/turnover"},
     "all, sorted": {"model": "retailer", "sort": "-properties/turnover"},
     "shops of a city": {"filter_text": 'eq(relations/located_in,"region:C7")'},
     "3 relations": {
@@ -53,81 +52,79 @@ SEARCHES: dict[str, dict[str, Any]] = {
 }
 
 
-def market(count: int) -> list[Twin]:
-    """Shops below cities below provinces below two countries."""
-    chance = random.Random(1)
-    regions = [_region(f"N{number}", "") for number in range(2)]
-    regions += [_region(f"P{number}", f"N{number % 2}") for number in range(PROVINCES)]
-    regions += [_region(f"C{number}", f"P{number % PROVINCES}") for number in range(CITIES)]
-    return regions + [_shop(number, chance) for number in range(count - len(regions))]
-
-
-def _region(code: str, parent: str) -> Twin:
-    above = (Relation("part_of", f"region:{parent}"),) if parent else ()
-    return Twin(f"region:{code}", "region", 1, {"name": code}, {}, above, ORIGIN)
-
-
-def _shop(number: int, chance: random.Random) -> Twin:
-    properties = {
-        "code": f"c{number}",
-        "name": f"Shop {number}",
-        "grade": f"g{chance.randrange(50)}",
-        "tier": chance.randrange(30),
-        "turnover": chance.randrange(3000),
-        "lon": 116 + chance.random(),
-        **{f"more_{place}": f"value {place}" for place in range(6)},
-    }
-    relation = Relation("located_in", f"region:C{chance.randrange(CITIES)}")
-    return Twin(f"retailer:R{number:06}", "retailer", 1, properties, {}, (relation,), ORIGIN)
-
-
 async def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--twins", type=int, default=100_000)
     options.add_argument("--times", type=int, default=30)
     asked = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        async with (
-            servers(Path(folder)) as running,
-            fresh_database(running.postgres_url) as url,
-            database(url, SCHEMA) as db,
-            bus(running.nats_url, "bench") as log,
-        ):
-            await db.migrate(MIGRATIONS)
-            store = PostgresStore(db, Relay(db, log, OUTBOX), Types.shipped())
-            begun = time.perf_counter()
-            twins = market(asked.twins)
-            for start in range(0, len(twins), 5000):
-                async with store.write() as unit:
-                    part = twins[start : start + 5000]
-                    await unit.save([(twin, Change(1, {"relations": []}, ORIGIN)) for twin in part])
-            async with db.driver() as connection:
-                await connection.execute("VACUUM ANALYZE")
-            print(f"{asked.twins} twins written in {time.perf_counter() - begun:.1f} s; {asked.times} times each, ms")
-            await _measure(store, asked.times)
-
-
-async def _measure(store: PostgresStore, times: int) -> None:
-    print(f"{'search':<26}{'found':>7}{'p50':>9}{'p95':>9}")
-    for name, query in SEARCHES.items():
-        taken = []
-        for _ in range(times):
-            begun = time.perf_counter()
-            found, _cursor = await store.search(search_for(**query, limit=100))
-            taken.append((time.perf_counter() - begun) * 1000)
-        _tell(name, len(found), taken)
-    taken = []
-    for _ in range(max(1, times // 5)):
         begun = time.perf_counter()
-        summary = summary_of(group_by="properties/grade", aggregate="count,avg(properties/turnover)")
-        groups = await store.summarise(summary, limit=1000)
+        async with shelf(Path(folder), asked.twins) as built:
+            say(f"{asked.twins:,} twins written in {time.perf_counter() - begun:.1f} s; {asked.times} times each, ms")
+            await show_searches(built, asked.times)
+
+
+async def show_searches(built: Shelf, times: int) -> None:
+    """Every search before and after, and what the indexes cost a write."""
+    first = await _all(built, times)
+    wrote_us = await _rewritten(built)
+    begun, made = time.perf_counter(), 0
+    while await built.store.indexes.tend():
+        made += 1
+    took_s = time.perf_counter() - begun
+    then = await _all(built, times)
+    head = f"search, {built.twins:,} twins"
+    say(f"{head:<36}{'found':>7}{'p50 ms':>9}{'p95 ms':>9}{'p50':>9}{'p95':>9}  then with indexes")
+    for name, (found, before) in first.items():
+        after = then[name][1]
+        texts = [f"{quantile(each, share):>9.1f}" for each in (before, after) for share in (0.5, 0.95)]
+        verdict = "kept" if quantile(after, 0.95) < LIMIT_MS else "MISSED"
+        say(f"{name:<36}{found:>7}{''.join(texts)}  p95 < {LIMIT_MS}: {verdict}")
+    again_us = await _rewritten(built)
+    say(
+        f"{made} indexes made in {took_s:.1f} s; a write of a shop in bulk took {wrote_us:.0f} µs before them, "
+        f"{again_us:.0f} µs after"
+    )
+
+
+async def _all(built: Shelf, times: int) -> dict[str, tuple[int, list[float]]]:
+    asked: dict[str, Callable[[], Awaitable[int]]] = {
+        name: lambda query=query: _searched(built, query) for name, query in SEARCHES.items()
+    }
+    asked["count and avg by grade"] = lambda: _summed(built)
+    return {name: await _timed(ask, times) for name, ask in asked.items()}
+
+
+async def _searched(built: Shelf, query: dict[str, Any]) -> int:
+    found, _cursor = await built.store.search(search_for(**query, limit=100))
+    return len(found)
+
+
+async def _summed(built: Shelf) -> int:
+    summary = summary_of(group_by="properties/grade", aggregate="count,avg(properties/turnover)")
+    return len(await built.store.summarise(summary, limit=1000))
+
+
+async def _timed(ask: Callable[[], Awaitable[int]], times: int) -> tuple[int, list[float]]:
+    taken, found = [], 0
+    for _ in range(times):
+        begun = time.perf_counter()
+        found = await ask()
         taken.append((time.perf_counter() - begun) * 1000)
-    _tell("count and avg by grade", len(groups), taken)
+    return found, taken
 
 
-def _tell(name: str, found: int, taken: list[float]) -> None:
-    ordered = sorted(taken)
-    print(f"{name:<26}{found:>7}{ordered[len(ordered) // 2]:>9.2f}{ordered[int(len(ordered) * 0.95)]:>9.2f}")
+async def _rewritten(built: Shelf) -> float:
+    """Microseconds of a sighting that changes a number of a shop, 1,000 at once."""
+    ids = [shop_id(number) for number in range(min(REWRITTEN, built.twins - CITIES - PROVINCES - COUNTRIES))]
+    begun = time.perf_counter()
+    for start in range(0, len(ids), 1000):
+        now = datetime.now(UTC)
+        origin = Origin(now, now, "bench", "")
+        part = ids[start : start + 1000]
+        seen = [Sighting(each, "retailer", {"lon": 100 + time.perf_counter()}, (), origin) for each in part]
+        await usecases.seed(built.store, seen)
+    return (time.perf_counter() - begun) / len(ids) * 1e6
 
 
 if __name__ == "__main__":
