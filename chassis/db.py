@@ -29,7 +29,7 @@ from chassis.errors import Invalid, Unavailable
 
 CONNECT_TIMEOUT_S = 10
 DRIVERS = 2
-"""Connections of the driver itself at most."""
+"""Connections of the driver itself at most, where nothing else is said."""
 STATEMENT_TIMEOUT_MS = 60_000
 IDLE_MS = 30_000
 """A connection that nobody used for so long is ended: each costs the server some 15 MB."""
@@ -154,9 +154,11 @@ async def database(
     *,
     pool_size: int = 5,
     idle_ms: int = IDLE_MS,
+    drivers: int = DRIVERS,
     session_settings: Mapping[str, str] | None = None,
+    driver_settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Database]:
-    """An engine for one schema; leaving closes its connections. `session_settings` do not hold for drivers."""
+    """An engine for one schema; leaving closes its connections. The settings are PostgreSQL's."""
     named = {
         "application_name": f"marketwin-{schema}",
         "statement_timeout": str(STATEMENT_TIMEOUT_MS),
@@ -178,19 +180,19 @@ async def database(
         },
     )
     # Opens its first connection when somebody asks for one.
-    drivers = await asyncpg.create_pool(
+    pool = await asyncpg.create_pool(
         url,
         min_size=0,
-        max_size=DRIVERS,
+        max_size=drivers,
         max_inactive_connection_lifetime=idle_ms / 1000,
         reset=_as_it_is,
         timeout=CONNECT_TIMEOUT_S,
-        server_settings=named,
+        server_settings=named | dict(driver_settings or {}),
     )
     try:
-        yield Database(engine, schema, drivers)
+        yield Database(engine, schema, pool)
     finally:
-        drivers.terminate()
+        pool.terminate()
         await engine.dispose()
 
 

@@ -9,9 +9,9 @@ What is not equal
 - basyx-python-sdk 1.2.1: its twins live in memory and nothing of it is durable; one process, uWSGI as in its own image;
   no tokens, no limits. Ours goes through two processes and a PostgreSQL. It has no filter by property: its client lists
   everything and looks through it (CPU of the client counts nowhere, its seconds do).
-- eventsourcing: in one process, over a SQLite file that is synced at every commit; it has no query over its aggregates, no
-  second reader. Ours is the use case in this process with a PostgreSQL that syncs, keeps the state searchable, and tells
-  each change. The CPU of PostgreSQL counts.
+- eventsourcing: in one process, over a SQLite file that is synced at every commit; it has no query over its aggregates
+  and no second reader. Ours is the use case in this process with a PostgreSQL that syncs; it keeps the state searchable
+  and tells each change. The CPU of PostgreSQL counts.
 - pyrql: compares Python values as they are.
 - kuzu: a graph on disk in its own process, one thread, statements prepared; it has nothing but the graph.
 """
@@ -23,6 +23,8 @@ import asyncio
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import uvloop
 
 from bench.twin.filters import show_filters
 from bench.twin.house import shelf
@@ -64,7 +66,9 @@ def main() -> None:
         python = peers_python(given.peers.absolute())
     except CannotInstall as error:
         say(f"the peers are left out, they cannot be installed: {error}")
-    asyncio.run(compare(Sizes(given.twins, given.reads, given.writes, given.times), python))
+    # As the services run.
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(compare(Sizes(given.twins, given.reads, given.writes, given.times), python))
 
 
 async def compare(sizes: Sizes, python: Path | None) -> None:

@@ -26,7 +26,7 @@ from services.twin import usecases
 from services.twin.app import MIGRATIONS
 from services.twin.domain.twins import Origin, Relation, Sighting
 from services.twin.domain.types import Types
-from services.twin.store import OUTBOX, SCHEMA, SESSIONS, PostgresStore
+from services.twin.store import CONNECTIONS, OUTBOX, SCHEMA, PostgresStore
 
 KEY = "a secret for the benchmark, 32 bytes or more"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -57,7 +57,7 @@ async def shelf(folder: Path, twins: int) -> AsyncIterator[Shelf]:
     async with (
         servers(folder) as running,
         fresh_database(running.postgres_url) as url,
-        database(url, SCHEMA, session_settings=SESSIONS) as db,
+        database(url, SCHEMA, **CONNECTIONS) as db,
         bus(running.nats_url, "bench") as log,
     ):
         await db.migrate(MIGRATIONS)

@@ -21,6 +21,7 @@ from services.twin.domain.twins import Origin, Sighting
 from services.twin.usecases import Precondition
 
 SHOPS = 100
+WRITTEN = "tier"
 WRITERS = 100
 BULK = 1000
 READ_EVERY = 100
@@ -71,7 +72,7 @@ class Clock:
 
 
 async def _write(built: Shelf, twin_id: str, value: int, origin: Origin) -> None:
-    patch = {"properties": {"turnover": value}}
+    patch = {"properties": {WRITTEN: value}}
     await usecases.patch_twin(built.store, twin_id, patch, Precondition(), origin)
 
 
@@ -80,7 +81,7 @@ async def _singly(built: Shelf, clock: Clock, writes: int) -> None:
         twin_id = shop_id(number % SHOPS)
         await _write(built, twin_id, number, clock.origin())
         found = await usecases.get_twin(built.store, twin_id)
-        assert found.properties["turnover"] == number
+        assert found.properties[WRITTEN] == number
 
 
 async def _at_once(built: Shelf, clock: Clock, writes: int) -> None:
@@ -90,7 +91,7 @@ async def _at_once(built: Shelf, clock: Clock, writes: int) -> None:
         for number in range(writes // WRITERS):
             await _write(built, shop_id(shop), -number - 1, clock.origin())
         found = await usecases.get_twin(built.store, shop_id(shop))
-        assert found.properties["turnover"] == -(writes // WRITERS)
+        assert found.properties[WRITTEN] == -(writes // WRITERS)
 
     await asyncio.gather(*(write(shop) for shop in range(WRITERS)))
 
@@ -99,10 +100,10 @@ async def _in_bulk(built: Shelf, clock: Clock, writes: int) -> None:
     ids = _ids(built.twins)
     for start in range(0, writes, len(ids)):
         origin = replace(clock.origin(), source="bench")
-        seen = [Sighting(each, "retailer", {"turnover": start + place}, (), origin) for place, each in enumerate(ids)]
+        seen = [Sighting(each, "retailer", {WRITTEN: start + place}, (), origin) for place, each in enumerate(ids)]
         await usecases.seed(built.store, seen)
         found = await usecases.get_twin(built.store, ids[-1])
-        assert found.properties["turnover"] == start + len(ids) - 1
+        assert found.properties[WRITTEN] == start + len(ids) - 1
 
 
 def _ids(twins: int) -> Sequence[str]:

@@ -26,7 +26,7 @@ from services.twin.domain.types import Types, shipped_elements, types_of
 from services.twin.rpc import TwinServicer
 from services.twin.settings import TwinSettings
 from services.twin.sources import read_folder
-from services.twin.store import INBOX, OUTBOX, SCHEMA, SESSIONS, FusionRules, PostgresStore
+from services.twin.store import CONNECTIONS, INBOX, OUTBOX, SCHEMA, FusionRules, PostgresStore
 from services.twin.workers import follow_rules, forget_history, migrate_twins
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -39,7 +39,7 @@ async def app(settings: TwinSettings) -> AsyncIterator[Running]:
     files = read_folder(settings.models)
     types = Types(types_of(*read_models([*shipped_elements(), *files])))
     async with (
-        database(common.postgres_url, SCHEMA, pool_size=settings.pool_size, session_settings=SESSIONS) as db,
+        database(common.postgres_url, SCHEMA, pool_size=settings.pool_size, **CONNECTIONS) as db,
         bus(common.nats_url, "twin") as log,
         background() as tasks,
     ):

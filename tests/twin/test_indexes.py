@@ -18,7 +18,7 @@ from chassis.settings import CommonSettings
 from services.twin.app import MIGRATIONS
 from services.twin.domain.twins import Change, Origin, Relation, Twin
 from services.twin.domain.types import Types
-from services.twin.store import OUTBOX, SCHEMA, SESSIONS, PostgresStore
+from services.twin.store import CONNECTIONS, OUTBOX, SCHEMA, PostgresStore
 from services.twin.store.indexes import Indexes
 
 ORIGIN = Origin(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC), "bench", "")
@@ -29,7 +29,7 @@ LONG = 60.0
 
 @pytest_asyncio.fixture
 async def db(common: CommonSettings) -> AsyncIterator[Database]:
-    async with database(common.postgres_url, SCHEMA, session_settings=SESSIONS) as db:
+    async with database(common.postgres_url, SCHEMA, **CONNECTIONS) as db:
         async with db.transaction() as session:
             await session.execute(sa.text(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE"))
         await db.migrate(MIGRATIONS)

@@ -22,16 +22,17 @@ from marketwin.twin.v1 import types_pb2
 from services.twin.domain.fusion.rule_book import RuleBook
 from services.twin.domain.neighbourhood import Neighbourhood, Walk
 from services.twin.domain.past import Kept, Range
-from services.twin.domain.twins import Change, Twin
+from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import Types
 from services.twin.store import journal, reading, retention, searching, walking
 from services.twin.store.fusion_rules import FusionRules
 from services.twin.store.indexes import Indexes
+from services.twin.store.lanes import Decide, Decider, Lanes
 from services.twin.store.models import ModelReads
-from services.twin.store.tables import INBOX, OUTBOX, SCHEMA, SESSIONS, TWIN, Base, shown_columns, twin_of
+from services.twin.store.tables import CONNECTIONS, INBOX, OUTBOX, SCHEMA, TWIN, Base, twin_of
 from services.twin.store.unit import PostgresUnit
 
-__all__ = ["INBOX", "OUTBOX", "SCHEMA", "SESSIONS", "Base", "FusionRules", "PostgresStore"]
+__all__ = ["CONNECTIONS", "INBOX", "OUTBOX", "SCHEMA", "Base", "FusionRules", "PostgresStore"]
 
 
 class PostgresStore(ModelReads):
@@ -43,6 +44,20 @@ class PostgresStore(ModelReads):
         self.book = book or RuleBook(types)
         self.indexes = Indexes(db)
         self._relay = relay
+        self._lanes = Lanes(db, lambda: Decider(self.types, self.book.rule), self._alone, relay.wake)
+
+    async def carry_out(self, twin_id: str, origin: Origin, decide: Decide) -> tuple[Twin, Twin]:
+        """A command on one twin, which it is decided about as nobody else can change it; the twin before and after."""
+        return await self._lanes.carry_out(twin_id, origin, decide)
+
+    async def _alone(self, twin_id: str, origin: Origin, decide: Decide) -> tuple[Twin, Twin]:
+        async with self.write() as unit:
+            before = (await unit.lock([twin_id], origin))[twin_id]
+            outcome = decide(unit, before)
+            if outcome is None:
+                return before, before
+            await unit.save([outcome])
+            return before, outcome[0]
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[PostgresUnit]:
@@ -53,9 +68,7 @@ class PostgresStore(ModelReads):
             self._relay.wake()
 
     async def get(self, twin_id: str) -> Twin | None:
-        async with self._db.transaction() as session:
-            row = (await session.execute(sa.select(*shown_columns(TWIN)).where(TWIN.c.id == twin_id))).first()
-        return twin_of(row) if row is not None and row.revision else None
+        return await reading.newest(self._db, twin_id)
 
     async def messages(self, ids: Sequence[str]) -> list[types_pb2.Twin]:
         """The newest states of those of the ids that are there, as messages."""

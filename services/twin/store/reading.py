@@ -11,6 +11,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis.db import Database, is_away
 from chassis.errors import Unavailable
 from marketwin.twin.v1 import types_pb2
+from services.twin.domain.twins import Origin, Relation, Twin
 from services.twin.store.tables import TWIN
 
 _MILLION = 1_000_000
@@ -21,25 +22,44 @@ SELECT id, model, revision, properties::text, desired::text, relations::text,
 FROM {TWIN.fullname} WHERE id = ANY($1::text[]) AND revision > 0 AND NOT deleted
 """
 
+_NEWEST = f"""
+SELECT id, model, revision, properties, desired, relations, changed_at, known_at, source, trace_id, deleted
+FROM {TWIN.fullname} WHERE id = $1 AND revision > 0
+"""
+
 
 class _Edge(msgspec.Struct):
     name: str
     target: str
 
 
+_decoded = msgspec.json.decode
 _EDGES = msgspec.json.Decoder(list[_Edge])
 
 
 async def messages(db: Database, ids: Sequence[str]) -> list[types_pb2.Twin]:
     """The living twins among the ids, as messages: their JSON passes through as text."""
+    return [_message(row) for row in await _rows(db, _READ, ids)]
+
+
+async def newest(db: Database, twin_id: str) -> Twin | None:
+    """The newest state of a twin, of a deleted one, too."""
+    for row in await _rows(db, _NEWEST, twin_id):
+        known_id, model, revision, properties, desired, relations, *origin, deleted = row
+        edges = tuple([Relation(each.name, each.target) for each in _EDGES.decode(relations)])
+        told = Origin(*origin)
+        return Twin(known_id, model, revision, _decoded(properties), _decoded(desired), edges, told, {}, deleted)
+    return None
+
+
+async def _rows(db: Database, statement: str, *arguments: object) -> list[asyncpg.Record]:
     try:
         async with db.driver() as connection:
-            rows = await connection.fetch(_READ, ids)
+            return await connection.fetch(statement, *arguments)
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         if is_away(error) or isinstance(error, OSError):
             raise Unavailable("PostgreSQL went away", retry_after_s=1) from error
         raise
-    return [_message(row) for row in rows]
 
 
 def _message(row: asyncpg.Record) -> types_pb2.Twin:

@@ -29,6 +29,7 @@ from services.twin.usecases.past import drop_history, get_twin, list_history
 from services.twin.usecases.relations import walk_relations
 from services.twin.usecases.taking import Part, Taken, seed, take_in_records
 from services.twin.usecases.twins import (
+    Deciding,
     Precondition,
     Store,
     Unit,
@@ -41,6 +42,7 @@ from services.twin.usecases.twins import (
 
 __all__ = [
     "Asked",
+    "Deciding",
     "FusionRuleStore",
     "ModelStore",
     "MovingStore",

@@ -38,14 +38,19 @@ class Precondition:
     condition: Node | None = None
 
 
-class Unit(Protocol):
-    """One transaction."""
+class Deciding(Protocol):
+    """What a decision about a locked twin may look at beside it."""
 
     @property
     def types(self) -> Types: ...
     @property
     def rules(self) -> Rules: ...
     def type_of(self, twin: Twin) -> TwinType: ...
+
+
+class Unit(Deciding, Protocol):
+    """One transaction."""
+
     async def mark_new(self, consumer: str, message_ids: Sequence[str]) -> set[str]: ...
     async def lock(self, ids: Sequence[str], origin: Origin) -> dict[str, Twin]: ...
     async def told_before(self, said: Sequence[tuple[str, Statement]]) -> Told: ...
@@ -60,6 +65,9 @@ class Store(Protocol):
     def book(self) -> RuleBook: ...
     async def renew_types(self) -> None: ...
     def write(self) -> AbstractAsyncContextManager[Unit]: ...
+    async def carry_out(
+        self, twin_id: str, origin: Origin, decide: Callable[[Deciding, Twin], tuple[Twin, Change] | None]
+    ) -> tuple[Twin, Twin]: ...
     async def get(self, twin_id: str) -> Twin | None: ...
     async def messages(self, ids: Sequence[str]) -> Sequence[Any]: ...
     async def get_whole(self, twin_id: str) -> Twin | None: ...
@@ -162,17 +170,14 @@ async def _write(
     origin: Origin,
     said: Callable[[Twin, TwinType, Types], Json],
 ) -> tuple[Twin, Twin]:
-    async with store.write() as unit:
-        before = (await unit.lock([twin_id], origin))[twin_id]
+    def decided(unit: Deciding, before: Twin) -> tuple[Twin, Change] | None:
         _refuse_unmet(before, precondition)
         _refuse_bad_id(twin_id, before.model, unit.types)
         facets = said(before, unit.type_of(before), unit.types)
         statement = Statement(facets, _not_before(before, facets, origin), writes=True)
-        outcome = statements.apply(before, statement, unit.rules)
-        if outcome is None:
-            return before, before
-        await unit.save([outcome])
-        return before, outcome[0]
+        return statements.apply(before, statement, unit.rules)
+
+    return await store.carry_out(twin_id, origin, decided)
 
 
 def _not_before(twin: Twin, facets: Json, origin: Origin) -> Origin:

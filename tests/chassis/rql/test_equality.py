@@ -26,7 +26,7 @@ from chassis.settings import CommonSettings
 from services.twin.app import MIGRATIONS
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import Types
-from services.twin.store import OUTBOX, SCHEMA, SESSIONS, PostgresStore
+from services.twin.store import CONNECTIONS, OUTBOX, SCHEMA, PostgresStore
 from tests.chassis.rql.made import (
     EVERY_NUMBER,
     EVERY_PATTERN,
@@ -80,7 +80,7 @@ class Shelf:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shelf(common: CommonSettings) -> AsyncIterator[Shelf]:
     async with (
-        database(common.postgres_url, SCHEMA, session_settings=SESSIONS) as db,
+        database(common.postgres_url, SCHEMA, **CONNECTIONS) as db,
         bus(common.nats_url, "test") as log,
     ):
         await db.migrate(MIGRATIONS)

@@ -1,0 +1,204 @@
+"""Writes of people and partners: one writer a twin, and those who come meanwhile share the next transaction.
+
+command ─▶ lane (by hash of the id) ─▶ twins read, commands decided in turn, all written where nothing moved ─▶ answers
+
+A sync to disk costs many times what a write does, so whoever comes while one is under way shares the next. A command
+that is refused leaves its group alone. Nothing is locked while decisions are made: the statement that writes locks the
+rows and writes only if each twin, and the types, are still what was read; another replica or a message of records may
+have changed them. Then, where a twin is to be made, or at an error nobody foresaw, nothing was written, and the group
+is carried out one by one, each in a transaction of its own with its row locked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import msgspec
+
+from chassis.db import Database, is_away
+from chassis.errors import ChassisError, Unavailable
+from services.twin.domain.statements import Rules
+from services.twin.domain.twins import Change, Origin, Relation, Twin
+from services.twin.domain.types import TwinType, Types
+from services.twin.store.lines import write_lines
+from services.twin.store.tables import SCHEMA, TWIN
+from services.twin.usecases import Deciding
+
+LANES = 2
+TOGETHER = 128
+WAITING = 2048
+"""Commands of a lane that wait at most; one more is sent away."""
+_READ = f"""
+SELECT id, model, revision, properties, desired, relations, inputs, changed_at, known_at, source, trace_id, deleted,
+       (SELECT stamp FROM {SCHEMA}.registry) AS stamp
+FROM {TWIN.fullname} WHERE id = ANY($1::text[])
+"""
+_DECODED = msgspec.json.Decoder().decode
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """What a decision may look at beside the twin."""
+
+    types: Types
+    rules: Rules
+
+    def type_of(self, twin: Twin) -> TwinType:
+        return self.types[twin.model]
+
+
+Decide = Callable[[Deciding, Twin], tuple[Twin, Change] | None]
+Written = tuple[Twin, Twin]
+"""A twin before and after a command."""
+
+
+@dataclass(slots=True)
+class _Command:
+    twin_id: str
+    origin: Origin
+    decide: Decide
+    answer: asyncio.Future[Written]
+
+
+class _AsItIs(Exception):  # no error: the group takes the other way
+    """This group cannot be written together."""
+
+
+class Lanes:
+    """Commands on their way into the table."""
+
+    def __init__(
+        self,
+        db: Database,
+        decider: Callable[[], Decider],
+        alone: Callable[[str, Origin, Decide], Awaitable[Written]],
+        told: Callable[[], None],
+    ) -> None:
+        self._db = db
+        self._decider = decider
+        self._alone = alone
+        self._told = told
+        self._waiting: list[list[_Command]] = [[] for _ in range(LANES)]
+        self._running: dict[int, asyncio.Task[None]] = {}
+
+    async def carry_out(self, twin_id: str, origin: Origin, decide: Decide) -> Written:
+        """Decides on the locked twin and answers when that is on disk; raises what the decision raises."""
+        lane = zlib.crc32(twin_id.encode()) % LANES
+        waiting = self._waiting[lane]
+        if len(waiting) >= WAITING:
+            raise Unavailable("too many writes wait; send this one again", code="too_many_requests", retry_after_s=1)
+        answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
+        waiting.append(_Command(twin_id, origin, decide, answer))
+        if lane not in self._running:
+            task = self._running[lane] = asyncio.create_task(self._run(lane), name=f"lane {lane}")
+            task.add_done_callback(lambda _: self._running.pop(lane))
+        return await answer
+
+    async def _run(self, lane: int) -> None:
+        while waiting := self._waiting[lane]:
+            self._waiting[lane] = waiting[TOGETHER:]
+            group = [each for each in waiting[:TOGETHER] if not each.answer.done()]
+            try:
+                # In a task of its own, what nobody foresaw is a value here and ends no lane.
+                (failure,) = await asyncio.gather(self._together(group), return_exceptions=True)
+                if failure is not None:
+                    await self._one_by_one(group)
+            finally:
+                for each in group:
+                    _fail(each, Unavailable("the write was not carried out to its end", retry_after_s=1))
+
+    async def _one_by_one(self, group: Sequence[_Command]) -> None:
+        """Each alone, in their order: one that fails fails for itself."""
+        for each in group:
+            if each.answer.done():
+                continue
+            (found,) = await asyncio.gather(self._alone(each.twin_id, each.origin, each.decide), return_exceptions=True)
+            _answer(each, found)
+
+    async def _together(self, group: Sequence[_Command]) -> None:
+        decider = self._decider()
+        if decider.types.coming:
+            raise _AsItIs
+        try:
+            answers, has_news = await self._written(group, decider)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if not is_away(error) and not isinstance(error, OSError):
+                raise
+            # Whether it was written nobody knows: to try again is for the caller, who knows the revision that is meant.
+            for each in group:
+                _fail(each, Unavailable("PostgreSQL went away", retry_after_s=1))
+            return
+        if has_news:
+            self._told()
+        for each, found in zip(group, answers, strict=True):
+            _answer(each, found)
+
+    async def _written(self, group: Sequence[_Command], decider: Decider) -> tuple[list[Written | ChassisError], bool]:
+        """What each is answered now that all is on disk, and whether anything was written."""
+        ids = sorted({each.twin_id for each in group})
+        async with self._db.driver() as connection:
+            rows = await connection.fetch(_READ, ids)
+            stamp = decider.types.stamp
+            if len(rows) < len(ids) or rows[0]["stamp"] != stamp:
+                raise _AsItIs
+            before = {row["id"]: _twin(row) for row in rows}
+            answers, outcomes = _decided(group, before, decider)
+            if outcomes and not await write_lines(connection, before, outcomes, stamp=stamp):
+                raise _AsItIs
+        return answers, bool(outcomes)
+
+
+def _decided(
+    group: Sequence[_Command], before: dict[str, Twin], decider: Decider
+) -> tuple[list[Written | ChassisError], list[tuple[Twin, Change]]]:
+    """What each command is answered, and what is to be written; later ones find what earlier ones left."""
+    current = dict(before)
+    answers: list[Written | ChassisError] = []
+    outcomes: list[tuple[Twin, Change]] = []
+    for each in group:
+        twin = current[each.twin_id]
+        try:
+            outcome = each.decide(decider, twin)
+        except ChassisError as refused:
+            answers.append(refused)
+            continue
+        if outcome is not None:
+            outcomes.append(outcome)
+            current[each.twin_id] = outcome[0]
+        answers.append((twin, current[each.twin_id]))
+    return answers, outcomes
+
+
+def _twin(row: asyncpg.Record) -> Twin:
+    """A locked row; one of revision 0 only holds the place of a twin to be."""
+    (twin_id, model, revision, properties, desired, relations, inputs, *origin, deleted, _) = row
+    if not revision:
+        raise _AsItIs
+    edges = tuple([Relation(each["name"], each["target"]) for each in _DECODED(relations)])
+    return Twin(
+        id=twin_id,
+        model=model,
+        revision=revision,
+        properties=_DECODED(properties),
+        desired=_DECODED(desired),
+        relations=edges,
+        origin=Origin(*origin),
+        inputs=_DECODED(inputs),
+        deleted=deleted,
+    )
+
+
+def _answer(command: _Command, found: Written | BaseException) -> None:
+    if isinstance(found, BaseException):
+        _fail(command, found)
+    elif not command.answer.done():
+        command.answer.set_result(found)
+
+
+def _fail(command: _Command, error: BaseException) -> None:
+    if not command.answer.done():
+        command.answer.set_exception(error)
