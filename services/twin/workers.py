@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 LOOK_S = 2.0
 """So long another replica fuses by a rule that was replaced."""
-ROUND_S = 3600.0
+DAY_S = 86_400.0
 AGAIN_S = 10.0
 
 
@@ -41,10 +41,10 @@ async def follow_rules(store: Store, rules: FusionRuleStore, now: Callable[[], d
 
 
 async def forget_history(store: Store, now: Callable[[], datetime], *, kept_days: int) -> None:
-    """Forgets what is older than history is kept, once an hour, for ever."""
+    """Forgets what is older than history is kept, once a day, for ever."""
     while True:
         before = now() - timedelta(days=kept_days)
-        pause_s = ROUND_S
+        pause_s = DAY_S
         try:
             if rows := await usecases.drop_history(store, before):
                 on = before.date().isoformat()
