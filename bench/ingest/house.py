@@ -36,22 +36,25 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, *, parts: str = PARTS) -> AsyncIterator[House]:
-    """Everything started in an empty folder, for as long as the block runs."""
+async def house(folder: Path, *, parts: str = PARTS, has_twin: bool = False) -> AsyncIterator[House]:
+    """Everything started in an empty folder, for as long as the block runs; with a twin process where asked for."""
     async with servers(folder) as running:
-        ingest, gateway = free_port(), free_port()
+        ingest, twin, gateway = free_port(), free_port(), free_port()
         environ = os.environ | running.environment
         environ |= {"MARKETWIN_DATA": str(folder), "INGEST_TOKEN_KEY": KEY, "GATEWAY_JWT_KEY": KEY}
         environ |= {"INGEST_PARTS": parts, "INGEST_CATCH_UP_S": "0" if "book" not in parts else "10"}
         environ |= {"GATEWAY_REQUESTS_PER_S": "1000000", "GATEWAY_INGEST_ADDRESS": f"127.0.0.1:{ingest}"}
+        environ |= {"GATEWAY_TWIN_ADDRESS": f"127.0.0.1:{twin}"}
         children = [
             _spawn("services.ingest", folder, environ | {"INGEST_PORT": str(ingest)}),
             _spawn("gateway", folder, environ | {"GATEWAY_PORT": str(gateway)}),
+            *([_spawn("services.twin", folder, environ | {"TWIN_PORT": str(twin)})] if has_twin else []),
         ]
         try:
-            await _ready(f"127.0.0.1:{ingest}", gateway)
+            await _ready([f"127.0.0.1:{port}" for port in (ingest, twin)[: 1 + has_twin]], gateway)
             token = Tokens(KEY).issue("bench", "bench", ["partner"], hours=1)
             pids = {"ingest": [children[0].pid], "gateway": [children[1].pid], "servers": list(running.pids.values())}
+            pids |= {"twin": [child.pid for child in children[2:]]}
             built = House(f"127.0.0.1:{gateway}", token, running, pids)
             await _introduce(built)
             yield built
@@ -68,10 +71,11 @@ def _spawn(module: str, folder: Path, environ: dict[str, str]) -> subprocess.Pop
         )
 
 
-async def _ready(ingest: str, gateway: int) -> None:
+async def _ready(services: list[str], gateway: int) -> None:
     async with asyncio.timeout(START_S):
-        while not await is_serving(ingest):  # noqa: ASYNC110  # asked, nobody signals
-            await asyncio.sleep(0.1)
+        for address in services:
+            while not await is_serving(address):  # noqa: ASYNC110  # asked, nobody signals
+                await asyncio.sleep(0.1)
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", gateway)
