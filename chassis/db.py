@@ -28,8 +28,8 @@ from chassis.app import in_thread
 from chassis.errors import Invalid, Unavailable
 
 CONNECT_TIMEOUT_S = 10
-DRIVERS = 2
-"""Connections of the driver itself at most, where nothing else is said."""
+DRIVERS = 3
+"""Connections of the driver itself at most, where nothing else is said; the outbox uses one."""
 STATEMENT_TIMEOUT_MS = 60_000
 IDLE_MS = 30_000
 """A connection that nobody used for so long is ended: each costs the server some 15 MB."""
@@ -215,9 +215,10 @@ async def copy_frame(session: AsyncSession, table: str, frame: pl.DataFrame, *, 
     """
     if frame.is_empty():
         return
-    # The driver opens the transaction on the first statement it sees, and COPY goes past it.
-    await session.execute(text("SELECT 1"))
     raw = await (await session.connection()).get_raw_connection()
+    if not raw.driver_connection.is_in_transaction():  # type: ignore[union-attr]  # the driver is asyncpg
+        # It is opened with the first statement that the layers above see, and COPY goes past them.
+        await session.execute(text("SELECT 1"))
     source = io.BytesIO(_csv(frame)) if frame.height <= INLINE_ROWS else _csv_ahead(frame)
     try:
         await raw.driver_connection.copy_to_table(  # type: ignore[union-attr]  # the driver is asyncpg

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 import structlog
+from asyncpg import InterfaceError, PostgresError
 from google.protobuf.message import Message as ProtoMessage
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.bus import Bus, subject_of
-from chassis.db import Database
+from chassis.db import Database, is_away
 from chassis.errors import Unavailable
 from chassis.telemetry import carry
 
@@ -95,7 +96,13 @@ class Relay:
     def __init__(self, db: Database, bus: Bus, outbox: sa.Table) -> None:
         self._db = db
         self._bus = bus
-        self._outbox = outbox
+        # One relay per service at a time, or the order of events would be lost. What another one has published since
+        # the statement began is published again, and known by its id.
+        self._next = (
+            f"SELECT id, message_id, subject, payload, traceparent FROM {outbox.fullname} "
+            f"WHERE pg_try_advisory_xact_lock(hashtext('{outbox.fullname}.relay')) ORDER BY id LIMIT {RELAY_BATCH}"
+        )
+        self._published = f"DELETE FROM {outbox.fullname} WHERE id = ANY($1::bigint[])"
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -108,7 +115,7 @@ class Relay:
             self._woken.clear()
             try:
                 published = await self._publish_some()
-            except (Unavailable, sa.exc.OperationalError, sa.exc.InterfaceError, OSError) as error:
+            except (Unavailable, OSError) as error:
                 log.warning("outbox.waits", error=type(error).__name__)
                 published = 0
                 await asyncio.sleep(IDLE_S)
@@ -122,18 +129,20 @@ class Relay:
             return
 
     async def _publish_some(self) -> int:
-        box = self._outbox
-        async with self._db.transaction() as session:
-            # One relay per service at a time, or the order of events would be lost.
-            lock = sa.func.pg_try_advisory_xact_lock(sa.func.hashtext(f"{box.fullname}.relay"))
-            if not await session.scalar(sa.select(lock)):
-                return 0
-            rows = (await session.execute(sa.select(box).order_by(box.c.id).limit(RELAY_BATCH))).all()
-            for row in rows:
-                headers = {"traceparent": row.traceparent} if row.traceparent else {}
-                await self._bus.publish(row.subject, row.payload, message_id=row.message_id, headers=headers)
-            if rows:
-                await session.execute(sa.delete(box).where(box.c.id <= rows[-1].id))
+        try:
+            async with self._db.driver() as connection, connection.transaction():
+                rows = await connection.fetch(self._next)
+                for row in rows:
+                    headers = {"traceparent": row["traceparent"]} if row["traceparent"] else {}
+                    await self._bus.publish(
+                        row["subject"], row["payload"], message_id=row["message_id"], headers=headers
+                    )
+                if rows:
+                    await connection.execute(self._published, [row["id"] for row in rows])
+        except (PostgresError, InterfaceError, TimeoutError) as error:
+            if isinstance(error, TimeoutError) or is_away(error):
+                raise Unavailable("PostgreSQL went away", retry_after_s=1) from error
+            raise
         return len(rows)
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import json
 import tempfile
 import time
@@ -29,6 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from websockets.asyncio.client import ClientConnection, connect
 
 from bench.ingest.house import House, house
@@ -71,6 +73,9 @@ class Watch:
             if way is not None and not getattr(way, place):
                 setattr(way, place, now)
                 if place == "seen":
+                    # The client may be read before the log is.
+                    way.changed = way.changed or now
+                    way.accepted = way.accepted or way.changed
                     self.arrived.append(self.on_the_way.pop(shop))
 
 
@@ -92,7 +97,7 @@ async def _measure(built: House, asked: argparse.Namespace) -> None:
     watch = Watch()
     async with bus(built.servers.nats_url, "bench") as log, AsyncExitStack() as clients:
         await _shops_are_told(built)
-        sockets = [await clients.enter_async_context(_following(built, wanted)) for _ in range(asked.clients)]
+        sockets = [(await clients.enter_async_context(_following(built, wanted)))[0] for _ in range(asked.clients)]
         await _hear(log, watch)
         readers = [asyncio.create_task(_read(socket, watch if not n else None)) for n, socket in enumerate(sockets)]
         await _send(built, watch, sales(0, int(WARM_S * asked.per_second)), asked.per_second)
@@ -112,14 +117,13 @@ async def _shops_are_told(built: House) -> None:
     async with asyncio.timeout(LIMIT_S):
         known = 0
         while known < SHOPS:
-            async with _following(built, {"model": "retailer"}) as socket:
-                known = socket.known  # type: ignore[attr-defined]  # set below
+            async with _following(built, {"model": "retailer"}) as (_, known):
                 await asyncio.sleep(QUIET_S)
 
 
 @asynccontextmanager
-async def _following(built: House, wanted: dict[str, Any]) -> AsyncIterator[ClientConnection]:
-    """A client that has its snapshot."""
+async def _following(built: House, wanted: dict[str, Any]) -> AsyncIterator[tuple[ClientConnection, int]]:
+    """A client that has its snapshot, of so many twins."""
     address = f"ws://{built.address}/api/v1/live"
     protocols: list[Any] = ["marketwin.v1", f"bearer.{built.token}"]
     async with connect(address, subprotocols=protocols, proxy=None, compression=None, max_size=None) as socket:
@@ -128,18 +132,13 @@ async def _following(built: House, wanted: dict[str, Any]) -> AsyncIterator[Clie
         while more:
             part = json.loads(await socket.recv())
             known, more = known + len(part["twins"]), part.get("more", False)
-        socket.known = known  # type: ignore[attr-defined]  # a note beside it
-        yield socket
+        yield socket, known
 
 
 async def _hear(log: Bus, watch: Watch) -> None:
     """Notes when records and changes are published."""
 
     async def accepted(raw: Any) -> None:
-        import io
-
-        import polars as pl
-
         event = RecordsAccepted.FromString(raw.data)
         codes = pl.read_ipc_stream(io.BytesIO(event.arrow_ipc), columns=["retailer_code"])["retailer_code"]
         watch.pass_by([f"retailer:{code}" for code in codes], "accepted")

@@ -103,7 +103,7 @@ def test_the_chassis_has_its_modules_and_no_business_word():
 def _is_a_sequence(word: str, line: str, path: Path) -> bool:
     """Whether `order` is the one that things stand in: the query language speaks of no other."""
     is_sorting = path.parent.name == "rql" and word.lower() == "order"
-    return is_sorting or bool(re.search(r"in order|, order|order of|order\"|order_by|order,|same order", line))
+    return is_sorting or bool(re.search(r"in order|, order|order of|order\"|order_by|ORDER BY|order,|same order", line))
 
 
 def test_events_flow_forward_only():

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -115,3 +116,53 @@ async def test_what_is_told_in_a_transaction_that_fails_is_never_published(db: D
 
     async with db.transaction() as session:
         assert await session.scalar(sa.select(sa.func.count()).select_from(OUTBOX)) == 0
+
+
+async def test_a_transaction_that_began_earlier_and_commits_while_others_are_published_is_told_too(
+    db: Database, log: Bus, monkeypatch: pytest.MonkeyPatch
+):
+    """Its rows have lower numbers than those that are published when it commits."""
+    key, heard = uuid.uuid4().hex, []
+    may_commit, has_committed = asyncio.Event(), asyncio.Event()
+    publish = log.publish
+
+    async def handle(message: Message) -> None:
+        heard.append(events_pb2.TwinChanged.FromString(message.data).twins[0].id)
+
+    async def tell_slowly() -> None:
+        async with db.transaction() as session:
+            await tell(session, OUTBOX, [_of("early")], key=key)
+            told.set()
+            await may_commit.wait()
+        has_committed.set()
+
+    async def publish_meanwhile(*args: Any, **named: Any) -> bool:
+        may_commit.set()
+        await has_committed.wait()
+        return await publish(*args, **named)
+
+    told = asyncio.Event()
+    monkeypatch.setattr(log, "publish", publish_meanwhile)
+    slow = asyncio.create_task(tell_slowly())
+    await told.wait()
+    async with db.transaction() as session:
+        await tell(session, OUTBOX, [_of("late")], key=key)
+    hearing = asyncio.create_task(
+        log.consume(durable=key, subjects=[f"marketwin.twin.v1.TwinChanged.{key}"], handle=handle)
+    )
+    async with _relaying(db, log):
+
+        async def both_heard() -> bool:
+            return len(heard) >= 2
+
+        await eventually(both_heard)
+    hearing.cancel()
+    await asyncio.gather(slow, hearing, return_exceptions=True)
+
+    assert heard == ["late", "early"]
+
+
+def _of(twin_id: str) -> events_pb2.TwinChanged:
+    event = events_pb2.TwinChanged()
+    event.twins.add(id=twin_id)
+    return event
