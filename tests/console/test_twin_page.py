@@ -216,6 +216,18 @@ async def test_a_change_appears_as_it_comes_and_waits_while_the_page_is_paused(p
     assert held == "2"
 
 
+async def test_a_twin_that_changes_faster_than_the_page_is_told_whole(page: Page, twins: Twins):
+    await twins.put("retailer:busy", "retailer", {"name": "忙店", "tier": 1})
+    await _open(page, "retailer:busy")
+
+    for n in range(60):
+        await twins.patch("retailer:busy", properties={"tier": n % 29 + 2})
+
+    await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("3")
+    await expect(page.get_by_test_id("tail-entry")).to_have_count(60)
+    await expect(page.get_by_test_id("history-line")).to_have_count(61)
+
+
 async def test_the_tail_says_that_the_line_broke_and_misses_nothing(page: Page, twins: Twins):
     await twins.put("retailer:line", "retailer", {"name": "断线店", "tier": 1})
     broken = False

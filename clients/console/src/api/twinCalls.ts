@@ -1,6 +1,6 @@
 import type { JsonObject } from "./dataTypes";
 import { search, type Sender } from "./request";
-import type { Fusion, HistoryQuery, TaggedTwin, TwinChange, TwinGroups, TwinModel, TwinPart, TwinQuery, When, WholeTwin } from "./twinTypes";
+import type { Fusion, FusionRule, HistoryQuery, TaggedTwin, TwinChange, TwinGroups, TwinModel, TwinPart, TwinQuery, When, WholeTwin } from "./twinTypes";
 import type { Page } from "./types";
 
 /** The calls of the twin explorer. */
@@ -14,6 +14,9 @@ export function twinCalls({ request, requestTagged }: Sender) {
     models: (signal?: AbortSignal) => request<{ items: TwinModel[] }>("models", { signal }),
     modelVersions: async (name: string, signal?: AbortSignal) =>
       (await request<{ versions: TwinModel[] }>(`models/${encodeURIComponent(name)}`, { signal })).versions,
+
+    fusionRules: (model: string, signal?: AbortSignal) =>
+      request<{ items: FusionRule[] }>(`models/${encodeURIComponent(model)}/fusion-rules`, { signal }),
 
     async twin(id: string, signal?: AbortSignal): Promise<TaggedTwin> {
       return tagged(await requestTagged<WholeTwin>(twinPath(id), { signal }));

@@ -111,12 +111,23 @@ export interface FusionInput {
   unused: string;
 }
 
+/** How the values of a property become one. */
+export interface FusionRule {
+  property: string;
+  /** 0: none was set, the newest value is shown. */
+  version: number;
+  rule: JsonObject;
+  known_at: string | null;
+  set_by: string;
+  applied_at: string | null;
+}
+
 /** A shown value, and how it came about. */
 export interface Fusion {
   property: string;
   value: unknown;
   unit: string;
-  rule: { version: number; rule: JsonObject; known_at: string | null; set_by: string; applied_at: string | null };
+  rule: FusionRule;
   inputs: FusionInput[];
   spread: { least: number; most: number; deviation: number } | null;
   chi_square: number | null;

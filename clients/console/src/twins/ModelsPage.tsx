@@ -1,7 +1,8 @@
-import { useCallback } from "react";
+import { useCallback, useMemo } from "react";
 
+import type { FusionRule } from "../api/twinTypes";
 import { useWords } from "../i18n/language";
-import { count, moment } from "../shared/format";
+import { count, moment, shortly } from "../shared/format";
 import { Heading } from "../shared/Heading";
 import { useReady } from "../shared/ready";
 import { useRemote } from "../shared/useRemote";
@@ -149,9 +150,18 @@ function ModelLink({ dtmi }: { dtmi: string }) {
   );
 }
 
+/** The rules that were set for properties of a type, by property. */
+function useRules(model: string): Map<string, FusionRule> {
+  const { api } = useSession();
+  const load = useCallback((signal: AbortSignal) => api.fusionRules(model, signal), [api, model]);
+  const { data } = useRemote(load);
+  return useMemo(() => new Map((data?.items ?? []).map((each) => [each.property, each])), [data]);
+}
+
 function Properties({ model }: { model: Model }) {
   const { t } = useWords();
   const { names } = useModels();
+  const rules = useRules(model.name);
   return (
     <table className="wide" data-testid="model-properties">
       <thead>
@@ -170,7 +180,7 @@ function Properties({ model }: { model: Model }) {
               <span className="code">{property.name}</span>
             </th>
             <td data-label={t("twins.schema")}>
-              <Schema property={property} />
+              <Schema property={property} rule={rules.get(property.name)} />
             </td>
             <td data-label={t("twins.unit")}>{property.unit ? unitText(property.unit) : <span className="faint">–</span>}</td>
             <td data-label={t("twins.description")} className="muted">
@@ -184,13 +194,19 @@ function Properties({ model }: { model: Model }) {
   );
 }
 
-function Schema({ property }: { property: Property }) {
-  const { t } = useWords();
+function Schema({ property, rule }: { property: Property; rule: FusionRule | undefined }) {
+  const { t, known, language } = useWords();
+  const method = String(rule?.rule["method"] ?? "");
   const { names } = useModels();
   return (
     <>
       <code>{property.schema}</code>
       {property.isWritable && <span className="badge writable">{t("twins.writable")}</span>}
+      {rule && (
+        <span className="badge writable" title={`${t("twins.fusion.setBy", { by: rule.set_by })}\n${shortly(rule.rule, language)}`} data-testid="fusion-rule">
+          {t("twins.fusion.method")}: {known(`twins.fusion.${method}`, method)}
+        </span>
+      )}
       {property.choices.length > 0 && (
         <span className="fine muted choices">{property.choices.map((each) => names.choice(each, String(each.value))).join(" · ")}</span>
       )}

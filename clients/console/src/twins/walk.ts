@@ -38,7 +38,7 @@ export interface Graph {
 export const mostNodes = 90;
 const perRelation: readonly number[] = [12, 5, 3];
 const mostAsked = 40;
-const mostIds = 200;
+export const mostIds = 200;
 const atOnce = 5;
 const selected = `${titleFields},relations`;
 

@@ -8,6 +8,7 @@ import { searchAddress, twinAddress } from "../../shell/route";
 import { shortId, targetsByName, titleOf } from "../naming";
 import { useModels } from "../useModels";
 import { GraphView } from "./GraphView";
+import { mostIds } from "../walk";
 import { useAround, type Around, type Incoming } from "./useAround";
 
 const views = ["graph", "list"] as const;
@@ -49,11 +50,7 @@ function RelationList({ relations, around }: { relations: readonly Relation[]; a
           <h3>
             → {names.relation(name)} <span className="code">{name}</span>
           </h3>
-          <ul>
-            {targets.map((target) => (
-              <Neighbour key={target} part={around.targets.get(target) ?? { id: target }} />
-            ))}
-          </ul>
+          <Targets targets={targets} known={around.targets} />
         </div>
       ))}
       {around.incoming.map((each) => (
@@ -61,6 +58,33 @@ function RelationList({ relations, around }: { relations: readonly Relation[]; a
       ))}
     </div>
   );
+}
+
+const firstShown = 40;
+const moreShown = 200;
+
+function Targets({ targets, known }: { targets: readonly string[]; known: Around["targets"] }) {
+  const { t } = useWords();
+  const [most, setMost] = useState(firstShown);
+  return (
+    <ul>
+      {targets.slice(0, most).map((target, place) => (
+        <Neighbour key={target} part={known.get(target) ?? unread(target, place)} />
+      ))}
+      {targets.length > most && (
+        <li>
+          <button type="button" className="button small" onClick={() => setMost(most + moreShown)}>
+            {t("twins.more", { count: targets.length - most })}
+          </button>
+        </li>
+      )}
+    </ul>
+  );
+}
+
+/** Of the first 200 it was asked what they are: who is not among the answers is not there. Ids begin with the type. */
+function unread(id: string, place: number): TwinPart {
+  return place < mostIds ? { id } : { id, model: id.split(":")[0] };
 }
 
 function Arriving({ incoming: { name, items, total, query } }: { incoming: Incoming }) {

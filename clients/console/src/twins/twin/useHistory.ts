@@ -19,35 +19,53 @@ export function useHistory(id: string, revision: number) {
   const { api } = useSession();
   const [past, setPast] = useState<Past>({ changes: [], hasOlder: false, problem: null, isLoading: true });
   const known = useRef<TwinChange[]>([]);
+  const wanted = useRef(revision);
+  wanted.current = revision;
+  const running = useRef<AbortController | null>(null);
 
   /** Reads the newest lines of a range; whether there are older ones is known when the range has no beginning. */
   const take = useCallback(
-    async (wanted: Omit<HistoryQuery, "order" | "limit">, signal: AbortSignal) => {
+    async (range: Omit<HistoryQuery, "order" | "limit">, signal: AbortSignal): Promise<boolean> => {
       setPast((before) => ({ ...before, isLoading: true }));
       try {
-        const page = await api.twinHistory(id, { ...wanted, order: "newest", limit: pageSize }, signal);
-        if (signal.aborted) return;
+        const page = await api.twinHistory(id, { ...range, order: "newest", limit: pageSize }, signal);
+        if (signal.aborted) return false;
         const [all, isWhole] = merged(known.current, page.items);
         known.current = all;
         const isCut = !isWhole || Boolean(page.next_cursor);
-        setPast((before) => ({ changes: all, hasOlder: wanted.from_revision && isWhole ? before.hasOlder : isCut, problem: null, isLoading: false }));
+        const hasOlder = (before: Past) => (range.from_revision && isWhole ? before.hasOlder : isCut);
+        setPast((before) => ({ changes: all, hasOlder: hasOlder(before), problem: null, isLoading: false }));
+        return page.items.length > 0;
       } catch (error) {
         if (!signal.aborted) setPast((before) => ({ ...before, problem: asProblem(error), isLoading: false }));
+        return false;
       }
     },
     [api, id],
   );
 
+  useEffect(() => () => running.current?.abort(), [take]);
+  // One read at a time, and another where more came meanwhile: a busy twin must not give up each read for the next.
   useEffect(() => {
-    const last = known.current.at(-1)?.revision ?? 0;
+    if (running.current && !running.current.signal.aborted) return;
     const aborting = new AbortController();
-    if (last < revision) void take(last > 0 ? { from_revision: last + 1 } : {}, aborting.signal);
-    return () => aborting.abort();
+    running.current = aborting;
+    const catchUp = async () => {
+      for (let last = lastOf(known.current); last < wanted.current; last = lastOf(known.current)) {
+        if (!(await take(last > 0 ? { from_revision: last + 1 } : {}, aborting.signal))) break;
+      }
+      if (running.current === aborting) running.current = null;
+    };
+    void catchUp();
   }, [revision, take]);
 
   const first = past.changes[0]?.revision ?? 1;
   const loadOlder = useCallback(() => void take({ to_revision: first }, new AbortController().signal), [take, first]);
   return { ...past, loadOlder };
+}
+
+function lastOf(changes: readonly TwinChange[]): number {
+  return changes.at(-1)?.revision ?? 0;
 }
 
 /** All that is known, and whether it hangs together: a gap is closed by forgetting what lies before it. */

@@ -39,6 +39,8 @@ type Event =
   | { type: "pause"; isPaused: boolean };
 
 const longestTail = 100;
+/** A busy twin changes many times a second; eyes need no more than four pictures of that. */
+const pictureMs = 250;
 export const start: Present = { tagged: null, told: null, isDeleted: false, tail: [], waiting: [], isPaused: false };
 
 /** The present state, as it is read, written and heard of; an older revision than the known one changes nothing. */
@@ -82,7 +84,7 @@ export function useTwin(id: string) {
     );
     return () => aborting.abort();
   }, [api, id, round]);
-  const live = useLive(id, useCallback((twin: LiveTwin, isSnapshot: boolean) => tell({ type: "heard", twin, isSnapshot }), []));
+  const live = useLive(id, tell);
   return {
     ...state,
     problem: state.tagged ? null : problem,
@@ -94,13 +96,20 @@ export function useTwin(id: string) {
 }
 
 /** A connection of its own that tells of this twin alone. */
-function useLive(id: string, onTwin: (twin: LiveTwin, isSnapshot: boolean) => void): LiveState {
+function useLive(id: string, onHeard: (heard: Heard) => void): LiveState {
   const { session, signOut } = useSession();
   const [state, setState] = useState<LiveState>("connecting");
   const token = session?.token;
   const subscription = useMemo(() => ({ ids: [id] }), [id]);
   useEffect(() => {
     if (!token) return;
+    let heard: Heard[] = [];
+    let timer: ReturnType<typeof setTimeout> | null = null;
+    const tellAll = () => {
+      timer = null;
+      heard.forEach(onHeard);
+      heard = [];
+    };
     const connection = new LiveConnection({
       address: liveAddress(window.location),
       token,
@@ -108,7 +117,9 @@ function useLive(id: string, onTwin: (twin: LiveTwin, isSnapshot: boolean) => vo
       onState: setState,
       onRefused: () => signOut("signin.ended"),
       onMessage: (message) => {
-        for (const twin of message.twins) if (twin.id === id) onTwin(twin as LiveTwin, message.type === "snapshot");
+        const own = message.twins.filter((twin) => twin.id === id) as LiveTwin[];
+        heard.push(...own.map((twin): Heard => ({ type: "heard", twin, isSnapshot: message.type === "snapshot" })));
+        if (own.length > 0) timer ??= setTimeout(tellAll, pictureMs);
       },
     });
     const retry = () => connection.retryNow();
@@ -116,8 +127,9 @@ function useLive(id: string, onTwin: (twin: LiveTwin, isSnapshot: boolean) => vo
     window.addEventListener("online", retry);
     return () => {
       window.removeEventListener("online", retry);
+      if (timer !== null) clearTimeout(timer);
       connection.stop();
     };
-  }, [token, id, subscription, signOut, onTwin]);
+  }, [token, id, subscription, signOut, onHeard]);
   return state;
 }
