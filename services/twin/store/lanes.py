@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import asyncpg
 import msgspec
+import structlog
 
 from chassis.db import Database, is_away
 from chassis.errors import ChassisError, Unavailable
@@ -27,6 +28,8 @@ from services.twin.domain.types import TwinType, Types
 from services.twin.store.lines import write_lines
 from services.twin.store.tables import SCHEMA, TWIN
 from services.twin.usecases import Deciding
+
+log = structlog.get_logger()
 
 LANES = 2
 TOGETHER = 128
@@ -106,6 +109,8 @@ class Lanes:
                 # In a task of its own, what nobody foresaw is a value here and ends no lane.
                 (failure,) = await asyncio.gather(self._together(group), return_exceptions=True)
                 if failure is not None:
+                    if not isinstance(failure, _AsItIs):
+                        log.warning("writes.one_by_one", error=type(failure).__name__, count=len(group))
                     await self._one_by_one(group)
             finally:
                 for each in group:

@@ -6,44 +6,62 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
+
 from chassis.bus import subject_of
 from chassis.telemetry import carry
-from services.twin.domain.twins import Change, Origin, Twin
+from services.twin.domain.twins import Change, Twin
 from services.twin.store.journal import SNAPSHOT_EVERY, snapshot_row
+from services.twin.store.rows import Texts, line_columns, state_columns
 from services.twin.store.tables import JOURNAL, OUTBOX, RELATION, SCHEMA, TWIN
 from services.twin.wire import changed_messages, json_text, twin_message, undo_text
 
+_STATE, _LINE = tuple(state_columns([])), tuple(line_columns([]))
+_TOLD = ("message_id", "subject", "payload", "traceparent")
+
+
+def _array_type(kind: sa.types.TypeEngine[Any]) -> str:
+    """What a column travels as: JSON as the text it is."""
+    if isinstance(kind, JSONB):
+        return "text[]"
+    return f"{kind.compile(dialect=postgresql.dialect())}[]"  # type: ignore[no-untyped-call]  # as published
+
+
+def _unnested(table: sa.Table, names: Sequence[str], first: int) -> str:
+    """Arguments of the statement, from one on, as rows of named columns."""
+    places = [f"${first + n}::{_array_type(table.c[name].type)}" for n, name in enumerate(names)]
+    return f"unnest({', '.join(places)}) AS t({', '.join(names)})"
+
+
+def _read(table: sa.Table, names: Sequence[str], rows: str) -> list[str]:
+    return [f"{rows}.{name}{'::jsonb' if isinstance(table.c[name].type, JSONB) else ''}" for name in names]
+
+
+_FIRST_LINE = len(_STATE) + 1
+_FIRST_TOLD = _FIRST_LINE + len(_LINE)
+_SEEN = _FIRST_TOLD + len(_TOLD)
+_KEPT = _STATE[1:]
+_SET = ", ".join(f"{name} = {value}" for name, value in zip(_KEPT, _read(TWIN, _KEPT, "state"), strict=True))
 _WRITTEN = f"""
 WITH state AS (
-    SELECT * FROM unnest(
-        $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
-        $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::bool[], $26::bigint[]
-    ) AS t(
-        id, model, revision, properties, desired, relations, inputs, changed_at, known_at, source, trace_id, deleted,
-        seen
-    )
+    SELECT t.*, s.seen FROM {_unnested(TWIN, _STATE, 1)} JOIN unnest($1::text[], ${_SEEN}::bigint[]) AS s(id, seen)
+    USING (id)
 ), held AS MATERIALIZED (
     SELECT twin.id FROM {TWIN.fullname} AS twin JOIN state ON twin.id = state.id AND twin.revision = state.seen
     ORDER BY twin.id FOR UPDATE OF twin
 ), same AS MATERIALIZED (
     SELECT (SELECT count(*) FROM held) = (SELECT count(*) FROM state)
-       AND (SELECT stamp FROM {SCHEMA}.registry) = $27::bigint AS yes
+       AND (SELECT stamp FROM {SCHEMA}.registry) = ${_SEEN + 1}::bigint AS yes
 ), written AS (
-    UPDATE {TWIN.fullname} AS twin SET
-        model = state.model, revision = state.revision, properties = state.properties::jsonb,
-        desired = state.desired::jsonb, relations = state.relations::jsonb, inputs = state.inputs::jsonb,
-        changed_at = state.changed_at, known_at = state.known_at, source = state.source, trace_id = state.trace_id,
-        deleted = state.deleted
-    FROM state, same WHERE twin.id = state.id AND same.yes
+    UPDATE {TWIN.fullname} AS twin SET {_SET} FROM state, same WHERE twin.id = state.id AND same.yes
 ), lines AS (
-    INSERT INTO {JOURNAL.fullname} (id, revision, patch, said, late, changed_at, known_at, source, trace_id)
-    SELECT id, revision, patch::jsonb, said::jsonb, late, changed_at, known_at, source, trace_id FROM unnest(
-        $13::text[], $14::bigint[], $15::text[], $16::text[], $17::bool[],
-        $18::timestamptz[], $19::timestamptz[], $20::text[], $21::text[]
-    ) AS t(id, revision, patch, said, late, changed_at, known_at, source, trace_id), same WHERE same.yes
+    INSERT INTO {JOURNAL.fullname} ({", ".join(_LINE)}) SELECT {", ".join(_read(JOURNAL, _LINE, "t"))}
+    FROM {_unnested(JOURNAL, _LINE, _FIRST_LINE)}, same WHERE same.yes
 ), told AS (
-    INSERT INTO {OUTBOX.fullname} (message_id, subject, payload, traceparent)
-    SELECT t.* FROM unnest($22::text[], $23::text[], $24::bytea[], $25::text[]) AS t, same WHERE same.yes
+    INSERT INTO {OUTBOX.fullname} ({", ".join(_TOLD)})
+    SELECT t.* FROM {_unnested(OUTBOX, _TOLD, _FIRST_TOLD)}, same WHERE same.yes
 )
 SELECT yes FROM same
 """
@@ -68,7 +86,9 @@ async def write_lines(
     newest = list({twin.id: twin for twin, _ in changed}.values())
     marked = [snapshot_row(twin) for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]
     led = {twin.id for twin, change in changed if "relations" in change.patch}
-    arguments = [*_columns(before, newest, changed), [before[twin.id].revision for twin in newest], stamp]
+    texts = [Texts.of(twin) for twin in newest]
+    columns = [*state_columns(texts).values(), *line_columns(changed).values(), *_told(before, texts)]
+    arguments = [*columns, [before[twin.id].revision for twin in newest], stamp]
     if not marked and not led:
         return bool(await connection.fetchval(_WRITTEN, *arguments))
     async with connection.transaction():
@@ -77,50 +97,16 @@ async def write_lines(
         await _keep_relations(connection, led, newest)
         if marked:
             names = ("id", "revision", "state", "changed_at", "known_at", "source", "trace_id")
-            columns = [[json_text(row[name]) if name == "state" else row[name] for row in marked] for name in names]
-            await connection.execute(_MARKED, *columns)
+            rows = [[json_text(row[name]) if name == "state" else row[name] for row in marked] for name in names]
+            await connection.execute(_MARKED, *rows)
     return True
 
 
-def _columns(
-    before: Mapping[str, Twin], newest: Sequence[Twin], changed: Sequence[tuple[Twin, Change]]
-) -> list[list[Any]]:
-    """States, lines and what is told, column by column."""
-    texts = [(json_text(twin.properties), json_text(twin.desired)) for twin in newest]
-    return [
-        [twin.id for twin in newest],
-        [twin.model for twin in newest],
-        [twin.revision for twin in newest],
-        [properties for properties, _ in texts],
-        [desired for _, desired in texts],
-        [json_text([{"name": each.name, "target": each.target} for each in twin.relations]) for twin in newest],
-        [json_text(twin.inputs) for twin in newest],
-        *_origins([twin.origin for twin in newest]),
-        [twin.deleted for twin in newest],
-        [twin.id for twin, _ in changed],
-        [change.revision for _, change in changed],
-        [json_text(change.patch) for _, change in changed],
-        [None if change.said is None else json_text(change.said) for _, change in changed],
-        [change.late for _, change in changed],
-        *_origins([change.origin for _, change in changed]),
-        *_told(before, newest, texts),
-    ]
-
-
-def _origins(origins: Sequence[Origin]) -> list[list[Any]]:
-    return [
-        [origin.changed_at for origin in origins],
-        [origin.known_at for origin in origins],
-        [origin.source for origin in origins],
-        [origin.trace_id for origin in origins],
-    ]
-
-
-def _told(before: Mapping[str, Twin], newest: Sequence[Twin], texts: Sequence[tuple[str, str]]) -> list[list[Any]]:
+def _told(before: Mapping[str, Twin], newest: Sequence[Texts]) -> list[list[Any]]:
     by_model: dict[str, list[Any]] = {}
-    for twin, (properties, desired) in zip(newest, texts, strict=True):
-        message = twin_message(twin, properties_json=properties, desired_json=desired)
-        by_model.setdefault(twin.model, []).append((message, undo_text(before.get(twin.id), twin)))
+    for each in newest:
+        message = twin_message(each.twin, properties_json=each.properties, desired_json=each.desired)
+        by_model.setdefault(each.twin.model, []).append((message, undo_text(before.get(each.twin.id), each.twin)))
     events = [(model, event) for model, told in by_model.items() for event in changed_messages(told)]
     traceparent = carry().get("traceparent", "")
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import TwinType, Types
 from services.twin.store.journal import SNAPSHOT_EVERY, snapshot_frame
 from services.twin.store.models import STAMP, ModelUnit, renew
+from services.twin.store.rows import Texts, line_columns, state_columns
 from services.twin.store.tables import (
     INBOX,
     JOURNAL,
@@ -29,7 +30,7 @@ from services.twin.store.tables import (
     is_one_of,
     twin_of,
 )
-from services.twin.wire import changed_messages, json_text, twin_message, undo_text
+from services.twin.wire import changed_messages, twin_message, undo_text
 
 _SAME = f"({JOURNAL.fullname}.id, {JOURNAL.fullname}.source, {JOURNAL.fullname}.changed_at)"
 
@@ -121,7 +122,7 @@ class PostgresUnit(ModelUnit):
             return
         states = {twin.id: twin for twin, _ in changed}
         newest = {twin_id: Texts.of(twin) for twin_id, twin in states.items()}
-        await upsert_frame(self._session, TWIN, _twin_frame(list(newest.values())), key=["id"])
+        await upsert_frame(self._session, TWIN, pl.DataFrame(state_columns(list(newest.values()))), key=["id"])
         await self._keep_relations(changed, newest)
         await copy_frame(self._session, "journal", _journal_frame(changed), schema=SCHEMA)
         if marked := [twin for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]:
@@ -183,59 +184,10 @@ class PostgresUnit(ModelUnit):
         return totals.join(last.select("adcode", "source", "trace_id", "occurred_at"), on="adcode")
 
 
-class Texts(NamedTuple):
-    """A twin whose parts are JSON text already: for its row and for what is told of it."""
-
-    twin: Twin
-    properties: str
-    desired: str
-
-    @classmethod
-    def of(cls, twin: Twin) -> Texts:
-        return cls(twin, json_text(twin.properties), json_text(twin.desired))
-
-
 def _locked(row: sa.Row[Any]) -> Twin:
     twin = twin_of(row, row.inputs)
     return twin if twin.revision else twins.empty(twin.id, twin.origin)
 
 
-def _twin_frame(changed: Sequence[Texts]) -> pl.DataFrame:
-    states = [each.twin for each in changed]
-    return pl.DataFrame(
-        {
-            "id": [twin.id for twin in states],
-            "model": [twin.model for twin in states],
-            "revision": [twin.revision for twin in states],
-            "properties": [each.properties for each in changed],
-            "desired": [each.desired for each in changed],
-            "relations": [json_text([{"name": r.name, "target": r.target} for r in twin.relations]) for twin in states],
-            "inputs": [json_text(twin.inputs) for twin in states],
-            **_origin_columns([twin.origin for twin in states]),
-            "deleted": [twin.deleted for twin in states],
-        }
-    )
-
-
 def _journal_frame(changed: Sequence[tuple[Twin, Change]]) -> pl.DataFrame:
-    said = [json_text(change.said) if change.said is not None else None for _, change in changed]
-    return pl.DataFrame(
-        {
-            "id": [twin.id for twin, _ in changed],
-            "revision": [change.revision for _, change in changed],
-            "patch": [json_text(change.patch) for _, change in changed],
-            "said": pl.Series(said, dtype=pl.String),
-            "late": [change.late for _, change in changed],
-            "behind": [change.origin.changed_at < twin.origin.changed_at for twin, change in changed],
-            **_origin_columns([change.origin for _, change in changed]),
-        }
-    )
-
-
-def _origin_columns(origins: Sequence[Origin]) -> dict[str, list[Any]]:
-    return {
-        "changed_at": [origin.changed_at for origin in origins],
-        "known_at": [origin.known_at for origin in origins],
-        "source": [origin.source for origin in origins],
-        "trace_id": [origin.trace_id for origin in origins],
-    }
+    return pl.DataFrame(line_columns(changed), schema_overrides={"said": pl.String})
