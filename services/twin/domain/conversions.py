@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+_LARGEST = 10**308
 Convert = Callable[[Any], Any]
 
 
@@ -32,8 +34,7 @@ def _to_text(value: Any) -> str:
 
 
 def _to_double(value: Any) -> float:
-    number = _number(value, texts=True)
-    return float(number)
+    return _finite(_number(value, texts=True))
 
 
 def _to_integer(value: Any) -> int:
@@ -109,12 +110,19 @@ def _number(value: Any, *, texts: bool = False) -> Decimal:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST
 
 
 def _told(number: Decimal, before: Any) -> int | float:
     is_whole = isinstance(before, int) and number == number.to_integral_value()
-    return int(number) if is_whole else float(number)
+    return int(number) if is_whole else _finite(number)
+
+
+def _finite(number: Decimal) -> float:
+    found = float(number)
+    if not math.isfinite(found):
+        raise Unconvertible("is beyond what a number can be")
+    return found
 
 
 _PLAIN: Mapping[str, Convert] = {

@@ -73,8 +73,7 @@ def read_request(text: bytes) -> Request:
     if read is None or faults:
         raise ModelFaults(faults)
     value = read[0]
-    if "\\u0000" in json.dumps(value):
-        raise ModelFaults([Problem("", "nul", "no text may hold the character U+0000")])
+    _refuse_unstorable(value)
     if not isinstance(value, dict) or "models" not in value:
         return Request(elements_in(value), {})
     unknown = [Problem(f"/{name}", "unknown_member", "only models and migration") for name in set(value) - WRAPPER]
@@ -84,6 +83,15 @@ def read_request(text: bytes) -> Request:
     if unknown:
         raise ModelFaults(unknown)
     return Request(elements_in(value["models"], root="/models"), migration if isinstance(migration, dict) else {})
+
+
+def _refuse_unstorable(value: object) -> None:
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise ModelFaults([Problem("", "json-number", "holds a number beyond what a double has")]) from None
+    if "\\u0000" in text:
+        raise ModelFaults([Problem("", "nul", "no text may hold the character U+0000")])
 
 
 def added(request: Sequence[Element], there: Iterable[Element], kept: Sequence[Kept]) -> Addition:
