@@ -11,10 +11,10 @@ from chassis.errors import Problem
 from services.twin.domain.migrating import Misfit, Steps
 from services.twin.domain.model_documents import read_what_stands
 from services.twin.domain.model_versions import DELETED as GONE
-from services.twin.domain.model_versions import WAITING, Kept, in_order, is_newer
+from services.twin.domain.model_versions import WAITING, Kept, in_order, is_newer, is_same_property
 from services.twin.domain.moving import facets_after
 from services.twin.domain.statements import DELETED, DESIRED, RELATIONS
-from services.twin.domain.twins import Json, Twin
+from services.twin.domain.twins import Json, Relation, Twin
 from services.twin.domain.types import Carry, TwinType, Types, shipped_elements, types_of
 
 RUNNING, DONE, STUCK, CANCELLED = "running", "done", "stuck", "cancelled"
@@ -71,12 +71,12 @@ class Plan:
     misfits: int = 0
     first_misfits: tuple[tuple[str, Problem], ...] = ()
 
-    def with_page(self, page: Sequence[Twin], steps: Steps, after: TwinType, types: Types) -> Plan:
+    def with_page(self, page: Sequence[Twin], aim: Aim) -> Plan:
         """The plan with more twins looked at."""
         changed = misfits = 0
         first = list(self.first_misfits)
         for twin in page:
-            state, problems = moved(twin, steps, after, types)
+            state, problems = moved(twin, aim)
             changed += not problems and state != _state(twin)
             misfits += bool(problems)
             first += [(twin.id, each) for each in problems[: MOST_MISFITS - len(first)]]
@@ -93,19 +93,40 @@ def _state(twin: Twin) -> tuple[Json, Json, list[tuple[str, str]]]:
     return twin.properties, twin.desired, [(each.name, each.target) for each in twin.relations]
 
 
-def moved(
-    twin: Twin, steps: Steps, after: TwinType, types: Types
-) -> tuple[tuple[Json, Json, list[tuple[str, str]]], list[Problem]]:
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """The version that twins are brought to, and the steps there."""
+
+    after: TwinType
+    types: Types
+    steps: Steps
+    same: frozenset[str]
+    """Properties that are as they were: what a twin has of them is not looked at again."""
+
+    @classmethod
+    def of(cls, before: TwinType, after: TwinType, types: Types, steps: Steps) -> Aim:
+        """Where it is not known what twins were held to before, `before` is the version itself."""
+        known = before.properties.items() if before is not after else ()
+        same = (name for name, each in known if is_same_property(each, after.properties.get(name)))
+        return cls(after, types, steps, frozenset(same) - steps.heads)
+
+    def problems(self, properties: Json, desired: Json, relations: Sequence[Relation]) -> list[Problem]:
+        """What of a twin does not fit."""
+        changed = {name: value for name, value in properties.items() if name not in self.same}
+        problems = self.after.check(changed) + self.after.check_desired(desired)
+        return problems + self.after.check_relations(relations, self.types)
+
+
+def moved(twin: Twin, aim: Aim) -> tuple[tuple[Json, Json, list[tuple[str, str]]], list[Problem]]:
     """Properties, desired and relations of a twin after the steps, and what of them does not fit."""
     try:
-        properties = steps.properties(twin.properties)
-        desired = steps.desired(twin.desired)
+        properties = aim.steps.properties(twin.properties)
+        desired = aim.steps.desired(twin.desired)
     except Misfit as fault:
         return _state(twin), [Problem(f"/properties/{fault.place}", "bad_conversion", str(fault))]
-    relations = [(steps.relation(each.name), each) for each in twin.relations]
+    relations = [(aim.steps.relation(each.name), each) for each in twin.relations]
     kept = [replace(each, name=name) for name, each in relations if name is not None]
-    problems = after.check(properties) + after.check_desired(desired) + after.check_relations(kept, types)
-    return (properties, desired, [(each.name, each.target) for each in kept]), problems
+    return (properties, desired, [(each.name, each.target) for each in kept]), aim.problems(properties, desired, kept)
 
 
 def carries(jobs: Iterable[Job], versions: Sequence[TwinType], base: Types) -> dict[str, Carry]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from chassis.errors import Conflict, Problem
+from services.twin.domain.dtdl import Property
 from services.twin.domain.dtdl.dtmi import is_dtmi, version_of, without_version
 from services.twin.domain.dtdl.faults import FaultLog, Spot
 from services.twin.domain.dtdl.jsontext import read_text
@@ -140,7 +141,7 @@ def in_order(elements: Iterable[Element]) -> list[Element]:
 def fits_all_of(after: TwinType, before: TwinType) -> bool:
     """Whether every twin of a version fits another one, as that only adds to it or says it in other words."""
     return (
-        _keeps(before.properties, after.properties, _is_same_property)
+        _keeps(before.properties, after.properties, is_same_property)
         and _keeps(before.relationships, after.relationships, _is_same_relationship)
         and _keeps(before.components, after.components, lambda one, other: fits_all_of(other, one))
     )
@@ -150,7 +151,10 @@ def _keeps(before: Mapping[str, Any], after: Mapping[str, Any], is_same: Any) ->
     return all(name in after and is_same(each, after[name]) for name, each in before.items())
 
 
-def _is_same_property(before: Any, after: Any) -> bool:
+def is_same_property(before: Property, after: Property | None) -> bool:
+    """Whether what fits a property fits another one, and means the same."""
+    if after is None:
+        return False
     return before.schema == after.schema and before.unit == after.unit and (after.writable or not before.writable)
 
 

@@ -14,7 +14,7 @@ from chassis.app import in_thread
 from chassis.errors import Conflict, Invalid, NotFound, Problem
 from services.twin.domain.migrating import Steps, read_steps
 from services.twin.domain.model_documents import Element, ModelFaults, read_what_stands
-from services.twin.domain.model_jobs import CANCELLED, DONE, RUNNING, Job, Plan
+from services.twin.domain.model_jobs import CANCELLED, DONE, RUNNING, Aim, Job, Plan
 from services.twin.domain.model_versions import (
     DELETED,
     READY,
@@ -242,23 +242,24 @@ async def _look(unit: ModelUnit, change: _Change, types: Types) -> None:
     """Holds every twin of the type to the new version, a page at a time."""
     if change.steps is None and change.before is not change.after and fits_all_of(change.after, change.before):
         return
-    steps = change.steps or Steps()
+    aim = Aim.of(change.before, change.after, types, change.steps or Steps())
     change.is_looked_at = True
     behind = ""
     while page := await unit.living(change.plan.name, behind=behind, limit=PAGE, but=change.after.dtmi):
-        change.plan = await in_thread(change.plan.with_page, page, steps, change.after, types)
+        change.plan = await in_thread(change.plan.with_page, page, aim)
         change.revisions |= {twin.id: twin.revision for twin in page}
         behind = page[-1].id
 
 
 async def _look_again(unit: ModelUnit, change: _Change, types: Types) -> None:
     """Holds what was written meanwhile to the new version, while nobody writes."""
+    aim = Aim.of(change.before, change.after, types, Steps())
     await unit.stop_writers()
     now = await unit.revisions(change.plan.name)
     other = [twin_id for twin_id, revision in now.items() if change.revisions.get(twin_id) != revision]
     for start in range(0, len(other), PAGE):
         page = await unit.some(other[start : start + PAGE])
-        change.plan = change.plan.with_page(page, Steps(), change.after, types)
+        change.plan = change.plan.with_page(page, aim)
     _refuse_misfits([change])
 
 

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from services.twin.domain.migrating import Misfit, Steps
-from services.twin.domain.model_jobs import DONE, MOST_MISFITS, STUCK, Job
+from services.twin.domain.model_jobs import DONE, MOST_MISFITS, STUCK, Aim, Job
 from services.twin.domain.model_versions import READY, Kept
 from services.twin.domain.moving import SOURCE, migrated
 from services.twin.domain.statements import Rules
 from services.twin.domain.twins import Change, Origin, Twin
-from services.twin.domain.types import TwinType, Types
+from services.twin.domain.types import Types
 
 GROUP = 500
 
@@ -72,13 +72,14 @@ async def _move(unit: MovingUnit, job: Job, ids: Sequence[str], now: datetime) -
     source = f"{SOURCE}{job.after_dtmi.rpartition(':')[2]}"
     origin = Origin(now, now, source, "")
     twins = await unit.lock(ids, origin)
-    after = unit.types.versions.get(job.after_dtmi)
-    if after is None:
+    before, after = (unit.types.versions.get(each) for each in (job.before_dtmi, job.after_dtmi))
+    if before is None or after is None:
         # It no longer goes with the types that we ship.
         job = replace(job, state=STUCK, ended_at=now)
         await unit.keep_job(job)
         return job
-    group = _moved(job, [twins[twin_id] for twin_id in ids], after, unit, origin)
+    aim = Aim.of(before, after, unit.types, Steps.of(job.steps))
+    group = _moved([twins[twin_id] for twin_id in ids], aim, unit, origin)
     await unit.save(group.changes)
     await unit.mark_moved(group.moved, job.after_dtmi)
     job = replace(
@@ -93,18 +94,16 @@ async def _move(unit: MovingUnit, job: Job, ids: Sequence[str], now: datetime) -
     return job
 
 
-def _moved(job: Job, twins: Sequence[Twin], after: TwinType, unit: MovingUnit, origin: Origin) -> _Group:
+def _moved(twins: Sequence[Twin], aim: Aim, unit: MovingUnit, origin: Origin) -> _Group:
     group = _Group([], [], [])
-    steps = Steps.of(job.steps)
     for twin in twins:
         try:
-            outcome = migrated(twin, steps, origin, unit.rules) if twin.exists else None
+            outcome = migrated(twin, aim.steps, origin, unit.rules) if twin.exists else None
         except Misfit as fault:
             group.misfits.append(_misfit(twin, f"/properties/{fault.place}", "bad_conversion", str(fault)))
             continue
         state = outcome[0] if outcome else twin
-        problems = after.check(state.properties) + after.check_desired(state.desired)
-        problems += after.check_relations(state.relations, unit.types)
+        problems = aim.problems(state.properties, state.desired, state.relations)
         if problems and twin.exists:
             group.misfits.extend(_misfit(twin, each.pointer, each.rule, each.message) for each in problems)
             continue
