@@ -3,7 +3,8 @@
     python -m bench.twin.feed [--messages 64] [--group 16] [KIND ...]
 
 Messages of 1,000 records, as ingest publishes them, are read and taken in as the service does it, several in a
-transaction. CPU, not wall time: of this process, and of PostgreSQL. `read` is the part that makes sightings of records.
+transaction: first of twins that nobody knows yet, then the same a week later. CPU, not wall time: of this process, and
+of PostgreSQL. `read` is the part that makes sightings of records.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.schemas.schema import polars_schema
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
+from services.twin.consumers import in_groups
 from services.twin.domain.feeding.feeds import Feeds
 from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore
@@ -160,15 +162,18 @@ MADE: dict[str, Callable[[int, random.Random], Row]] = {
 }
 
 
-def messages(kind: str, count: int) -> Iterator[bytes]:
+def messages(kind: str, count: int, week: int = 0) -> Iterator[bytes]:
     """Messages of 1,000 records with all the columns that they have in the log."""
-    chance = random.Random(1)
+    chance = random.Random(week)
+    later = timedelta(weeks=week)
     schema = polars_schema(KINDS[kind])
     envelope = {**dict.fromkeys(schema), "source": "bench", "occurred_at": NOW, "op": "upsert", "quality_status": "ok"}
     for number in range(count):
-        rows = [MADE[kind](number * MESSAGE + place, chance) for place in range(MESSAGE)]
+        rows = [{**envelope, **MADE[kind](number * MESSAGE + place, chance)} for place in range(MESSAGE)]
+        for row in rows:
+            row.update({name: value + later for name, value in row.items() if isinstance(value, date)})
         sink = io.BytesIO()
-        pl.DataFrame([{**envelope, **row} for row in rows], schema).write_ipc_stream(sink)
+        pl.DataFrame(rows, schema).write_ipc_stream(sink)
         yield sink.getvalue()
 
 
@@ -178,7 +183,7 @@ async def main() -> None:
     options.add_argument("--group", type=int, default=16)
     options.add_argument("kinds", nargs="*", default=list(MADE))
     asked = options.parse_args()
-    print("kind                records  sightings    read/s  applied/s     µs  + database   both/s")
+    print("kind              twins     records  sightings    read/s  applied/s     µs  + database   both/s")
     with tempfile.TemporaryDirectory() as folder:
         async with servers(Path(folder)) as running, bus(running.nats_url, "bench") as log:
             for kind in asked.kinds:
@@ -186,12 +191,16 @@ async def main() -> None:
                     await db.migrate(MIGRATIONS)
                     types = Types.shipped()
                     store = PostgresStore(db, Relay(db, log, OUTBOX), types)
-                    made = list(messages(kind, asked.messages))
-                    groups = [made[start : start + asked.group] for start in range(0, len(made), asked.group)]
-                    await _measure(store, Feeds.load(types), kind, groups, running.pids["postgres"])
+                    for week, twins in enumerate(("new", "known")):
+                        made = list(messages(kind, asked.messages, week))
+                        groups = [made[start : start + asked.group] for start in range(0, len(made), asked.group)]
+                        feeds = Feeds.load(types)
+                        await _measure(store, feeds, kind, groups, twins, database_pid=running.pids["postgres"])
 
 
-async def _measure(store: PostgresStore, feeds: Feeds, kind: str, made: list[list[bytes]], database_pid: int) -> None:
+async def _measure(
+    store: PostgresStore, feeds: Feeds, kind: str, made: list[list[bytes]], twins: str, *, database_pid: int
+) -> None:
     count = sum(map(len, made)) * MESSAGE
     # As the service does when it has started.
     gc.collect()
@@ -204,11 +213,12 @@ async def _measure(store: PostgresStore, feeds: Feeds, kind: str, made: list[lis
     read_s = time.process_time() - began
     began, database_began = time.process_time(), _cpu_s(database_pid)
     for place, group in enumerate(made):
-        parts = [Part(f"{place}.{number}", kind, _frame(each)) for number, each in enumerate(group)]
-        await usecases.take_in_records(store, feeds, parts, consumer="bench", known_at=NOW)
+        parts = [Part(f"{twins}.{place}.{number}", kind, _frame(each)) for number, each in enumerate(group)]
+        for together in in_groups(parts, feeds):
+            await usecases.take_in_records(store, feeds, together, consumer="bench", known_at=NOW)
     own_s, database_s = time.process_time() - began, _cpu_s(database_pid) - database_began
     print(
-        f"{kind:<18}{count:>9,}{sightings:>11,}{count / read_s:>10,.0f}{count / own_s:>11,.0f}"
+        f"{kind:<18}{twins:<8}{count:>9,}{sightings:>11,}{count / read_s:>10,.0f}{count / own_s:>11,.0f}"
         f"{own_s / count * 1e6:>7.1f}{database_s / count * 1e6:>12.1f}{count / (own_s + database_s):>9,.0f}"
     )
 
