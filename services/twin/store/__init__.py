@@ -3,7 +3,8 @@
 tables   what is kept                       unit       writing, one transaction
 journal  what was said, and snapshots       searching  queries over the newest states
 models   types that were added, migrations  retention  what is too old to be kept
-indexes  made where searches ask for them
+indexes  made where searches ask for them   reading    newest states, past every layer that costs
+telling  what leads to a past state, likewise
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from services.twin.domain.neighbourhood import Neighbourhood, Walk
 from services.twin.domain.past import Kept, Range
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import Types
-from services.twin.store import journal, reading, retention, searching, walking
+from services.twin.store import journal, reading, retention, searching, telling, walking
 from services.twin.store.fusion_rules import FusionRules
 from services.twin.store.indexes import Indexes
 from services.twin.store.lanes import Decide, Decider, Lanes
@@ -98,8 +99,8 @@ class PostgresStore(ModelReads):
     async def told(
         self, twin_id: str, *, revision: int | None, at: datetime | None, known_at: datetime | None
     ) -> tuple[Twin | None, list[Change]]:
-        async with self._db.transaction() as session:
-            return await journal.told(session, twin_id, revision=revision, at=at, known_at=known_at)
+        async with reading.driver(self._db) as connection:
+            return await telling.told(connection, twin_id, revision=revision, at=at, known_at=known_at)
 
     async def kept(self, twin_id: str) -> Kept | None:
         async with self._db.transaction() as session:

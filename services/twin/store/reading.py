@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import asyncpg
 import msgspec
+from asyncpg.pool import PoolConnectionProxy
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.db import Database, is_away
@@ -53,9 +55,16 @@ async def newest(db: Database, twin_id: str) -> Twin | None:
 
 
 async def _rows(db: Database, statement: str, *arguments: object) -> list[asyncpg.Record]:
+    async with driver(db) as connection:
+        return await connection.fetch(statement, *arguments)
+
+
+@asynccontextmanager
+async def driver(db: Database) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+    """A connection of the driver itself; Unavailable where the server is away."""
     try:
         async with db.driver() as connection:
-            return await connection.fetch(statement, *arguments)
+            yield connection
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         if is_away(error) or isinstance(error, OSError):
             raise Unavailable("PostgreSQL went away", retry_after_s=1) from error

@@ -45,7 +45,8 @@ async def _then(
     store: Store, twin_id: str, revision: int | None, at: datetime | None, known_at: datetime | None
 ) -> Twin | None:
     start, changes = await store.told(twin_id, revision=revision, at=at, known_at=known_at)
-    if start is None and (kept := await store.kept(twin_id)):
+    is_whole = start is not None or (bool(changes) and changes[0].revision == 1)
+    if not is_whole and (kept := await store.kept(twin_id)):
         asked = {"revision": revision, "at": at, "known_at": known_at}
         raise _dropped(twin_id, kept, *(name for name, value in asked.items() if value is not None))
     start = start or past.nothing(twin_id)
