@@ -20,6 +20,7 @@ import "./styles/quarantine.css";
 import "./styles/recordform.css";
 import "./styles/lineage.css";
 import "./styles/twinsearch.css";
+import "./styles/twinmodels.css";
 import "./styles/querybox.css";
 import "./styles/twin.css";
 import "./styles/twinpast.css";

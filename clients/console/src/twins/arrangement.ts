@@ -28,7 +28,10 @@ export interface Arrangement {
 
 const ring = 122;
 const closest = 24;
-const [marginX, marginY] = [105, 62];
+const nameRoom = 128;
+const lineRoom = 62;
+/** Names stand like spokes where level ones would lie upon each other. */
+export const isTurned = (twins: number): boolean => twins > 14;
 const [narrowest, smallest] = [520, 320];
 
 /** A tree in rings around its root: each branch gets an angle by the number of its leaves, so that nothing crosses. */
@@ -58,6 +61,7 @@ export function arrange({ nodes, more }: Graph): Arrangement {
 }
 
 function boxOf(spots: readonly Spot[]): Box {
+  const [marginX, marginY] = [nameRoom, isTurned(spots.length) ? nameRoom : lineRoom];
   const [xs, ys] = [spots.map((spot) => spot.x), spots.map((spot) => spot.y)];
   const [left, top] = [Math.min(...xs) - marginX, Math.min(...ys) - marginY];
   const width = Math.max(...xs) + marginX - left;

@@ -7,7 +7,7 @@ import { Loading, ProblemLine } from "../../shared/States";
 import { useRemote } from "../../shared/useRemote";
 import { searchAddress, twinAddress } from "../../shell/route";
 import { useSession } from "../../signin/SessionProvider";
-import { arrange, type Arrangement, type Spot } from "../arrangement";
+import { arrange, isTurned, type Arrangement, type Spot } from "../arrangement";
 import { shortId, titleOf } from "../naming";
 import { useModels } from "../useModels";
 import { walk, type Graph, type GraphEdge } from "../walk";
@@ -22,7 +22,7 @@ export function GraphView({ twin }: { twin: WholeTwin }) {
   const { data, problem, isLoading } = useGraph(twin, depth);
   const hidden = data?.more.reduce((sum, each) => sum + (each.count ?? 0), 0) ?? 0;
   return (
-    <div className={`graph ${isLarge ? "large" : ""}`} data-testid="graph" data-loading={isLoading}>
+    <div className={`graph ${isLarge ? "large" : ""}`} onKeyDown={(event) => event.key === "Escape" && setLarge(false)} data-testid="graph" data-loading={isLoading}>
       <div className="control-row">
         <span className="switch" role="group" aria-label={t("twins.graph.depth")}>
           {depths.map((each) => (
@@ -82,7 +82,7 @@ function Picture({ graph }: { graph: Graph }) {
       </defs>
       <Edges edges={graph.edges} arrangement={arrangement} />
       {[...spots.values()].map((spot) => (
-        <Node key={spot.node.id} spot={spot} query={queries.get(spot.node.id)} isCrowded={graph.nodes.length > 40} isTurned={graph.nodes.length > 14} />
+        <Node key={spot.node.id} spot={spot} query={queries.get(spot.node.id)} isCrowded={graph.nodes.length > 40} isTurned={isTurned(graph.nodes.length)} />
       ))}
     </svg>
   );
@@ -120,11 +120,10 @@ interface NodeProps {
   spot: Spot;
   query: string | undefined;
   isCrowded: boolean;
-  /** Names stand like spokes where level ones would lie upon each other. */
   isTurned: boolean;
 }
 
-function Node({ spot, query, isCrowded, isTurned }: NodeProps) {
+function Node({ spot, query, isCrowded, isTurned: hasSpokes }: NodeProps) {
   const { t, language } = useWords();
   const { names } = useModels();
   const { node, x, y, more } = spot;
@@ -135,7 +134,7 @@ function Node({ spot, query, isCrowded, isTurned }: NodeProps) {
     <g className={`node model-${node.model} ${node.depth === 0 ? "centre" : ""} ${node.model ? "" : "ghost"}`} transform={`translate(${x} ${y})`} data-testid="node" data-id={node.id}>
       <a href={twinAddress(node.id)} aria-label={`${kind}: ${title}`} aria-current={node.depth === 0 ? "page" : undefined}>
         <circle r={node.depth === 0 ? nodeRadius + 4 : nodeRadius - (isCrowded ? 2 : 0)} />
-        <Label spot={spot} text={shortened(title, isCrowded ? 10 : 16)} isTurned={isTurned} />
+        <Label spot={spot} text={shortened(title, isCrowded ? 10 : 16)} hasSpokes={hasSpokes} />
         <title>{`${kind}\n${title}\n${node.id}`}</title>
       </a>
       {more !== 0 && query && (
@@ -148,7 +147,7 @@ function Node({ spot, query, isCrowded, isTurned }: NodeProps) {
 }
 
 /** Names point away from the centre, and are never upside down. */
-function Label({ spot, text, isTurned }: { spot: Spot; text: string; isTurned: boolean }) {
+function Label({ spot, text, hasSpokes }: { spot: Spot; text: string; hasSpokes: boolean }) {
   if (spot.node.depth === 0)
     return (
       <text y={30} textAnchor="middle" className="name">
@@ -156,7 +155,7 @@ function Label({ spot, text, isTurned }: { spot: Spot; text: string; isTurned: b
       </text>
     );
   const [across, down] = [Math.cos(spot.angle), Math.sin(spot.angle)];
-  const isBelow = spot.hasBranches || (!isTurned && Math.abs(across) < 0.5);
+  const isBelow = spot.hasBranches || (!hasSpokes && Math.abs(across) < 0.5);
   if (isBelow)
     return (
       <text y={down < 0 && !spot.hasBranches ? -16 : 22} textAnchor="middle" className="name">
@@ -164,7 +163,7 @@ function Label({ spot, text, isTurned }: { spot: Spot; text: string; isTurned: b
       </text>
     );
   const isLeft = across < -0.001;
-  const degrees = isTurned ? (spot.angle * 180) / Math.PI + (isLeft ? 180 : 0) : 0;
+  const degrees = hasSpokes ? (spot.angle * 180) / Math.PI + (isLeft ? 180 : 0) : 0;
   return (
     <text transform={`rotate(${degrees})`} x={isLeft ? -14 : 14} dy="0.35em" textAnchor={isLeft ? "end" : "start"} className="name">
       {text}
