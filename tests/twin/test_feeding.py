@@ -9,6 +9,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chassis.errors import Problem
 from deploy import kind_columns
@@ -167,6 +169,40 @@ def test_what_the_newest_record_is_silent_about_is_told_by_the_one_before():
         (NOW, {"last_order_no": "O1", "last_cycle": "2026-W08"}),
         (LATER, {"last_order_no": "O2"}),
     ]
+
+
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "retailer_code": st.sampled_from(["R1", "R2"]),
+            "source": st.sampled_from(["crm", "wecom"]),
+            "occurred_at": st.integers(0, 3).map(lambda hours: NOW + timedelta(hours=hours)),
+            "score": st.none() | st.sampled_from([1.0, 5.0]),
+            "sentiment": st.none() | st.sampled_from(["positive", "negative"]),
+        }
+    ),
+    max_size=8,
+)
+
+
+@given(ROWS)
+@settings(max_examples=60, deadline=None)
+def test_a_batch_says_what_its_records_would_say_one_by_one(rows: list[dict[str, Any]]):
+    frame = records("feedback", *rows) if rows else records("feedback", {}).head(0)
+
+    together = _shown(_read("feedback", frame).sightings)
+    one_by_one = _shown([each for row in frame.iter_slices(1) for each in _read("feedback", row).sightings])
+
+    assert together == one_by_one
+
+
+def _shown(sightings: list[Sighting]) -> dict[str, dict[str, Any]]:
+    known: dict[str, twins.Twin] = {}
+    for each in sightings:
+        before = known.get(each.id) or twins.empty(each.id, each.origin)
+        after = statements.apply(before, statements.seen(each))
+        known[each.id] = before if after is None else after[0]
+    return {twin_id: twin.properties for twin_id, twin in known.items()}
 
 
 def test_sources_are_kept_apart():
