@@ -7,15 +7,18 @@ from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.db import copy_frame, read_frame, stage_frame, upsert_frame
+from chassis.db import copy_frame, is_away, read_frame, refusal, stage_frame, upsert_frame
+from chassis.errors import Unavailable
 from chassis.outbox import mark_new, tell
 from services.twin.domain import twins
 from services.twin.domain.statements import Rules, Statement, Told, statement_of
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import TwinType, Types
 from services.twin.store.journal import SNAPSHOT_EVERY, snapshot_frame
+from services.twin.store.lines import write_lines
 from services.twin.store.models import STAMP, ModelUnit, renew
 from services.twin.store.rows import Texts, line_columns, state_columns
 from services.twin.store.tables import (
@@ -32,6 +35,8 @@ from services.twin.store.tables import (
 )
 from services.twin.wire import changed_messages, twin_message, undo_text
 
+FEW = 64
+"""Changes that are written without tables in between."""
 _SAME = f"({JOURNAL.fullname}.id, {JOURNAL.fullname}.source, {JOURNAL.fullname}.changed_at)"
 
 
@@ -120,6 +125,27 @@ class PostgresUnit(ModelUnit):
         """Keeps each change in the journal, and of each twin the newest state, which it tells."""
         if not changed:
             return
+        if len(changed) <= FEW and all(twin.id in self._before for twin, _ in changed):
+            await self._save_few(changed)
+        else:
+            await self._save_many(changed)
+        self._before |= {twin.id: twin for twin, _ in changed}
+        self.told = True
+
+    async def _save_few(self, changed: Sequence[tuple[Twin, Change]]) -> None:
+        """One statement: each more is a round trip, and what few twins cost is mostly those."""
+        raw = await (await self._session.connection()).get_raw_connection()
+        try:
+            written = await write_lines(raw.driver_connection, self._before, changed, stamp=self.types.stamp)
+        except (PostgresError, InterfaceError) as error:
+            # Errors of the driver come past the layer above, as it has them.
+            if is_away(error):
+                raise Unavailable("PostgreSQL went away") from error
+            raise refusal(error) or error from error
+        if not written:
+            raise Unavailable("locked twins are not as they were read", retry_after_s=1)
+
+    async def _save_many(self, changed: Sequence[tuple[Twin, Change]]) -> None:
         states = {twin.id: twin for twin, _ in changed}
         newest = {twin_id: Texts.of(twin) for twin_id, twin in states.items()}
         await upsert_frame(self._session, TWIN, pl.DataFrame(state_columns(list(newest.values()))), key=["id"])
@@ -139,8 +165,6 @@ class PostgresUnit(ModelUnit):
                 for each in members
             ]
             await tell(self._session, OUTBOX, changed_messages(told), key=model)
-        self._before |= states
-        self.told = True
 
     async def _keep_relations(self, changed: Sequence[tuple[Twin, Change]], newest: Mapping[str, Texts]) -> None:
         """The rows of relations, for twins whose relations changed."""
