@@ -125,25 +125,26 @@ class PostgresUnit(ModelUnit):
         """Keeps each change in the journal, and of each twin the newest state, which it tells."""
         if not changed:
             return
-        if len(changed) <= FEW and all(twin.id in self._before for twin, _ in changed):
-            await self._save_few(changed)
-        else:
+        if not await self._save_few(changed):
             await self._save_many(changed)
         self._before |= {twin.id: twin for twin, _ in changed}
         self.told = True
 
-    async def _save_few(self, changed: Sequence[tuple[Twin, Change]]) -> None:
-        """One statement: each more is a round trip, and what few twins cost is mostly those."""
+    async def _save_few(self, changed: Sequence[tuple[Twin, Change]]) -> bool:
+        """Few twins that were locked, as one statement: each more is a round trip, and few cost mostly those.
+
+        False, and nothing is written, where they are many, or the types are just being changed.
+        """
+        if len(changed) > FEW or any(twin.id not in self._before for twin, _ in changed):
+            return False
         raw = await (await self._session.connection()).get_raw_connection()
         try:
-            written = await write_lines(raw.driver_connection, self._before, changed, stamp=self.types.stamp)
+            return await write_lines(raw.driver_connection, self._before, changed, stamp=self.types.stamp)
         except (PostgresError, InterfaceError) as error:
             # Errors of the driver come past the layer above, as it has them.
             if is_away(error):
                 raise Unavailable("PostgreSQL went away") from error
             raise refusal(error) or error from error
-        if not written:
-            raise Unavailable("locked twins are not as they were read", retry_after_s=1)
 
     async def _save_many(self, changed: Sequence[tuple[Twin, Change]]) -> None:
         states = {twin.id: twin for twin, _ in changed}
