@@ -146,6 +146,22 @@ async def test_the_help_has_examples_that_work_and_fields_of_the_type(page: Page
     assert {"properties/tier", "relations/located_in", "known_at"} <= set(fields)
 
 
+async def test_rows_that_changed_meanwhile_are_told_of_and_loaded_when_asked_for(page: Page, twins: Twins):
+    await page.goto('/#/twins?q=eq(id,"region:3402")')
+    row = page.locator("[data-testid=result][data-id='region:3402']")
+    await expect(row).to_contain_text("Wuhu")
+    await expect(page.get_by_test_id("live-indicator")).to_have_attribute("data-state", "open")
+
+    await twins.patch("region:3402", properties={"name_en": "Wuhu City"})
+    await expect(page.get_by_test_id("outdated")).to_contain_text("1 changed")
+    shown = await row.inner_text()
+    await page.get_by_test_id("outdated").click()
+    await expect(row).to_contain_text("Wuhu City")
+    await expect(page.get_by_test_id("outdated")).to_have_count(0)
+
+    assert "Wuhu City" not in shown
+
+
 async def test_nothing_found_leads_back_to_everything(page: Page):
     await page.goto('/#/twins?q=eq(id,"nobody:1")')
     await expect(page.get_by_test_id("empty")).to_be_visible()

@@ -56,6 +56,7 @@ export const twinChinese: Record<keyof typeof twinEnglish, string> = {
   "twins.example.none": "没有某种关系",
   "twins.results": "查询结果",
   "twins.total": "{count} 个孪生体",
+  "twins.outdated": "{count} 个有变化，重新加载",
   "twins.loaded": "已显示 {count} 个",
   "twins.figures": "某一属性的统计",
   "twins.count": "有值",

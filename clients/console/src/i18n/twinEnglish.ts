@@ -55,6 +55,7 @@ export const twinEnglish = {
   "twins.example.none": "Without a relation",
   "twins.results": "Results",
   "twins.total": "{count} twins",
+  "twins.outdated": "{count} changed, load again",
   "twins.loaded": "{count} shown",
   "twins.figures": "Figures of a property",
   "twins.count": "known",

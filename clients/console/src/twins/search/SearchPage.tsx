@@ -1,6 +1,8 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
+import type { WholeTwin } from "../../api/twinTypes";
 import { useWords } from "../../i18n/language";
+import { useOnChanged } from "../../live/LiveProvider";
 import { count } from "../../shared/format";
 import { useReady } from "../../shared/ready";
 import { Empty, Loading, ProblemCard } from "../../shared/States";
@@ -79,6 +81,7 @@ function Results({ search, total, asked, onHelp }: ResultsProps) {
           {total === null ? "…" : t("twins.total", { count: count(total, language) })}
         </strong>
         <Figures filter={of?.filter ?? ""} model={model} />
+        <Outdated items={items} onReload={search.reload} />
         <ExportButtons wanted={of!} total={total} />
       </div>
       <ResultTable items={items} columns={columns} hasModel={columns.length === 0} sort={asked.sort} now={now} onSort={(sort) => asked.set({ sort })} />
@@ -93,6 +96,27 @@ function Results({ search, total, asked, onHelp }: ResultsProps) {
         )}
       </footer>
     </section>
+  );
+}
+
+/** Rows do not move under the reader's eyes: how many have changed is told, and they are loaded when asked for. */
+function Outdated({ items, onReload }: { items: readonly WholeTwin[]; onReload: () => void }) {
+  const { t, language } = useWords();
+  const onChanged = useOnChanged();
+  const [changed, setChanged] = useState<ReadonlySet<string>>(new Set());
+  useEffect(() => {
+    const shown = new Set(items.map((twin) => twin.id));
+    setChanged(new Set());
+    return onChanged((ids) => {
+      const own = ids.filter((id) => shown.has(id));
+      if (own.length > 0) setChanged((before) => new Set([...before, ...own]));
+    });
+  }, [items, onChanged]);
+  if (changed.size === 0) return null;
+  return (
+    <button type="button" className="button small" onClick={onReload} data-testid="outdated">
+      ↻ {t("twins.outdated", { count: count(changed.size, language) })}
+    </button>
   );
 }
 
