@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextvars
 import json
 import logging
+import random
 import re
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,9 +24,10 @@ from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, Status, StatusCode
-from opentelemetry.util.types import Attributes
+from opentelemetry.util.types import Attributes, AttributeValue
 
 from chassis.settings import CommonSettings
 
@@ -111,6 +115,92 @@ def _as_sampled(span: ReadableSpan, context: trace.SpanContext) -> ReadableSpan:
     )
 
 
+class _Ids(RandomIdGenerator):
+    """Gives the next trace the id that was drawn for it, to decide beforehand whether it is recorded."""
+
+    def __init__(self) -> None:
+        self._drawn = threading.local()
+
+    def give(self, trace_id: int) -> None:
+        """Of this thread, the next trace that begins has this id."""
+        self._drawn.trace_id = trace_id
+
+    def generate_trace_id(self) -> int:
+        drawn, self._drawn.trace_id = getattr(self._drawn, "trace_id", 0), 0
+        return drawn or super().generate_trace_id()
+
+
+class _Passing(trace.NonRecordingSpan):
+    """A span outside the ratio: its ids, and what is said of it, for the case that it fails or is slow.
+
+    Nearly all spans are like this, and one of the library costs several times as much.
+    """
+
+    def __init__(self, name: str, kind: SpanKind, parent: trace.SpanContext, trace_id: int, attributes: Attributes):
+        span_id, state = random.getrandbits(64) or 1, parent.trace_state
+        super().__init__(trace.SpanContext(trace_id, span_id, is_remote=False, trace_state=state))
+        self._name, self._kind, self._parent = name, kind, parent
+        self._attributes = dict(attributes or {})
+        self._status = Status(StatusCode.UNSET)
+        self._began_ns = time.time_ns()
+
+    def update_name(self, name: str) -> None:
+        self._name = name
+
+    def set_attribute(self, key: str, value: AttributeValue) -> None:
+        self._attributes[key] = value
+
+    def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
+        self._status = status if isinstance(status, Status) else Status(status, description)
+
+    def end(self, end_time: int | None = None) -> None:
+        ended_ns = end_time or time.time_ns()
+        is_slow = ended_ns - self._began_ns > SLOW_NS
+        if _late is not None and (is_slow or self._status.status_code is StatusCode.ERROR):
+            here = self.get_span_context()
+            flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+            span = ReadableSpan(
+                name=self._name,
+                context=trace.SpanContext(here.trace_id, here.span_id, is_remote=False, trace_flags=flags),
+                parent=self._parent if self._parent.is_valid else None,
+                resource=_late.resource,
+                attributes=self._attributes,
+                kind=self._kind,
+                status=self._status,
+                start_time=self._began_ns,
+                end_time=ended_ns,
+            )
+            _late.spans.on_end(span)
+
+
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """Where spans go that were not to be recorded and then failed, or were slow."""
+
+    spans: SpanProcessor
+    resource: Resource
+    ids: _Ids
+    bound: int
+    """Traces with a lower half of their id below it are recorded from their start."""
+
+
+_late: _Late | None = None
+
+
+def _passing(name: str, kind: SpanKind, parent: Context | None, attributes: Attributes) -> _Passing | None:
+    """A span that is not recorded; None where it is one of those that are."""
+    if _late is None:
+        return None
+    above = trace.get_current_span(parent).get_span_context()
+    if above.is_valid:
+        return None if above.trace_flags.sampled else _Passing(name, kind, above, above.trace_id, attributes)
+    trace_id = random.getrandbits(128) or 1
+    if trace_id & ((1 << 64) - 1) < _late.bound:
+        _late.ids.give(trace_id)
+        return None
+    return _Passing(name, kind, above, trace_id, attributes)
+
+
 class FileExporter(SpanExporter):
     """Writes spans as JSON lines into one file per process, two generations of 32 MiB at most."""
 
@@ -148,16 +238,19 @@ def _span_line(span: ReadableSpan) -> str:
 @contextmanager
 def telemetry(service: str, common: CommonSettings) -> Iterator[None]:
     """Sets up logs and traces of this process; flushes them on leaving."""
+    global _late  # noqa: PLW0603  # one process, one provider: OpenTelemetry keeps its own in the same way
     configure_logs(service, common.log_level)
-    provider = TracerProvider(
-        sampler=_KeepSome(common.trace_ratio) if common.trace_ratio < 1 else ALWAYS_ON,
-        resource=Resource.create({"service.name": service, "deployment.environment": common.environment}),
-    )
-    provider.add_span_processor(_Selective(_exporter(service, common)))
+    resource = Resource.create({"service.name": service, "deployment.environment": common.environment})
+    sampler = _KeepSome(common.trace_ratio) if common.trace_ratio < 1 else ALWAYS_ON
+    ids, spans = _Ids(), _Selective(_exporter(service, common))
+    provider = TracerProvider(sampler=sampler, resource=resource, id_generator=ids)
+    provider.add_span_processor(spans)
     trace.set_tracer_provider(provider)
+    _late = _Late(spans, resource, ids, int(common.trace_ratio * (1 << 64)))
     try:
         yield
     finally:
+        _late = None
         provider.shutdown()
 
 
@@ -262,7 +355,8 @@ def span(
     """
     parent = _told(headers) if headers is not None else None
     contexts = [trace.get_current_span(_told(each)).get_span_context() for each in links]
-    current = _tracer.start_span(
+    passing = _passing(name, kind, parent, attributes) if not links else None
+    current: trace.Span = passing or _tracer.start_span(
         name,
         context=parent,
         kind=kind,
