@@ -13,8 +13,9 @@ import json
 from collections import OrderedDict, deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -140,7 +141,8 @@ class Hub:
         self._forgotten = 0
         self._first_sequence = 0
         self._newest_at_start = 0
-        self._waiting: set[asyncio.Event] = set()
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._shares: WeakValueDictionary[Filter, Share] = WeakValueDictionary()
         self._selections: Recent[Selection] = Recent(SELECTIONS)
         self._runs: Recent[Told] = Recent(max_characters)
         self.sequence = 0
@@ -189,8 +191,8 @@ class Hub:
             self.listening.set()
 
     def _wake(self) -> None:
-        for event in self._waiting:
-            event.set()
+        for waiting in self._waiting:
+            _end(waiting)
 
     def covers(self, after: int) -> bool:
         """Whether everything since a sequence is still here."""
@@ -199,20 +201,31 @@ class Hub:
     def subscribe(self, wanted: Filter, after: int | None = None) -> Subscription:
         """A place behind the newest delta, or behind the sequence `after` where everything since then is still here."""
         end = self._forgotten + len(self._ring)
+        share = self.share(wanted)
         if after is None or not self.covers(after):
-            return Subscription(self, wanted, end, self.sequence, needs_snapshot=True)
+            return Subscription(self, share, end, self.sequence, needs_snapshot=True)
         newer = 0
         for delta in reversed(self._ring):
             if delta.sequence <= after:
                 break
             newer += 1
-        return Subscription(self, wanted, end - newer, after, needs_snapshot=False)
+        return Subscription(self, share, end - newer, after, needs_snapshot=False)
+
+    def share(self, wanted: Filter) -> Share:
+        """What all who want the same have in common."""
+        share = self._shares.get(wanted)
+        if share is None:
+            share = self._shares[wanted] = Share(wanted)
+        return share
 
     def run_at(self, place: int) -> list[Delta]:
         """What waits at a place, up to one message; nothing when it is still to come. LookupError when it is gone."""
         index = place - self._forgotten
+        left = len(self._ring) - index
         if index < 0:
             raise LookupError(place)
+        if left <= 1:
+            return [self._ring[-1]] if left == 1 else []
         run: list[Delta] = []
         characters = 0
         for delta in islice(self._ring, index, index + RUN_DELTAS):
@@ -222,50 +235,70 @@ class Hub:
             run.append(delta)
         return run
 
-    def told(self, run: Sequence[Delta], wanted: Filter) -> Told:
+    def told(self, run: Sequence[Delta], share: Share) -> Told:
         """A run as one message. Made once for all clients that want the same."""
-        key = (run[0].sequence, run[-1].sequence, wanted)
+        key = (run[0].sequence, run[-1].sequence, share.number)
         known = self._runs.get(key)
         if known is not None:
             return known[0]
-        selections = [self._selected(delta, wanted) for delta in run]
-        told = run_of(run[-1].sequence, selections, wanted)
+        selections = [self._selected(delta, share) for delta in run]
+        told = run_of(run[-1].sequence, selections, share.wanted)
         return self._runs.keep(key, told, len(told.text) + OVERHEAD)
 
-    def _selected(self, delta: Delta, wanted: Filter) -> Selection:
+    def _selected(self, delta: Delta, share: Share) -> Selection:
         """Each query is asked of each delta once, whoever wants it."""
-        key = (delta.sequence, wanted)
+        key = (delta.sequence, share.number)
         known = self._selections.get(key)
-        return known[0] if known is not None else self._selections.keep(key, wanted.select(delta.changes))
+        return known[0] if known is not None else self._selections.keep(key, share.wanted.select(delta.changes))
 
-    async def wait_beyond(self, place: int, within_s: float | None = None) -> None:
-        """Waits until there is a delta at the place, or the place is no more; at most so long."""
-        woken = asyncio.Event()
-        self._waiting.add(woken)
-        try:
-            async with asyncio.timeout(within_s):
-                while place - self._forgotten >= len(self._ring):
-                    woken.clear()
-                    await woken.wait()
-        except TimeoutError:
-            return
-        finally:
-            self._waiting.discard(woken)
+    async def wait_beyond(self, place: int, until: float | None = None) -> None:
+        """Waits until there is a delta at the place, or the place is no more; at most until a time of the loop."""
+        loop = asyncio.get_running_loop()
+        while place - self._forgotten >= len(self._ring):
+            woken = loop.create_future()
+            # Cheaper than a timeout around it, which every client would set up for every change.
+            alarm = None if until is None else loop.call_at(until, _end, woken)
+            self._waiting.add(woken)
+            try:
+                await woken
+            finally:
+                self._waiting.discard(woken)
+                if alarm is not None:
+                    alarm.cancel()
+            if until is not None and loop.time() >= until:
+                return
 
     async def wait_for(self, sequence: int, within_s: float) -> None:
         """Waits until so much has been heard, at most so long."""
-        until = asyncio.get_running_loop().time() + within_s
-        while self.sequence < sequence and (left := until - asyncio.get_running_loop().time()) > 0:
-            await self.wait_beyond(self._forgotten + len(self._ring), left)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within_s
+        while self.sequence < sequence and loop.time() < until:
+            await self.wait_beyond(self._forgotten + len(self._ring), until)
+
+
+def _end(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
+
+
+class Share:
+    """A filter that somebody follows, by a number: it is looked up for each client and each change."""
+
+    _numbers = count()
+
+    def __init__(self, wanted: Filter) -> None:
+        self.wanted = wanted
+        self.number = next(self._numbers)
 
 
 class Subscription:
     """One client's place in the hub's ring."""
 
-    def __init__(self, hub: Hub, wanted: Filter, place: int, sequence: int, *, needs_snapshot: bool) -> None:
+    def __init__(self, hub: Hub, share: Share, place: int, sequence: int, *, needs_snapshot: bool) -> None:
         self._hub = hub
         self._place = place
-        self.wanted = wanted
+        self._share = share
+        self.wanted = share.wanted
         self.needs_snapshot = needs_snapshot
         self.sequence = sequence
         """The client knows everything up to here; a snapshot begun now has reached it at least."""
@@ -279,13 +312,12 @@ class Subscription:
             if run:
                 self._place += len(run)
                 self.sequence = run[-1].sequence
-                told = self._hub.told(run, self.wanted)
+                told = self._hub.told(run, self._share)
                 if told.kind == "delta":
                     return told
                 # Others have their turn between two runs of what this one does not want.
                 await asyncio.sleep(0)
-            left = None if until is None else until - loop.time()
-            if left is not None and left <= 0:
+            if until is not None and loop.time() >= until:
                 return mark_at(self.sequence, self.wanted)
             if not run:
-                await self._hub.wait_beyond(self._place, left)
+                await self._hub.wait_beyond(self._place, until)

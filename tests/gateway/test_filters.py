@@ -171,7 +171,7 @@ class Follower:
     def read(self) -> None:
         if run := self._hub.run_at(self._place):
             self._place += len(run)
-            message = json.loads(self._hub.told(run, DEAR).text)
+            message = json.loads(self._hub.told(run, self._hub.share(DEAR)).text)
             self.held |= {twin["id"]: twin["revision"] for twin in message["twins"]}
             self.held = {each: revision for each, revision in self.held.items() if each not in message["gone"]}
 
