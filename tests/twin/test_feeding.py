@@ -255,6 +255,22 @@ def test_the_signals_of_a_machine_are_one_statement_a_sensor():
     }
 
 
+def test_a_signal_is_told_once_a_minute_and_again_when_what_was_said_was_not_kept():
+    feeds = Feeds.load(TYPES)
+    tag = {"tag": "a.b.c.x", "quality": "good"}
+
+    def told(second: int, *, is_kept: bool = True) -> list[Any]:
+        at = NOW + timedelta(seconds=second)
+        frame = records("scada_sample", {**tag, "value": float(second), "sampled_at": at, "occurred_at": at})
+        seen = feeds.read("scada_sample", frame, NOW, TYPES)
+        if is_kept:
+            feeds.note(seen)
+        return [each.properties["value"] for each in seen.sightings]
+
+    assert told(0, is_kept=False) == [0.0]
+    assert [told(second) for second in (1, 2, 59, 60, 3, 119, 200)] == [[1.0], [], [], [60.0], [], [], [200.0]]
+
+
 def test_several_tests_of_one_sample_are_one_statement():
     items = {"moisture_pct": 12.5, "weight_g": 0.7}
     frame = records(

@@ -101,6 +101,7 @@ WRONG = {
     "a list that is none": (HEAD + "    relations:\n      of: {each: sku_code}\n", 6, "sku_code is no list"),
     "a time that is none": (HEAD + "    at: shift\n", 5, "shift is no time"),
     "an unknown take": (HEAD + "    take: some\n", 5, "take must be one of every, newest"),
+    "a time without unit": (HEAD + "    at_most: 10\n", 5, "at_most is a time such as"),
     "an unknown on_delete": (HEAD + "    on_delete: hide\n", 5, "on_delete must be one of keep, delete"),
     "unknown totals": (HEAD + "    totals: everything\n", 5, "totals must be one of"),
     "an unknown column of a condition": (HEAD + "    where: {turn: early}\n", 5, "mes_output has no column turn"),

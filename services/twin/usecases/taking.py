@@ -44,7 +44,9 @@ async def take_in_records(
             for totals in feeds.totals(kind):
                 sums = await unit.totals(totals, standing(records))
                 seen = seen.with_more(feeds.read(kind, sums, known_at, unit.types.base, totals=totals))
-        return Taken(await _sight(unit, seen.sightings), seen.left_out)
+        changed = await _sight(unit, seen.sightings)
+    feeds.note(seen)
+    return Taken(changed, seen.left_out)
 
 
 def _by_kind(parts: Iterable[Part]) -> list[tuple[str, pl.DataFrame]]:

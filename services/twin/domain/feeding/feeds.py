@@ -21,6 +21,7 @@ from services.twin.domain.types import TwinType, Types
 
 SHIPPED = Path(__file__).parent / "feeds"
 _MOST_PLANS = 1000
+_MOST_SPANS = 1_000_000
 _DELETE = "delete"
 _WHO = ["id", "source", "at"]
 
@@ -31,9 +32,12 @@ class Seen:
 
     sightings: list[Sighting] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    spans: list[tuple[int, dict[tuple[str, str], int]]] = field(default_factory=list)
+    """By rule that says a thing at most once in a span: of which twin and source it was said, and in which span."""
 
     def with_more(self, more: Seen) -> Seen:
-        return Seen([*self.sightings, *more.sightings], self.left_out + more.left_out)
+        sightings = [*self.sightings, *more.sightings]
+        return Seen(sightings, self.left_out + more.left_out, [*self.spans, *more.spans])
 
 
 class Feeds:
@@ -49,6 +53,7 @@ class Feeds:
             if not self._rules[feed.kind]:
                 self.silent[feed.kind] = feed.because
         self._plans: dict[Any, Plan | None] = {}
+        self._spans: dict[int, dict[tuple[str, str], int]] = {}
 
     @classmethod
     def load(cls, types: Types, folder: Path | None = None) -> Feeds:
@@ -92,6 +97,24 @@ class Feeds:
                     self._apply(rule, _taking_back(records), known_at, types, seen, ends=True)
         return seen
 
+    def note(self, seen: Seen) -> None:
+        """Remembers what was said at most once in a span, when it is kept."""
+        for rule, spans in seen.spans:
+            known = self._spans.setdefault(rule, {})
+            if len(known) > _MOST_SPANS:
+                known.clear()
+            known.update(spans)
+
+    def _rare(self, rule: FeedRule, stated: pl.DataFrame, seen: Seen) -> pl.DataFrame:
+        """What was not said yet in its span of time, which begins with the clock."""
+        known = self._spans.get(id(rule), {})
+        spans = (stated.get_column("at").dt.epoch("s") // rule.at_most_s).to_list()
+        whose = list(zip(stated.get_column("id").to_list(), stated.get_column("source").to_list(), strict=True))
+        is_new = [span > known.get(who, span - 1) for who, span in zip(whose, spans, strict=True)]
+        fresh = {who: span for who, span, new in zip(whose, spans, is_new, strict=True) if new}
+        seen.spans.append((id(rule), fresh))
+        return stated.filter(pl.Series(is_new, dtype=pl.Boolean))
+
     def _apply(
         self, rule: FeedRule, records: pl.DataFrame, known_at: datetime, types: Types, seen: Seen, *, ends: bool = False
     ) -> None:
@@ -109,6 +132,8 @@ class Feeds:
             return
         ordered = _in_time(fitting.drop("fits"))
         stated = _joined(ordered if rule.takes_every else _newest(ordered, told))
+        if rule.at_most_s and not ends:
+            stated = self._rare(rule, stated, seen)
         told_by = _endings(rule.model, stated, known_at) if ends else _sightings(rule.model, known, stated, known_at)
         seen.sightings.extend(told_by)
 

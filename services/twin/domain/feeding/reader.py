@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ _RULE = {
     "id",
     "at",
     "take",
+    "at_most",
     "on_delete",
     "totals",
     "where",
@@ -32,6 +34,8 @@ _RULE = {
 _VALUE = {"from", "where", "otherwise", "codes"}
 _LINK = {"id", "each", "twin", "where", "otherwise"}
 _WHOLE = ("integer", "quantity")
+_SPAN = re.compile(r"([1-9]\d{0,3})([smh])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 Choice = TypeVar("Choice")
 
 
@@ -75,6 +79,7 @@ class _Reader(Document):
             id=self._several(parts["id"]),
             at=self._times(parts.get("at")),
             takes_every=self._choice(parts.get("take"), {"every": True, "newest": False}, "take"),
+            at_most_s=self._seconds(parts.get("at_most")),
             deletes=self._choice(parts.get("on_delete"), {"keep": False, "delete": True}, "on_delete"),
             totals=totals,
             where=self._where(parts.get("where")),
@@ -147,6 +152,14 @@ class _Reader(Document):
             if column.type not in ("time", "date"):
                 raise self.fault(node, f"{column.name} is no time")
         return columns
+
+    def _seconds(self, node: yaml.Node | None) -> int:
+        if node is None:
+            return 0
+        found = _SPAN.fullmatch(self.text(node))
+        if found is None:
+            raise self.fault(node, "at_most is a time such as 10s, 1m or 1h")
+        return int(found[1]) * _SECONDS[found[2]]
 
     def _several(self, node: yaml.Node) -> tuple[Column, ...]:
         """One column, or a list of columns."""

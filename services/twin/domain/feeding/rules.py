@@ -70,6 +70,8 @@ class FeedRule:
     """When it was true: the first of these that is there."""
     takes_every: bool = True
     """Whether each record of a batch is a statement, or only the newest that says something of a twin."""
+    at_most_s: int = 0
+    """Of a twin and source at most one statement in so many seconds; 0: all."""
     deletes: bool = False
     """Whether a record that takes back ends the twin."""
     totals: str = ""
