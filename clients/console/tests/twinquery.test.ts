@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { Problem } from "../src/api/problem";
+import { chineseOfQuery } from "../src/i18n/chineseQueries";
 import { wordsOf } from "../src/i18n/language";
 import { suggestions } from "../src/twins/completion";
 import { modelsOf } from "../src/twins/models";
@@ -63,6 +64,13 @@ describe("what the server says of a query", () => {
   it("is shown under the character it means, also behind characters that browsers count twice", () => {
     expect(placeOf(problem("at character 4: expected )"), "filter", "eq(x")).toEqual({ at: 3, message: "expected )" });
     expect(placeOf(problem("at character 3: no"), "filter", "😀😀x")?.at).toBe(4);
+  });
+
+  it("is said in Chinese, and as it came where there are no words for it", () => {
+    expect(chineseOfQuery("expected )")).toBe("此处应为 )");
+    expect(chineseOfQuery("expected an operator: eq, ne")).toBe("此处应为运算符：eq, ne");
+    expect(chineseOfQuery("a query is at most 32 levels deep")).toBe("查询最多嵌套 32 层");
+    expect(chineseOfQuery("never heard")).toBe("never heard");
   });
 
   it("is shown at the end where no character is named, and not at all where it is about something else", () => {

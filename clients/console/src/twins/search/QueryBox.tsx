@@ -1,6 +1,7 @@
 import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
 
 import type { Problem } from "../../api/problem";
+import { chineseOfQuery } from "../../i18n/chineseQueries";
 import { useWords } from "../../i18n/language";
 import { suggestions, type Suggestion } from "../completion";
 import { namingOf } from "../naming";
@@ -20,7 +21,7 @@ interface Props {
 
 /** The query, coloured as it is read, with what may come next below and the server's objection under its character. */
 export function QueryBox({ text, model, problem, isChecking, onText, onSearch }: Props) {
-  const { t } = useWords();
+  const { t, language } = useWords();
   const id = useId();
   const area = useRef<HTMLTextAreaElement>(null);
   const fault = placeOf(problem, "filter", text);
@@ -68,7 +69,7 @@ export function QueryBox({ text, model, problem, isChecking, onText, onSearch }:
       {list.isOpen && <SuggestionList id={`${id}-list`} items={list.items} at={list.at} onPick={list.pick} />}
       {fault && (
         <p id={`${id}-fault`} className="query-fault bad-text" role="alert" data-testid="query-fault" data-at={fault.at}>
-          {t("twins.query.fault", { place: [...text.slice(0, fault.at)].length + 1 })} {fault.message}
+          {t("twins.query.fault", { place: [...text.slice(0, fault.at)].length + 1 })} {language === "zh" ? chineseOfQuery(fault.message) : fault.message}
         </p>
       )}
     </div>
