@@ -44,7 +44,7 @@ async def test_a_problem_carries_the_caller_s_trace(api: httpx.AsyncClient, span
     response = await api.get("/api/v1/twins/sku:none", headers={"traceparent": traceparent})
 
     assert response.json()["trace_id"] == trace_id
-    assert "/marketwin.twin.v1.TwinService/GetTwin" in _names(spans, trace_id)
+    assert "/marketwin.twin.v1.TwinService/ReadTwins" in _names(spans, trace_id)
 
 
 async def test_without_a_trace_of_the_caller_each_request_begins_one(api: httpx.AsyncClient):
