@@ -70,6 +70,15 @@ async def market(common: CommonSettings) -> AsyncIterator[Market]:
         yield built
 
 
+async def test_whoever_is_answered_may_come_again_at_once(market: Market):
+    body = {"model": "retailer", "properties": {"tier": "high"}}
+
+    async with asyncio.timeout(30):
+        for _ in range(3):
+            with pytest.raises(Invalid):
+                await usecases.put_twin(market.one, "retailer:to-be", body, Precondition(), market.origin())
+
+
 async def test_writes_that_come_at_once_share_transactions(market: Market):
     written = await asyncio.gather(*(market.patch(each, place) for place, each in enumerate(SHOPS)))
 

@@ -97,24 +97,29 @@ class Lanes:
         answer: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         waiting.append(_Command(twin_id, origin, decide, answer))
         if lane not in self._running:
-            task = self._running[lane] = asyncio.create_task(self._run(lane), name=f"lane {lane}")
-            task.add_done_callback(lambda _: self._running.pop(lane))
+            self._running[lane] = asyncio.create_task(self._run(lane), name=f"lane {lane}")
         return await answer
 
     async def _run(self, lane: int) -> None:
-        while waiting := self._waiting[lane]:
-            self._waiting[lane] = waiting[TOGETHER:]
-            group = [each for each in waiting[:TOGETHER] if not each.answer.done()]
-            try:
-                # In a task of its own, what nobody foresaw is a value here and ends no lane.
-                (failure,) = await asyncio.gather(self._together(group), return_exceptions=True)
-                if failure is not None:
-                    if not isinstance(failure, _AsItIs):
-                        log.warning("writes.one_by_one", error=type(failure).__name__, count=len(group))
-                    await self._one_by_one(group)
-            finally:
-                for each in group:
-                    _fail(each, Unavailable("the write was not carried out to its end", retry_after_s=1))
+        try:
+            while waiting := self._waiting[lane]:
+                self._waiting[lane] = waiting[TOGETHER:]
+                await self._carry_out([each for each in waiting[:TOGETHER] if not each.answer.done()])
+        finally:
+            # In the step that found nobody waiting: whoever is answered may come again before this task counts as done.
+            del self._running[lane]
+
+    async def _carry_out(self, group: Sequence[_Command]) -> None:
+        try:
+            # In a task of its own, what nobody foresaw is a value here and ends no lane.
+            (failure,) = await asyncio.gather(self._together(group), return_exceptions=True)
+            if failure is not None:
+                if not isinstance(failure, _AsItIs):
+                    log.warning("writes.one_by_one", error=type(failure).__name__, count=len(group))
+                await self._one_by_one(group)
+        finally:
+            for each in group:
+                _fail(each, Unavailable("the write was not carried out to its end", retry_after_s=1))
 
     async def _one_by_one(self, group: Sequence[_Command]) -> None:
         """Each alone, in their order: one that fails fails for itself."""
