@@ -262,6 +262,43 @@ async def test_what_is_written_while_a_version_is_looked_at_is_looked_at_too(
     assert store.types[name].dtmi == f"dtmi:acme:{name};1"
 
 
+async def test_under_many_writers_no_twin_is_left_that_does_not_fit(
+    store: PostgresStore, common: CommonSettings, url: str
+):
+    name, ended = _name(), asyncio.Event()
+    first = made(f"dtmi:acme:{name};1", prop("colour"), prop("size"))
+    second = made(f"dtmi:acme:{name};2", prop("colour"), prop("size", "integer"))
+    third = made(f"dtmi:acme:{name};3", prop("paint"), prop("size", "long"))
+    await _add(store, first)
+
+    async def write(one: PostgresStore, start: int) -> int:
+        done = 0
+        while not ended.is_set():
+            for properties in ({"size": str(done)}, {"size": done, "colour": "x"}, {"paint": "y", "size": done}):
+                try:
+                    await _put(one, f"{name}:{start + done % 7}", **properties)
+                except Invalid:
+                    continue
+            done += 1
+        return done
+
+    async with process(url, common.nats_url) as other:
+        writers = [asyncio.create_task(write(one, start)) for one in (store, other) for start in (0, 5)]
+        convert = {"op": "convert", "property": "size", "by": "to_integer"}
+        await _add(store, {"models": [second], "migration": {name: [convert]}})
+        await _finish(other)
+        await _add(other, {"models": [third], "migration": {name: RENAME}})
+        await _finish(store)
+        ended.set()
+        written = await asyncio.gather(*writers)
+
+    kind = store.types[name]
+    assert kind.dtmi == f"dtmi:acme:{name};3"
+    assert all(written)
+    for properties in (await _shown(store, name)).values():
+        assert kind.check(properties) == []
+
+
 async def test_records_go_on_to_feed_twins_of_a_version_with_other_words(common: CommonSettings):
     shipped = json.loads(Types.shipped()["machine"].dtdl)
     contents = [each for each in shipped["contents"] if each["name"] not in ("speed_per_min", "shift")]

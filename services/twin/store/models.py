@@ -32,8 +32,12 @@ LIVING = sa.and_(TWIN.c.revision > 0, ~TWIN.c.deleted)
 
 async def renew(session: AsyncSession, types: Types, stamp: int) -> None:
     """Makes the types those of a stamp, which another one than theirs was seen of."""
+    begun = types.stamp
     kept, jobs = await _kept(session), await _jobs(session)
     known = await in_thread(types_from, kept, jobs)
+    if types.stamp not in (begun, stamp) and types.stamp > stamp:
+        # Somebody else in this process saw a later one meanwhile.
+        return
     types.renew(known.versions, known.waiting, known.carries, stamp=stamp)
     for each in known.unusable:
         log.warning("model.unusable", place=each.pointer, rule=each.rule)

@@ -98,7 +98,6 @@ class _Change:
     element: Element
     steps: Steps | None
     plan: Plan
-    is_resumed: bool = False
     is_looked_at: bool = False
     revisions: dict[str, int] = field(default_factory=dict)
 
@@ -151,7 +150,7 @@ async def _settle(unit: ModelUnit, request: Request, addition: Addition, types: 
     if asked.is_trial:
         return Added(dtmis, bool(addition.new), plans)
     _refuse_misfits(changes)
-    moving = [each for each in changes if each.steps is not None and (each.plan.twins or each.is_resumed)]
+    moving = [each for each in changes if each.steps is not None]
     for change in changes:
         if change.is_looked_at and change not in moving:
             await _look_again(unit, change, types)
@@ -195,10 +194,9 @@ async def _changes(unit: ModelUnit, request: Request, addition: Addition, types:
             found += [change] if change.plan.twins else []
         else:
             steps = _steps(request, name, before[name], after)
-            is_resumed = after.dtmi in waiting
-            if steps is None and is_resumed:
+            if steps is None and after.dtmi in waiting:
                 steps = Steps.of((await unit.jobs(name))[-1].steps)
-            change = _Change(before[name], after, new[after.dtmi], steps, Plan(name, after.dtmi), is_resumed)
+            change = _Change(before[name], after, new[after.dtmi], steps, Plan(name, after.dtmi))
             await _look(unit, change, types)
             found.append(change)
     return found
