@@ -100,10 +100,11 @@ class ModelUnit:
 
     async def stop_writers(self) -> None:
         """Waits until no twin is being written, and lets nobody write one until the end."""
+        # It shuts out those, too, who only hold rows as yet, so that nobody waits for somebody who waits for us.
         # Whoever waits for this lock makes writers wait behind him: better to come again than to wait long.
         await self._session.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_MS}ms'"))
         try:
-            await self._session.execute(sa.text(f"LOCK TABLE {TWIN.fullname} IN SHARE MODE"))
+            await self._session.execute(sa.text(f"LOCK TABLE {TWIN.fullname} IN EXCLUSIVE MODE"))
         except DBAPIError as error:
             if not is_away(error):
                 raise
