@@ -247,6 +247,13 @@ describe("the present", () => {
     expect(present(held, pause(false))).toMatchObject({ tagged: { etag: '"3"' }, waiting: [], tail: [{}, {}] });
   });
 
+  it("tells what changed between reading and the first that is heard", () => {
+    const missed = [read(1, { a: 1 }), heard(2, { a: 2 }, true)].reduce(present, start);
+
+    expect(missed.tail.map((entry) => entry.twin.revision)).toEqual([2]);
+    expect([read(2, { a: 2 }), heard(2, { a: 2 }, true)].reduce(present, start).tail).toEqual([]);
+  });
+
   it("says that the twin was deleted, and that it is there again", () => {
     const gone = [heard(1, { a: 1 }, true), heard(2, {}, false, true)].reduce(present, start);
 

@@ -60,7 +60,8 @@ function hear(before: Present, { twin, isSnapshot }: Heard): Present {
   const isDeleted = twin.deleted === true;
   const isNewer = twin.revision >= (before.tagged?.twin.revision ?? 0);
   const now = !isNewer ? before : { ...before, isDeleted, tagged: isDeleted ? before.tagged : { twin, etag: `"${twin.revision}"` } };
-  if (isSnapshot && !told) return { ...now, told: twin };
+  const isNews = before.tagged !== null && twin.revision > before.tagged.twin.revision;
+  if (isSnapshot && !told && !isNews) return { ...now, told: twin };
   const entry = { twin, isDeleted, differences: differences(told ?? before.tagged?.twin ?? null, isDeleted ? null : twin) };
   return { ...now, told: twin, tail: [entry, ...before.tail].slice(0, longestTail) };
 }
