@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+import sqlalchemy as sa
 
 from chassis.app import background
 from chassis.bus import bus
@@ -26,6 +27,7 @@ from services.twin.domain.statements import Statement, apply
 from services.twin.domain.twins import Change, Origin, Sighting, Twin
 from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore, journal
+from services.twin.store.retention import DUE
 from services.twin.workers import forget_history
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -235,6 +237,17 @@ async def test_the_service_forgets_by_itself(store: PostgresStore):
     async with background() as tasks:
         tasks.spawn(forget_history(store, lambda: clock, kept_days=100), name="retention")
         await eventually(gone)
+
+
+async def test_who_looks_for_what_may_go_reads_no_journal_whole(store: PostgresStore, common: CommonSettings):
+    async with database(common.postgres_url, SCHEMA) as db, db.transaction() as session:
+        # The table of a test is small: its index is only taken where nothing else may be.
+        await session.execute(sa.text("SET LOCAL enable_seqscan = off"))
+        asked = {"after": "", "limit": 500, "before": NOW}
+        plan = (await session.execute(sa.text(f"EXPLAIN {DUE}"), asked)).scalars().all()
+
+    assert not [line for line in plan if "Seq Scan on journal" in line]
+    assert [line for line in plan if "journal_pkey" in line]
 
 
 async def test_nobody_knows_a_history_of_what_never_was(store: PostgresStore):
