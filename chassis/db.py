@@ -30,6 +30,8 @@ from chassis.errors import Invalid, Unavailable
 CONNECT_TIMEOUT_S = 10
 DRIVERS = 3
 """Connections of the driver itself at most, where nothing else is said; the outbox uses one."""
+ASKERS = 4
+"""Connections at most for statements that are planned anew each time."""
 STATEMENT_TIMEOUT_MS = 60_000
 IDLE_MS = 30_000
 """A connection that nobody used for so long is ended: each costs the server some 15 MB."""
@@ -82,10 +84,17 @@ def _state(error: BaseException) -> str:
 class Database:
     """Sessions on the schema of one service."""
 
-    def __init__(self, engine: AsyncEngine, schema: str, drivers: asyncpg.Pool[asyncpg.Record]) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        schema: str,
+        drivers: asyncpg.Pool[asyncpg.Record],
+        askers: asyncpg.Pool[asyncpg.Record],
+    ) -> None:
         self.engine = engine
         self.schema = schema
         self._drivers = drivers
+        self._askers = askers
         self._sessions = async_sessionmaker(engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -101,6 +110,13 @@ class Database:
         Nothing asks beforehand whether it still works: whoever uses it tries again.
         """
         async with self._drivers.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+        """A connection of the driver for searches: each is planned for its very values, where a plan that is kept
+        takes any value for a common one."""
+        async with self._askers.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
             yield connection
 
     async def migrate(self, folder: Path) -> None:
@@ -179,21 +195,28 @@ async def database(
             "server_settings": named | {"idle_session_timeout": str(idle_ms)} | dict(session_settings or {}),
         },
     )
-    # Opens its first connection when somebody asks for one.
-    pool = await asyncpg.create_pool(
+    of_driver = await _pool(url, drivers, idle_ms, named | dict(driver_settings or {}))
+    of_askers = await _pool(url, ASKERS, idle_ms, named | {"plan_cache_mode": "force_custom_plan"})
+    try:
+        yield Database(engine, schema, of_driver, of_askers)
+    finally:
+        of_driver.terminate()
+        of_askers.terminate()
+        await engine.dispose()
+
+
+async def _pool(url: str, size: int, idle_ms: int, settings: dict[str, str]) -> asyncpg.Pool[asyncpg.Record]:
+    """Opens its first connection when somebody asks for one."""
+    pool: asyncpg.Pool[asyncpg.Record] = await asyncpg.create_pool(
         url,
         min_size=0,
-        max_size=drivers,
+        max_size=size,
         max_inactive_connection_lifetime=idle_ms / 1000,
         reset=_as_it_is,
         timeout=CONNECT_TIMEOUT_S,
-        server_settings=named | dict(driver_settings or {}),
+        server_settings=settings,
     )
-    try:
-        yield Database(engine, schema, pool)
-    finally:
-        pool.terminate()
-        await engine.dispose()
+    return pool
 
 
 async def _as_it_is(connection: asyncpg.Connection[asyncpg.Record]) -> None:

@@ -140,6 +140,8 @@ class Statement:
         match node:
             case Compare(operator, _, wanted):
                 return f"({value} {_SIGNS[operator]} {self._scalar_value(wanted)})"
+            case Within(field, values) if field.kind is Kind.TEXT:
+                return f"({value} = ANY({self.bind_all(_texts(values))}))"
             case Within(_, values):
                 return f"({value} IN ({', '.join(self._scalar_value(each) for each in values)}))"
             case Match(_, pattern, ignores_case):
@@ -225,11 +227,12 @@ class Statement:
         return f"({text} COLLATE \"C\" LIKE {self.bind(sql_pattern(pattern))} ESCAPE '\\')"
 
     def _of_targets(self, node: Compare | Within | Match | Exists | Empty, alias: str) -> str:
+        """What the relations in the row itself say: they are at hand."""
         edge = self._alias("r")
-        target = f'{edge}.target COLLATE "C"'
+        target = f"({edge}.edge ->> 'target')"
         there = (
-            f"SELECT FROM {self._relations} {edge}"
-            f" WHERE {edge}.id = {alias}.id AND {edge}.name = {self.bind(node.field.path[0])}"
+            f"SELECT FROM jsonb_array_elements({alias}.relations) AS {edge}(edge)"
+            f" WHERE {edge}.edge ->> 'name' = {self.bind(node.field.path[0])}"
         )
         match node:
             case Exists():
@@ -241,24 +244,39 @@ class Statement:
             case Compare(_, _, wanted):
                 return f"EXISTS ({there} AND {target} = {self.bind(str(wanted))})"
             case Within(_, values):
-                return f"EXISTS ({there} AND {target} = ANY({self.bind_all([str(each) for each in values])}))"
+                # A set that is made once; without `IS TRUE` it would be joined anew with the relations of every row.
+                among = f"({target} IN (SELECT unnest({self.bind_all(_texts(values))}))) IS TRUE"
+                return f"EXISTS ({there} AND {among})"
             case Match(_, pattern, ignores_case):
-                return f"EXISTS ({there} AND {self._like(f'{edge}.target', pattern, ignores_case)})"
+                return f"EXISTS ({there} AND {self._like(target, pattern, ignores_case)})"
 
     def _related(self, node: Related, alias: str) -> str:
         """The set of those whose relation leads right: the planner may begin at either end."""
+        return f"({alias}.id IN ({self.leading(node)}))"
+
+    def leading(self, node: Related | Within) -> str:
+        """The ids of documents whose relation leads to ones that fulfil a query, or that are named; some twice."""
         edge, target = self._alias("r"), self._alias("t")
-        inner = self.where(node.part, target)
+        if isinstance(node, Within):
+            # Joined, since the planner takes its time over each of many values that a column is compared with.
+            name, others = node.field.path[0], f"unnest({self.bind_all(_texts(node.values))}) AS {target}(id)"
+            inner = "true"
+        else:
+            name, others = node.name, f"{self._documents} {target}"
+            inner = f"{self.living(target)} AND {self.where(node.part, target)}"
         return (
-            f"({alias}.id IN (SELECT {edge}.id FROM {self._relations} {edge}"
-            f" JOIN {self._documents} {target} ON {target}.id = {edge}.target AND {self.living(target)}"
-            f" WHERE {edge}.name = {self.bind(node.name)} AND {inner}))"
+            f"SELECT {edge}.id FROM {self._relations} {edge} JOIN {others} ON {edge}.target = {target}.id"
+            f" WHERE {edge}.name = {self.bind(name)} AND {inner}"
         )
 
     def _alias(self, letter: str) -> str:
         name = f"{letter}{self._aliases}"
         self._aliases += 1
         return name
+
+
+def _texts(values: Sequence[Value]) -> list[str]:
+    return [str(each) for each in values]
 
 
 def _json_text(value: Value) -> str:

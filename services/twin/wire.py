@@ -10,10 +10,11 @@ import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from marketwin.twin.v1 import events_pb2, types_pb2
-from services.twin.domain.twins import Change, Json, Twin, difference
+from services.twin.domain.twins import Change, Json, Origin, Relation, Twin, difference
 
 EVENT_TWINS = 1000
 _ENCODED = msgspec.json.Encoder().encode
+_DECODED = msgspec.json.Decoder().decode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -65,6 +66,23 @@ def twin_message(twin: Twin, *, properties_json: str | None = None, desired_json
         source=twin.origin.source,
         trace_id=twin.origin.trace_id,
         deleted=twin.deleted,
+    )
+
+
+def shown_twin(message: types_pb2.Twin) -> Twin:
+    """The twin that a message shows."""
+    origin = Origin(
+        message.changed_at.ToDatetime(UTC), message.known_at.ToDatetime(UTC), message.source, message.trace_id
+    )
+    return Twin(
+        id=message.id,
+        model=message.model,
+        revision=message.revision,
+        properties=_DECODED(message.properties_json),
+        desired=_DECODED(message.desired_json),
+        relations=tuple([Relation(each.name, each.target) for each in message.relations]),
+        origin=origin,
+        deleted=message.deleted,
     )
 
 

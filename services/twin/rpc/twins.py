@@ -17,7 +17,7 @@ from services.twin.domain.past import Range
 from services.twin.domain.twins import Origin
 from services.twin.rpc.asking import json_object, moment_of
 from services.twin.usecases import Precondition, Store
-from services.twin.wire import change_message, json_text, twin_message
+from services.twin.wire import change_message, json_text, shown_twin, twin_message
 
 MAX_PAGE = 1000
 MAX_IDS = 256
@@ -55,9 +55,9 @@ class Twins:
         )
         found, cursor = await usecases.find_twins(self._store, search)
         if selected:
-            texts = [json_text(projected(twin, selected)) for twin in found]
+            texts = [json_text(projected(shown_twin(twin), selected)) for twin in found]
             return pb.ListTwinsResponse(selected_json=texts, next_cursor=cursor)
-        return pb.ListTwinsResponse(twins=[twin_message(twin) for twin in found], next_cursor=cursor)
+        return pb.ListTwinsResponse(twins=found, next_cursor=cursor)
 
     async def AggregateTwins(self, request: pb.AggregateTwinsRequest, context: Any) -> pb.AggregateTwinsResponse:
         summary = summary_of(

@@ -81,8 +81,8 @@ class PostgresStore(ModelReads):
             row = (await session.execute(sa.select(TWIN).where(TWIN.c.id == twin_id))).first()
         return twin_of(row, row.inputs) if row is not None and row.revision else None
 
-    async def search(self, search: Search) -> tuple[list[Twin], str]:
-        """A page of twins, and the cursor of the next one; empty when this is the last."""
+    async def search(self, search: Search) -> tuple[list[types_pb2.Twin], str]:
+        """A page of twins as messages, and the cursor of the next one; empty when this is the last."""
         begun = time.perf_counter()
         found = await searching.found(self._db, search, self.indexes.ready)
         self.indexes.note(search, time.perf_counter() - begun)
@@ -99,7 +99,7 @@ class PostgresStore(ModelReads):
     async def told(
         self, twin_id: str, *, revision: int | None, at: datetime | None, known_at: datetime | None
     ) -> tuple[Twin | None, list[Change]]:
-        async with reading.driver(self._db) as connection:
+        async with reading.connected(self._db.driver()) as connection:
             return await telling.told(connection, twin_id, revision=revision, at=at, known_at=known_at)
 
     async def kept(self, twin_id: str) -> Kept | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -17,12 +18,12 @@ from services.twin.domain.twins import Origin, Relation, Twin
 from services.twin.store.tables import TWIN
 
 _MILLION = 1_000_000
-_READ = f"""
-SELECT id, model, revision, properties::text, desired::text, relations::text,
+SHOWN = f"""id, model, revision, properties::text, desired::text, relations::text,
        (extract(epoch FROM changed_at) * {_MILLION})::bigint, (extract(epoch FROM known_at) * {_MILLION})::bigint,
-       source, trace_id
-FROM {TWIN.fullname} WHERE id = ANY($1::text[]) AND revision > 0 AND NOT deleted
-"""
+       source, trace_id"""
+SHOWN_WIDTH = 10
+"""What `message` is made of, as SQL, and how many columns that are."""
+_READ = f"SELECT {SHOWN} FROM {TWIN.fullname} WHERE id = ANY($1::text[]) AND revision > 0 AND NOT deleted"
 
 _NEWEST = f"""
 SELECT id, model, revision, properties, desired, relations, changed_at, known_at, source, trace_id, deleted
@@ -41,7 +42,7 @@ _EDGES = msgspec.json.Decoder(list[_Edge])
 
 async def messages(db: Database, ids: Sequence[str]) -> list[types_pb2.Twin]:
     """The living twins among the ids, as messages: their JSON passes through as text."""
-    return [_message(row) for row in await _rows(db, _READ, ids)]
+    return [message(row) for row in await _rows(db, _READ, ids)]
 
 
 async def newest(db: Database, twin_id: str) -> Twin | None:
@@ -55,15 +56,17 @@ async def newest(db: Database, twin_id: str) -> Twin | None:
 
 
 async def _rows(db: Database, statement: str, *arguments: object) -> list[asyncpg.Record]:
-    async with driver(db) as connection:
+    async with connected(db.driver()) as connection:
         return await connection.fetch(statement, *arguments)
 
 
 @asynccontextmanager
-async def driver(db: Database) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+async def connected(
+    opening: AbstractAsyncContextManager[PoolConnectionProxy[asyncpg.Record]],
+) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
     """A connection of the driver itself; Unavailable where the server is away."""
     try:
-        async with db.driver() as connection:
+        async with opening as connection:
             yield connection
     except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         if is_away(error) or isinstance(error, OSError):
@@ -71,7 +74,8 @@ async def driver(db: Database) -> AsyncIterator[PoolConnectionProxy[asyncpg.Reco
         raise
 
 
-def _message(row: asyncpg.Record) -> types_pb2.Twin:
+def message(row: asyncpg.Record | tuple[Any, ...]) -> types_pb2.Twin:
+    """A living twin, of the columns of SHOWN."""
     twin_id, model, revision, properties, desired, relations, changed_at, known_at, source, trace_id = row
     edges = [types_pb2.Relation(name=each.name, target=each.target) for each in _EDGES.decode(relations)]
     return types_pb2.Twin(

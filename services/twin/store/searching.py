@@ -3,53 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncSession
+from asyncpg.pool import PoolConnectionProxy
 
-from chassis.db import Database, fetched
+from chassis.db import Database
 from chassis.rql.aggregates import aggregate_expressions, group_expressions, group_text
 from chassis.rql.ordering import stretch
 from chassis.rql.search import Search, Summary, Wanted
 from chassis.rql.sql import NOTHING, Indexed, Statement
-from chassis.rql.tree import Both, Either, Negation, Node, Related, Within
-from chassis.rql.tree import Field as Place
-from services.twin.domain.twins import Twin
-from services.twin.store.tables import RELATION, TWIN, row_of, shown_columns, twin_of
+from chassis.rql.tree import Both, Compare, Either, Exists, Field, Negation, Node, Related, Value, Within
+from marketwin.twin.v1 import types_pb2
+from services.twin.store.reading import SHOWN, SHOWN_WIDTH, connected, message
+from services.twin.store.tables import RELATION, TWIN, shown_columns
 
 COLUMNS = ", ".join(f"t0.{column.name}" for column in shown_columns(TWIN))
-LED_TO = 2_000
-"""Relations that lead to at most so many twins are followed from these; others are left to the database as a whole."""
+
+NAMED = 2_000
+"""So many twins at most are named by their ids where relations are followed; of more the database is told the way."""
 
 
-async def found(db: Database, search: Search, indexed: Indexed = NOTHING) -> tuple[list[Twin], str]:
-    """A page of twins, and the cursor of the next one; empty when this is the last."""
+async def found(db: Database, search: Search, indexed: Indexed = NOTHING) -> tuple[list[types_pb2.Twin], str]:
+    """A page of twins as messages, and the cursor of the next one; empty when this is the last."""
     rows: list[asyncpg.Record] = []
     parts, values = search.parts()
-    width = 0
-    async with db.transaction() as session:
-        wanted = await _with_relations_followed(session, search.wanted, indexed)
+    async with connected(db.asking()) as connection:
+        wanted = await _Following(connection, indexed).wanted(search.wanted)
         for part in parts:
             statement = _statement(indexed)
             lies = stretch(part, search.order, values, statement)
-            width = len(lies.columns)
-            text = (
-                f"SELECT {COLUMNS}, {', '.join(f'{each.expression} AS k{n}' for n, each in enumerate(lies.columns))}"
-                f" FROM {TWIN.fullname} t0 WHERE {_condition(wanted, statement)} AND {lies.condition}"
+            keys = ", ".join(f"{each.expression} AS k{place}" for place, each in enumerate(lies.columns))
+            page = (
+                f"SELECT {COLUMNS}, {keys} FROM {TWIN.fullname} t0"
+                f" WHERE {_condition(wanted, statement)} AND {lies.condition}"
                 f" ORDER BY {lies.sorting} LIMIT {search.limit + 1 - len(rows)}"
             )
-            rows += await fetched(session, text, *statement.values)
+            # JSON becomes text behind the limit: that costs more than to look at a row.
+            shown = ", ".join([SHOWN, *(f"k{place}" for place in range(len(lies.columns)))])
+            text = f"SELECT {shown} FROM ({page}) AS page ORDER BY {lies.sorting}"
+            rows += await connection.fetch(text, *statement.values)
             if len(rows) > search.limit:
-                page = rows[: search.limit]
-                return [twin_of(row_of(row)) for row in page], search.cursor_behind(list(page[-1].values())[-width:])
-    return [twin_of(row_of(row)) for row in rows], ""
+                break
+    told = rows[: search.limit]
+    following = search.cursor_behind(told[-1][SHOWN_WIDTH:]) if len(rows) > search.limit else ""
+    return [message(row[:SHOWN_WIDTH]) for row in told], following
 
 
 async def grouped(db: Database, summary: Summary, *, limit: int, indexed: Indexed = NOTHING) -> list[str]:
     """Groups as JSON texts, by their key, at most `limit`."""
-    async with db.transaction() as session:
-        wanted = await _with_relations_followed(session, summary.wanted, indexed)
+    async with connected(db.asking()) as connection:
+        wanted = await _Following(connection, indexed).wanted(summary.wanted)
         statement = _statement(indexed)
         keys = group_expressions(summary.groupings, statement)
         columns = [*keys, *aggregate_expressions(summary.aggregates, statement)]
@@ -60,15 +64,10 @@ async def grouped(db: Database, summary: Summary, *, limit: int, indexed: Indexe
         )
         texts = ", ".join(f"CAST(c{place} AS text)" for place in range(len(columns)))
         order = f" ORDER BY {places}" if places else ""
-        rows = await fetched(
-            session, f"SELECT {texts} FROM ({inner}) AS groups{order} LIMIT {limit}", *statement.values
-        )
-    return [_group_text(summary, list(row.values())) for row in rows]
-
-
-def _group_text(summary: Summary, texts: list[Any]) -> str:
+        text = f"SELECT {texts} FROM ({inner}) AS groups{order} LIMIT {limit}"
+        rows = await connection.fetch(text, *statement.values)
     width = len(summary.groupings)
-    return group_text(summary.groupings, texts[:width], summary.aggregates, texts[width:])
+    return [group_text(summary.groupings, row[:width], summary.aggregates, row[width:]) for row in rows]
 
 
 def _statement(indexed: Indexed) -> Statement:
@@ -86,41 +85,76 @@ def _condition(wanted: Wanted, statement: Statement) -> str:
     return " AND ".join(condition)
 
 
-async def _with_relations_followed(session: AsyncSession, wanted: Wanted, indexed: Indexed) -> Wanted:
-    if wanted.filter is None:
-        return wanted
-    return Wanted(wanted.model, wanted.ids, await _followed(session, wanted.filter, indexed))
+class _Named(Within):
+    """Twins by their ids, all of which live."""
 
 
-async def _followed(session: AsyncSession, node: Node, indexed: Indexed) -> Node:
-    """The query with its relations followed from the far end, where few twins are: the planner then knows how many.
+class _Following:
+    """Follows relations from their far end, where few twins are, so that the planner knows how many are left.
 
-    It cannot tell by itself how many twins a condition on the other end of a relation leaves, and was wrong by a
-    factor of fifty thousand.
+        related(located_in, related(part_of, Q))
+        Q ─▶ ids of provinces ─▶ ids of cities ─▶ ids of shops; where those are many: shops located in these cities
+
+    It cannot tell by itself what a condition on the other end of a relation leaves, and was wrong by a factor of fifty
+    thousand.
     """
-    match node:
-        case Both(parts):
-            return Both(await _all_followed(session, parts, indexed))
-        case Either(parts):
-            return Either(await _all_followed(session, parts, indexed))
-        case Negation(part):
-            return Negation(await _followed(session, part, indexed))
-        case Related(name, part):
-            inner = await _followed(session, part, indexed)
-            ids = await _fulfilling(session, inner, indexed)
-            return Related(name, inner) if ids is None else Within(Place("relations", (name,)), ids)
-        case _:
-            return node
+
+    def __init__(self, connection: PoolConnectionProxy[asyncpg.Record], indexed: Indexed) -> None:
+        self._connection = connection
+        self._indexed = indexed
+
+    async def wanted(self, wanted: Wanted) -> Wanted:
+        """The same twins, said without what lies behind relations as far as few are there."""
+        return wanted if wanted.filter is None else replace(wanted, filter=await self._node(wanted.filter))
+
+    async def _node(self, node: Node) -> Node:
+        match node:
+            case Both(parts):
+                return Both(await self._nodes(parts))
+            case Either(parts):
+                return Either(await self._nodes(parts))
+            case Negation(part):
+                return Negation(await self._node(part))
+            case Related(name, part):
+                inner = await self._node(part)
+                targets = await self._fulfilling(inner)
+                return await self._sources(Related(name, inner) if targets is None else _leads(name, targets))
+            case Within(Field("relations")):
+                return await self._sources(node)
+            case Compare("eq", Field("relations") as field, wanted):
+                return await self._sources(Within(field, (wanted,)))
+            case _:
+                return node
+
+    async def _nodes(self, parts: Sequence[Node]) -> tuple[Node, ...]:
+        return tuple([await self._node(each) for each in parts])
+
+    async def _fulfilling(self, node: Node) -> Sequence[Value] | None:
+        """The ids of all living twins that fulfil a followed query; None where they are many."""
+        match node:
+            case _Named():
+                return node.values
+            case Related() | Within(Field("relations")) | Exists(Field("id")):
+                return None
+        statement = _statement(self._indexed)
+        return await self._ids(
+            f"SELECT t0.id FROM {TWIN.fullname} t0 WHERE {_condition(Wanted(filter=node), statement)}", statement
+        )
+
+    async def _sources(self, node: Related | Within) -> Node:
+        """The twins whose relation leads right, by their ids where they are few."""
+        statement = _statement(self._indexed)
+        ids = await self._ids(statement.leading(node), statement)
+        return node if ids is None else _Named(Field("id"), tuple(ids))
+
+    async def _ids(self, text: str, statement: Statement) -> list[str] | None:
+        few = f"CASE WHEN count(*) <= {NAMED} THEN coalesce(array_agg(id), '{{}}') END"
+        rows = await self._connection.fetch(
+            f"SELECT {few} FROM ({text} LIMIT {NAMED + 1}) AS listed", *statement.values
+        )
+        ids: list[str] | None = rows[0][0]
+        return ids
 
 
-async def _all_followed(session: AsyncSession, parts: Sequence[Node], indexed: Indexed) -> tuple[Node, ...]:
-    return tuple([await _followed(session, each, indexed) for each in parts])
-
-
-async def _fulfilling(session: AsyncSession, node: Node, indexed: Indexed) -> tuple[str, ...] | None:
-    """The ids of all that fulfil a query, None where they are many."""
-    statement = _statement(indexed)
-    condition = _condition(Wanted(filter=node), statement)
-    text = f"SELECT t0.id FROM {TWIN.fullname} t0 WHERE {condition} LIMIT {LED_TO + 1}"
-    rows = await fetched(session, text, *statement.values)
-    return tuple(row["id"] for row in rows) if len(rows) <= LED_TO else None
+def _leads(name: str, targets: Sequence[Value]) -> Within:
+    return Within(Field("relations", (name,)), tuple(targets))

@@ -27,6 +27,7 @@ from services.twin.app import MIGRATIONS
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import Types
 from services.twin.store import CONNECTIONS, OUTBOX, SCHEMA, PostgresStore
+from services.twin.wire import shown_twin
 from tests.chassis.rql.made import (
     EVERY_NUMBER,
     EVERY_PATTERN,
@@ -72,7 +73,8 @@ class Shelf:
         found = []
         for ready in (Indexed(), Indexed(ranges=Every(), parts=Every())):
             self.store.indexes.ready = ready
-            found.append(await self.store.search(search_for(**asked)))
+            page, cursor = await self.store.search(search_for(**asked))
+            found.append(([shown_twin(each) for each in page], cursor))
         assert found[0] == found[1]
         return found[0]
 
