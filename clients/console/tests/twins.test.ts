@@ -78,6 +78,15 @@ describe("types", () => {
   });
 });
 
+describe("numbers in a sentence", () => {
+  it("go with the word for one or for several", () => {
+    const { t } = wordsOf("en");
+    expect(t("twins.models.contents", { properties: 1, relations: 0 })).toBe("1 property · 0 relations");
+    expect(t("twins.total", { count: "1" })).toBe("1 twin");
+    expect(t("twins.total", { count: "1,000" })).toBe("1,000 twins");
+  });
+});
+
 describe("values", () => {
   const text = (value: unknown, name?: string) =>
     valueText(value, shop.properties.find((each) => each.name === name), wordsOf("zh"), twinNamesOf("zh", models));
@@ -85,12 +94,17 @@ describe("values", () => {
   it("keep the digits of whole numbers and of numbers that are spelt; of others those that count", () => {
     expect(text(9007199254740991)).toBe("9,007,199,254,740,991");
     expect(text("0012.50")).toBe("0012.50");
+    expect(text("4714484175.00")).toBe("4714484175.00");
+    expect(text("4714484175.00", "price")).toBe("4,714,484,175.00");
+    expect(text("-90071992547409931234.50", "price")).toBe("-90,071,992,547,409,931,234.50");
+    expect(text("1250.5", "price")).toBe("1250.5");
+    expect(text("0012345.50", "price")).toBe("0012345.50");
     expect(text(476730.1850790185)).toBe("476,730.1851");
     expect(text(0.1)).toBe("0.1");
   });
 
   it("are shown in words where the type has them", () => {
-    expect([text("open", "state"), text("closed", "state"), text("burnt", "state"), text(true), text(null)]).toEqual(["营业", "已关闭", "burnt", "是", "–"]);
+    expect([text("open", "state"), text("closed", "state"), text("burnt", "state"), text(true), text(null)]).toEqual(["营业", "closed", "burnt", "是", "–"]);
   });
 
   it("are taken as their type asks, and refused where they do not fit", () => {

@@ -1,7 +1,7 @@
 import { dataEnglish } from "./dataEnglish";
 import { twinEnglish } from "./twinEnglish";
 
-/** Every word of the interface. Text with {name} takes values. */
+/** Every word of the interface. Text with {name} takes values, {name:one|other} one of two words. */
 export const english = {
   ...dataEnglish,
   ...twinEnglish,
@@ -157,7 +157,7 @@ export const english = {
   "live.closed": "Not connected",
   "live.title": "Last changes",
   "live.none": "Waiting for the first change…",
-  "live.received": "{count} changes",
+  "live.received": "{count} {count:change|changes}",
   "live.toggle": "Show or hide the last changes",
   "live.revision": "rev {revision}",
 };

@@ -8,7 +8,7 @@ export type Language = "zh" | "en";
 export interface Words {
   language: Language;
   setLanguage: (language: Language) => void;
-  /** The text of a key, with {name} replaced by values. */
+  /** The text of a key, with {name} replaced by values, and {name:one|other} by the word that goes with a number. */
   t: (key: TextKey, values?: Record<string, string | number>) => string;
   /** The text of a key made at run time (a state, an input), or the fallback when there is none. */
   known: (key: string, fallback: string) => string;
@@ -39,13 +39,19 @@ export function useWords(): Words {
   return words;
 }
 
+const placeholder = /\{(\w+)(?::([^{}|]*)\|([^{}|]*))?\}/g;
+
 /** Words of a language, without the switch. */
 export function wordsOf(language: Language): Omit<Words, "setLanguage"> {
   const texts = dictionaries[language];
   return {
     language,
     t: (key, values = {}) =>
-      texts[key].replace(/\{(\w+)\}/g, (whole, name: string) => (name in values ? String(values[name]) : whole)),
+      texts[key].replace(placeholder, (whole, name: string, one?: string, other?: string) => {
+        if (!(name in values)) return whole;
+        const value = String(values[name]);
+        return one === undefined ? value : value === "1" ? one : (other ?? "");
+      }),
     known: (key, fallback) => (key in texts ? texts[key as TextKey] : fallback),
     pick: (zh, en) => (language === "zh" ? zh || en : en || zh) || "",
   };

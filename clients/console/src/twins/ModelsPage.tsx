@@ -232,7 +232,7 @@ function Relationships({ model }: { model: Model }) {
     <ul className="contents" data-testid="model-relations">
       {model.relationships.map((each) => (
         <li key={each.name}>
-          <b>{names.relation(each.name)}</b> <span className="code">{each.name}</span> → {each.target ? <ModelLink dtmi={each.target} /> : t("twins.anything")}{" "}
+          <b>{names.relation(each.name, model.name)}</b> <span className="code">{each.name}</span> → {each.target ? <ModelLink dtmi={each.target} /> : t("twins.anything")}{" "}
           <span className="muted">{names.description(each)}</span>
           <From content={each} model={model} />
         </li>

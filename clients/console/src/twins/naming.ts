@@ -2,17 +2,19 @@ import { useMemo } from "react";
 
 import type { Relation } from "../api/twinTypes";
 import { namesOf } from "../data/names";
-import { choiceNames, relationNames, textNames, twinFieldNames } from "../i18n/chineseTwins";
+import { textNames } from "../i18n/chineseTwins";
 import { useWords, type Language, type Words } from "../i18n/language";
+import { groupBy } from "../shared/group";
 import type { Naming } from "./completion";
-import type { Choice, Model, Property, Wording } from "./models";
+import type { Choice, Model, Property, Relationship, Wording } from "./models";
 
 /** What the reader calls types, properties, relations and twins. */
 export interface TwinNames {
   model: (name: string) => string;
   property: (name: string, property?: Property) => string;
   description: (property: { description: Wording }) => string;
-  relation: (name: string) => string;
+  /** By the words of the type that has it; where that is not known, of any type that has one of this name. */
+  relation: (name: string, model?: string) => string;
   choice: (choice: Choice | undefined, value: string) => string;
   /** A text of a property in the words of the reader, where there are some. */
   text: (property: string, value: string) => string;
@@ -20,19 +22,33 @@ export interface TwinNames {
 
 export function twinNamesOf(language: Language, models: Map<string, Model>): TwinNames {
   const names = namesOf(language);
+  const relations = commonest(models);
   const inLanguage = (wording: Wording): string | undefined => wording[language] ?? Object.entries(wording).find(([key]) => key.startsWith(language))?.[1];
   return {
     model: (name) => {
       const label = models.get(name)?.label ?? {};
       return inLanguage(label) ?? label["en"] ?? (names.kind(name) || name);
     },
-    property: (name, property) =>
-      inLanguage(property?.label ?? {}) ?? (language === "zh" ? twinFieldNames[name] : undefined) ?? names.field(name),
+    property: (name, property) => inLanguage(property?.label ?? {}) ?? names.field(name),
     description: ({ description }) => inLanguage(description) ?? description["en"] ?? Object.values(description)[0] ?? "",
-    relation: (name) => (language === "zh" ? relationNames[name] : undefined) ?? names.field(name),
-    choice: (choice, value) => inLanguage(choice?.label ?? {}) ?? (language === "zh" ? choiceNames[value] : undefined) ?? value,
+    relation: (name, model) => inLanguage((relationOf(models.get(model ?? ""), name) ?? relations.get(name))?.label ?? {}) ?? names.field(name),
+    choice: (choice, value) => inLanguage(choice?.label ?? {}) ?? value,
     text: (property, value) => (language === "zh" ? textNames[property]?.[value] : undefined) ?? value,
   };
+}
+
+function relationOf(model: Model | undefined, name: string): Relationship | undefined {
+  return model?.relationships.find((each) => each.name === name);
+}
+
+/** Of each relation that several types have the one that most of them call the same. */
+function commonest(models: Map<string, Model>): Map<string, Relationship> {
+  const found = new Map<string, Relationship>();
+  for (const [name, all] of groupBy([...models.values()].flatMap((model) => model.relationships), (each) => each.name)) {
+    const alike = [...groupBy(all, (each) => JSON.stringify(each.label)).values()];
+    found.set(name, alike.sort((a, b) => b.length - a.length)[0]![0]!);
+  }
+  return found;
 }
 
 export function useTwinNames(models: Map<string, Model>): TwinNames {

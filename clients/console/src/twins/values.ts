@@ -1,4 +1,4 @@
-import type { Words } from "../i18n/language";
+import type { Language, Words } from "../i18n/language";
 import { isoDay, moment, shortly } from "../shared/format";
 import type { Property } from "./models";
 import type { TwinNames } from "./naming";
@@ -21,7 +21,7 @@ function choiceText(value: unknown, property: Property, names: TwinNames): strin
 
 /** Whole numbers with all digits, others with ten: a mean of several sources has more than anybody measured. */
 function numberText(value: number, { language }: Wording): string {
-  return value.toLocaleString(language === "zh" ? "zh-CN" : "en-GB", {
+  return value.toLocaleString(localeOf(language), {
     ...(Number.isInteger(value) ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 10 }),
     useGrouping: Math.abs(value) >= 10_000,
   });
@@ -31,8 +31,18 @@ function textOf(value: string, property: Property | undefined, { language }: Wor
   const isTime = property ? property.kind === "dateTime" : /^\d{4}-\d\d-\d\dT\d\d:\d\d/.test(value);
   if (isTime && value.includes("T")) return moment(value, language);
   if (property?.kind === "date") return isoDay(value, language);
+  if (property?.isSpeltNumber) return groupedText(value, language);
   return value === "" ? "“”" : value;
 }
+
+/** A number that is spelt keeps each of its digits: a price of 12.50 is not 12.5. */
+function groupedText(value: string, language: Language): string {
+  const [, sign = "", whole = "", decimals = ""] = /^(-?)(\d+)(\.\d+)?$/.exec(value) ?? [];
+  if (whole.length < 5 || whole.startsWith("0")) return value;
+  return sign + BigInt(whole).toLocaleString(localeOf(language)) + decimals;
+}
+
+const localeOf = (language: Language): string => (language === "zh" ? "zh-CN" : "en-GB");
 
 const units: Record<string, string> = {
   degreeCelsius: "°C",

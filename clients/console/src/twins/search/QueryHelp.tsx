@@ -77,7 +77,7 @@ function Fields({ model, onField }: { model: Model | undefined; onField: (field:
   const { known } = useWords();
   const { names } = useModels();
   const own = (model?.properties ?? []).map((each) => [propertyField(each.name), names.property(each.name, each)] as const);
-  const relations = (model?.relationships ?? []).map((each) => [`relations/${each.name}`, names.relation(each.name)] as const);
+  const relations = (model?.relationships ?? []).map((each) => [`relations/${each.name}`, names.relation(each.name, model?.name)] as const);
   const always = plain.map((name) => [name, known(`twins.field.${name}`, name)] as const);
   return (
     <ul className="field-chips">

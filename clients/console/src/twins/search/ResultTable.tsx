@@ -33,7 +33,7 @@ export function ResultTable({ items, columns, hasModel, sort, now, onSort }: Pro
             {columns.map((column) => (
               <Head
                 key={`${column.of}/${column.name}`}
-                title={column.of === "property" ? names.property(column.name, column.property) : names.relation(column.name)}
+                title={column.of === "property" ? names.property(column.name, column.property) : names.relation(column.name, items[0]?.model)}
                 unit={column.of === "property" ? unitText(column.property?.unit ?? "") : ""}
                 field={sortField(column)}
                 isNumber={isNumber(column)}
@@ -131,7 +131,7 @@ function Cell({ twin, column }: { twin: WholeTwin; column: ResultColumn }) {
   if (column.of === "relation") {
     const targets = targetsByName(twin.relations).get(column.name) ?? [];
     return (
-      <td data-label={names.relation(column.name)} className="targets">
+      <td data-label={names.relation(column.name, twin.model)} className="targets">
         {targets.slice(0, mostTargets).map((target) => (
           <a key={target} href={twinAddress(target)}>
             {shortId(target)}

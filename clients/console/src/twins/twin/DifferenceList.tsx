@@ -48,7 +48,7 @@ export function FacetName({ facet, name, model }: NameProps) {
   const { t } = useWords();
   const { names } = useModels();
   const property = model?.properties.find((each) => each.name === name);
-  if (facet === "relations") return <i title={`relations/${name}`}>→ {names.relation(name)}</i>;
+  if (facet === "relations") return <i title={`relations/${name}`}>→ {names.relation(name, model?.name)}</i>;
   return (
     <i title={`${facet}/${name}`}>
       {facet === "desired" && `${t("twins.desired")} `}
