@@ -1,6 +1,6 @@
 import type { JsonObject } from "./dataTypes";
 import { search, type Sender } from "./request";
-import type { Fusion, FusionRule, HistoryQuery, TaggedTwin, TwinChange, TwinGroups, TwinModel, TwinPart, TwinQuery, When, WholeTwin } from "./twinTypes";
+import type { Fusion, FusionRule, HistoryQuery, Neighbourhood, TaggedTwin, TwinChange, TwinGroups, TwinModel, TwinPart, TwinQuery, When, WholeTwin } from "./twinTypes";
 import type { Page } from "./types";
 
 /** The calls of the twin explorer. */
@@ -27,6 +27,8 @@ export function twinCalls({ request, requestTagged }: Sender) {
       request<{ items: Fusion[] }>(`${twinPath(id)}/fusion${search({ ...when })}`, { signal }),
     twinHistory: (id: string, query: HistoryQuery, signal?: AbortSignal) =>
       request<Page<TwinChange>>(`${twinPath(id)}/history${search({ ...query })}`, { signal }),
+    twinAround: (id: string, query: { depth: number; limit: number; select: string }, signal?: AbortSignal) =>
+      request<Neighbourhood>(`${twinPath(id)}/relations${search({ ...query })}`, { signal }),
     /** Status 412 when somebody else has changed the twin since `etag`. */
     async patchTwin(id: string, patch: JsonObject, etag: string): Promise<TaggedTwin> {
       const headers = { "Content-Type": "application/merge-patch+json", "If-Match": etag };

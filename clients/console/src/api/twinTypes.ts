@@ -24,6 +24,20 @@ export interface TwinPart {
   relations?: Relation[];
 }
 
+/** A relation between two twins: the one that names the other, and the other. */
+export interface Edge {
+  source: string;
+  name: string;
+  target: string;
+}
+
+/** The twins around one, the nearest first; of one that something points at and that is not there no twin is told. */
+export interface Neighbourhood {
+  twins: { id: string; depth: number; twin: TwinPart | null }[];
+  edges: Edge[];
+  has_more: boolean;
+}
+
 /** What was learnt of a twin at one moment. */
 export interface TwinChange {
   revision: number;

@@ -1,5 +1,6 @@
 import type { Api } from "../api/api";
-import type { TwinPart } from "../api/twinTypes";
+import type { Edge, TwinPart, WholeTwin } from "../api/twinTypes";
+import { groupBy } from "../shared/group";
 import { incomingNames, type Model } from "./models";
 import { titleFields } from "./naming";
 import { either, quoted } from "./rql";
@@ -14,12 +15,6 @@ export interface GraphNode {
   parent: string | null;
 }
 
-export interface GraphEdge {
-  from: string;
-  to: string;
-  name: string;
-}
-
 /** Twins around a node that are there and not drawn. */
 export interface GraphMore {
   node: string;
@@ -31,119 +26,95 @@ export interface GraphMore {
 
 export interface Graph {
   nodes: GraphNode[];
-  edges: GraphEdge[];
+  edges: Edge[];
   more: GraphMore[];
 }
 
-export const mostNodes = 90;
-const perRelation: readonly number[] = [12, 5, 3];
-const mostAsked = 40;
-export const mostIds = 200;
-const atOnce = 5;
-const selected = `${titleFields},relations`;
-
-interface Arrivals {
-  to: string;
-  name: string;
-  items: TwinPart[];
-  /** Null while it is not known: there are more than were asked for. */
-  total: number | null;
+/** What was read of the twins around one, the nearest first. */
+export interface Around {
+  /** What they are called; those that something points at and that are not there have no model. */
+  parts: Map<string, TwinPart>;
+  edges: Edge[];
+  /** There is more than was read. */
+  isCut: boolean;
 }
 
-/**
- * The twins around one, level by level in both directions; a bounded number, and how many were left out. The picture
- * is there before the counts are: to count 30,000 takes longer than to find the first dozen of them.
- */
-export async function walk(
-  api: Api,
-  models: Map<string, Model>,
-  centre: TwinPart,
-  depth: number,
-  signal: AbortSignal,
-  onPicture: (graph: Graph) => void = () => undefined,
-): Promise<Graph> {
-  const drawing = new Drawing(centre);
+export const mostNodes = 90;
+export const mostRead = 1000;
+const selected = `${titleFields},relations`;
+const perRelation: readonly number[] = [12, 5, 3];
+const mostIds = 200;
+const atOnce = 5;
+
+/** The twins within some steps of one: one read, and where that is cut another one of what the twin itself names. */
+export async function around(api: Api, twin: WholeTwin, depth: number, signal?: AbortSignal): Promise<Around> {
+  const found = await api.twinAround(twin.id, { depth, limit: mostRead, select: selected }, signal);
+  const parts = new Map(found.twins.map(({ id, twin: part }) => [id, part ?? { id }]));
+  const unread = found.has_more ? twin.relations.map((each) => each.target).filter((id) => !parts.has(id)) : [];
+  for (const [id, part] of await byIds(api, unread, signal)) parts.set(id, part);
+  // The walk does not tell how the twins at its end hang together: they do.
+  const among = [twin, ...parts.values()].flatMap(({ id, relations = [] }) => relations.filter(({ target }) => parts.has(target)).map(({ name, target }): Edge => ({ source: id, name, target })));
+  const edges = new Map([...found.edges, ...among].map((edge) => [keyOf(edge), edge]));
+  return { parts, edges: [...edges.values()], isCut: found.has_more };
+}
+
+/** Twins by their ids; those that are unknown or deleted are there without a model. */
+async function byIds(api: Api, ids: readonly string[], signal?: AbortSignal): Promise<Map<string, TwinPart>> {
+  const wanted = [...new Set(ids)].slice(0, mostIds);
+  if (wanted.length === 0) return new Map();
+  const page = await api.twinParts({ filter: `in(id,${wanted.map(quoted).join(",")})`, select: selected, limit: mostIds }, signal);
+  return new Map([...wanted.map((id) => ({ id })), ...page.items].map((part) => [part.id, part]));
+}
+
+/** A bounded picture of what was read: of each relation of each twin a few of each type, and how many are left out. */
+export function graphOf({ parts, edges, isCut }: Around, models: Map<string, Model>, centre: string, depth: number): Graph {
+  const ends = groupBy(edges.flatMap((edge) => [{ at: edge.source, other: edge.target, edge }, { at: edge.target, other: edge.source, edge }]), ({ at }) => at);
+  const nodes = new Map<string, GraphNode>();
+  const place = (id: string, parent: string | null, at: number): boolean => {
+    if (nodes.has(id) || nodes.size >= mostNodes) return false;
+    const part = parts.get(id);
+    nodes.set(id, { id, model: part?.model ?? "", properties: part?.properties ?? {}, depth: at, parent });
+    return true;
+  };
+  place(centre, null, 0);
+  const expanded: string[] = [];
   let level = [centre];
-  for (let step = 0; step < depth && level.length > 0 && !drawing.isFull; step += 1) {
-    const most = perRelation[step] ?? 3;
-    const asked = level.slice(0, mostAsked);
-    const [targets, arrivals] = await Promise.all([
-      byIds(api, asked.flatMap((twin) => firstTargets(twin, most)), signal),
-      pooled(asked.flatMap((twin) => namesInto(models, twin).map((name) => () => arrivalsOf(api, twin.id, name, most, signal)))),
-    ]);
-    level = drawing.add(asked, targets, arrivals, most, step + 1);
+  for (let step = 0; step < depth && level.length > 0; step += 1) {
+    expanded.push(...level);
+    level = level.flatMap((id) => {
+      const kinds = groupBy(ends.get(id) ?? [], ({ edge, other }) => `${edge.source === id}/${edge.name}/${parts.get(other)?.model}`);
+      const chosen = [...kinds.values()].flatMap((each) => each.slice(0, perRelation[step] ?? 3));
+      return chosen.filter(({ other }) => place(other, id, step + 1)).map(({ other }) => other);
+    });
   }
-  if (drawing.uncounted.length === 0) return drawing.finished();
-  onPicture(drawing.finished());
-  await pooled(
-    drawing.uncounted.map((each) => async () => {
-      each.total = await countOf(api, into(each.name, each.to), signal);
+  const left = expanded.map((id) => moreOf(id, (ends.get(id) ?? []).filter(({ other }) => !nodes.has(other)), isCut ? incomingNames(models, models.get(nodes.get(id)!.model)) : null));
+  return {
+    nodes: [...nodes.values()],
+    edges: edges.filter(({ source, target }) => nodes.has(source) && nodes.has(target)),
+    more: left.filter((each) => each !== null),
+  };
+}
+
+/** What is around a node and not drawn; `names`: by which relations there may be more than was read. */
+function moreOf(id: string, hidden: { other: string; edge: Edge }[], names: readonly string[] | null): GraphMore | null {
+  const targets = hidden.filter(({ edge }) => edge.source === id).map(({ other }) => other);
+  const arriving = names ?? [...new Set(hidden.filter(({ edge }) => edge.source !== id).map(({ edge }) => edge.name))];
+  const queries = arriving.map((name) => into(name, id));
+  if (targets.length > 0) queries.push(`in(id,${targets.slice(0, mostIds).map(quoted).join(",")})`);
+  if (queries.length === 0) return null;
+  return { node: id, count: names ? null : new Set(hidden.map(({ other }) => other)).size, query: either(queries) };
+}
+
+/** The same picture with all numbers: where the read was cut, who points at a twin has to be counted. */
+export async function counted(api: Api, graph: Graph, signal: AbortSignal): Promise<Graph> {
+  const more = await pooled(
+    graph.more.map((each) => async (): Promise<GraphMore> => {
+      if (each.count !== null) return each;
+      const around = new Set(graph.edges.flatMap(({ source, target }) => (target === each.node ? [source] : [])));
+      return { ...each, count: Math.max(0, (await countOf(api, each.query, signal)) - around.size) };
     }),
   );
-  return drawing.finished();
-}
-
-class Drawing {
-  private readonly nodes = new Map<string, GraphNode>();
-  private readonly edges = new Map<string, GraphEdge>();
-  private readonly expanded: TwinPart[] = [];
-  private readonly arrived: Arrivals[] = [];
-
-  constructor(centre: TwinPart) {
-    this.place(centre, null, 0);
-  }
-
-  get uncounted(): Arrivals[] {
-    return this.arrived.filter(({ total }) => total === null);
-  }
-
-  get isFull(): boolean {
-    return this.nodes.size >= mostNodes;
-  }
-
-  /** Draws what is around a level; gives the twins that were not there before. */
-  add(level: TwinPart[], targets: Map<string, TwinPart>, arrivals: Arrivals[], most: number, depth: number): TwinPart[] {
-    const fresh: TwinPart[] = [];
-    const draw = (twin: TwinPart, parent: string) => {
-      if (this.place(twin, parent, depth) && twin.model) fresh.push(twin);
-    };
-    for (const twin of level) for (const id of firstTargets(twin, most)) draw(targets.get(id) ?? { id }, twin.id);
-    for (const { to, items } of arrivals) for (const twin of items) draw(twin, to);
-    this.expanded.push(...level);
-    this.arrived.push(...arrivals);
-    return fresh;
-  }
-
-  finished(): Graph {
-    const edges = [...this.edges.values()].filter(({ from, to }) => this.nodes.has(from) && this.nodes.has(to));
-    return { nodes: [...this.nodes.values()], edges, more: this.left(edges) };
-  }
-
-  private place(twin: TwinPart, parent: string | null, depth: number): boolean {
-    for (const { name, target } of twin.relations ?? []) this.edges.set(`${twin.id}\n${name}\n${target}`, { from: twin.id, to: target, name });
-    if (this.nodes.has(twin.id) || this.isFull) return false;
-    this.nodes.set(twin.id, { id: twin.id, model: twin.model ?? "", properties: twin.properties ?? {}, depth, parent });
-    return true;
-  }
-
-  private left(edges: GraphEdge[]): GraphMore[] {
-    const more = new Map<string, GraphMore>();
-    const leave = (node: string, count: number | null, query: string) => {
-      const before = more.get(node);
-      if (count === 0) return;
-      const all = count === null || before?.count === null ? null : count + (before?.count ?? 0);
-      more.set(node, { node, count: all, query: before ? either([before.query, query]) : query });
-    };
-    for (const { id, relations } of this.expanded) {
-      const hidden = [...new Set((relations ?? []).map((each) => each.target))].filter((target) => !this.nodes.has(target));
-      leave(id, hidden.length, `in(id,${hidden.slice(0, mostIds).map(quoted).join(",")})`);
-    }
-    for (const { to, name, total } of this.arrived) {
-      const drawn = edges.filter((edge) => edge.to === to && edge.name === name).length;
-      leave(to, total === null ? null : Math.max(0, total - drawn), into(name, to));
-    }
-    return [...more.values()];
-  }
+  return { ...graph, more: more.filter(({ count }) => count !== 0) };
 }
 
 /** The query for who points at a twin by a relation. */
@@ -151,41 +122,15 @@ export function into(name: string, id: string): string {
   return `eq(relations/${name},${quoted(id)})`;
 }
 
-/** Who points at a twin by one relation, and how many there are. */
-async function arrivalsOf(api: Api, to: string, name: string, most: number, signal: AbortSignal): Promise<Arrivals> {
-  const filter = into(name, to);
-  const page = await api.twinParts({ filter, select: selected, limit: most }, signal);
-  const total = page.next_cursor ? null : page.items.length;
-  return { to, name, items: page.items, total };
-}
-
 export async function countOf(api: Api, filter: string, signal?: AbortSignal): Promise<number> {
   return Number((await api.aggregate({ filter }, signal)).items[0]?.values["count"] ?? 0);
 }
 
-/** Twins by their ids; those that are unknown or deleted are left out. */
-export async function byIds(api: Api, ids: readonly string[], signal?: AbortSignal): Promise<Map<string, TwinPart>> {
-  const wanted = [...new Set(ids)].slice(0, mostIds);
-  if (wanted.length === 0) return new Map();
-  const page = await api.twinParts({ filter: `in(id,${wanted.map(quoted).join(",")})`, select: selected, limit: mostIds }, signal);
-  return new Map(page.items.map((twin) => [twin.id, twin]));
+export function keyOf({ source, name, target }: Edge): string {
+  return `${source}\n${name}\n${target}`;
 }
 
-function namesInto(models: Map<string, Model>, twin: TwinPart): string[] {
-  return incomingNames(models, models.get(twin.model ?? ""));
-}
-
-/** Of each relation of a twin the first few targets. */
-function firstTargets(twin: TwinPart, most: number): string[] {
-  const seen = new Map<string, number>();
-  return (twin.relations ?? []).filter(({ name }) => {
-    const place = seen.get(name) ?? 0;
-    seen.set(name, place + 1);
-    return place < most;
-  }).map(({ target }) => target);
-}
-
-/** Runs a few at a time: a walk must not take all connections of the page. */
+/** Runs a few at a time: a picture must not take all connections of the page. */
 async function pooled<T>(tasks: (() => Promise<T>)[]): Promise<T[]> {
   const results: T[] = [];
   let next = 0;

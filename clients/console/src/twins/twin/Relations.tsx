@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-import type { Relation, TwinPart, WholeTwin } from "../../api/twinTypes";
+import type { TwinPart, WholeTwin } from "../../api/twinTypes";
 import { useWords } from "../../i18n/language";
 import { count } from "../../shared/format";
 import { Loading, ProblemLine } from "../../shared/States";
@@ -8,8 +8,7 @@ import { searchAddress, twinAddress } from "../../shell/route";
 import { shortId, targetsByName, titleOf } from "../naming";
 import { useModels } from "../useModels";
 import { GraphView } from "./GraphView";
-import { mostIds } from "../walk";
-import { useAround, type Around, type Incoming } from "./useAround";
+import { useAround, type Incoming, type Neighbours } from "./useAround";
 
 const views = ["graph", "list"] as const;
 
@@ -33,12 +32,12 @@ export function Relations({ twin }: { twin: WholeTwin }) {
       {view === "graph" && <GraphView twin={twin} />}
       {view === "list" && problem && <ProblemLine problem={problem} />}
       {view === "list" && isLoading && !data && <Loading />}
-      {view === "list" && data && <RelationList relations={twin.relations} around={data} />}
+      {view === "list" && data && <RelationList twin={twin} around={data} />}
     </section>
   );
 }
 
-function RelationList({ relations, around }: { relations: readonly Relation[]; around: Around }) {
+function RelationList({ twin: { model, relations }, around }: { twin: WholeTwin; around: Neighbours }) {
   const { t } = useWords();
   const { names } = useModels();
   const outgoing = [...targetsByName(relations)];
@@ -48,7 +47,7 @@ function RelationList({ relations, around }: { relations: readonly Relation[]; a
       {outgoing.map(([name, targets]) => (
         <div key={name} data-testid="outgoing" data-name={name}>
           <h3>
-            → {names.relation(name)} <span className="code">{name}</span>
+            → {names.relation(name, model)} <span className="code">{name}</span>
           </h3>
           <Targets targets={targets} known={around.targets} />
         </div>
@@ -63,13 +62,13 @@ function RelationList({ relations, around }: { relations: readonly Relation[]; a
 const firstShown = 40;
 const moreShown = 200;
 
-function Targets({ targets, known }: { targets: readonly string[]; known: Around["targets"] }) {
+function Targets({ targets, known }: { targets: readonly string[]; known: Neighbours["targets"] }) {
   const { t } = useWords();
   const [most, setMost] = useState(firstShown);
   return (
     <ul>
-      {targets.slice(0, most).map((target, place) => (
-        <Neighbour key={target} part={known.get(target) ?? unread(target, place)} />
+      {targets.slice(0, most).map((target) => (
+        <Neighbour key={target} part={known.get(target) ?? unread(target)} />
       ))}
       {targets.length > most && (
         <li>
@@ -82,9 +81,9 @@ function Targets({ targets, known }: { targets: readonly string[]; known: Around
   );
 }
 
-/** Of the first 200 it was asked what they are: who is not among the answers is not there. Ids begin with the type. */
-function unread(id: string, place: number): TwinPart {
-  return place < mostIds ? { id } : { id, model: id.split(":")[0] };
+/** One of very many targets, of which nobody asked what it is: ids begin with the type. */
+function unread(id: string): TwinPart {
+  return { id, model: id.split(":")[0] };
 }
 
 function Arriving({ incoming: { name, items, total, query } }: { incoming: Incoming }) {
@@ -93,7 +92,7 @@ function Arriving({ incoming: { name, items, total, query } }: { incoming: Incom
   return (
     <div data-testid="incoming" data-name={name}>
       <h3>
-        ← {names.relation(name)} <span className="code">{name}</span> <span className="muted">{count(total, language)}</span>
+        ← {names.relation(name, items[0]?.model)} <span className="code">{name}</span> <span className="muted">{count(total, language)}</span>
       </h3>
       <ul>
         {items.map((part) => (

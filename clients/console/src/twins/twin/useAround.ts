@@ -1,12 +1,12 @@
 import { useCallback } from "react";
 
 import type { TwinPart, WholeTwin } from "../../api/twinTypes";
+import { groupBy } from "../../shared/group";
 import { useRemote } from "../../shared/useRemote";
 import { useSession } from "../../signin/SessionProvider";
 import { incomingNames } from "../models";
 import { useModels } from "../useModels";
-import { byIds, countOf, into } from "../walk";
-import { titleFields } from "../naming";
+import { around, countOf, into } from "../walk";
 
 const mostShown = 8;
 
@@ -18,8 +18,8 @@ export interface Incoming {
   query: string;
 }
 
-export interface Around {
-  /** What the targets of its own relations are called; those that are not there have no entry. */
+export interface Neighbours {
+  /** What the targets of its own relations are called; those that are not there have no model. */
   targets: Map<string, TwinPart>;
   incoming: Incoming[];
 }
@@ -28,26 +28,23 @@ export interface Around {
 export function useAround(twin: WholeTwin | null) {
   const { api } = useSession();
   const { models } = useModels();
-  const id = twin?.id ?? "";
-  const modelName = twin?.model ?? "";
-  const relations = JSON.stringify(twin?.relations ?? []);
+  const text = twin && JSON.stringify({ id: twin.id, model: twin.model, relations: twin.relations });
   const load = useCallback(
-    async (signal: AbortSignal): Promise<Around | null> => {
-      if (!id) return null;
-      const ids = (JSON.parse(relations) as WholeTwin["relations"]).map((each) => each.target);
-      const names = incomingNames(models, models.get(modelName));
-      const [targets, ...incoming] = await Promise.all([
-        byIds(api, ids, signal),
-        ...names.map(async (name): Promise<Incoming> => {
-          const query = into(name, id);
-          const page = await api.twinParts({ filter: query, select: titleFields, limit: mostShown }, signal);
-          const total = page.next_cursor ? await countOf(api, query, signal) : page.items.length;
-          return { name, items: page.items, total, query };
-        }),
-      ]);
-      return { targets, incoming: incoming.filter(({ total }) => total > 0) };
+    async (signal: AbortSignal): Promise<Neighbours | null> => {
+      if (!text) return null;
+      const centre = JSON.parse(text) as WholeTwin;
+      const { parts, edges, isCut } = await around(api, centre, 1, signal);
+      const arriving = groupBy(edges.filter(({ target }) => target === centre.id), ({ name }) => name);
+      const names = isCut ? incomingNames(models, models.get(centre.model)) : [...arriving.keys()].sort();
+      const incoming = names.map(async (name): Promise<Incoming> => {
+        const sources = (arriving.get(name) ?? []).map(({ source }) => source);
+        const query = into(name, centre.id);
+        const total = isCut ? await countOf(api, query, signal) : sources.length;
+        return { name, items: sources.slice(0, mostShown).map((id) => parts.get(id) ?? { id }), total, query };
+      });
+      return { targets: parts, incoming: (await Promise.all(incoming)).filter(({ total }) => total > 0) };
     },
-    [api, models, id, modelName, relations],
+    [api, models, text],
   );
   return useRemote(load);
 }
