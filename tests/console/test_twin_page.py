@@ -17,6 +17,7 @@ from services.twin.store import PostgresStore
 from tests.console.conftest import Twins, signed_in
 from tests.gateway.house import Door
 
+RULES = "/api/v1/models/line/fusion-rules"
 SHOP = "retailer:past"
 HOUR = timedelta(hours=1)
 
@@ -148,8 +149,7 @@ async def test_a_value_of_several_sources_shows_what_each_says_and_counts_and_th
         ("mes", 1, 1, {"rate_base_per_h": 400_000}),
     )
     rule = {"method": "weighted", "variance": {"scada": 1e6, "*": 3e6}}
-    rules = "/api/v1/models/line/fusion-rules/rate_base_per_h"
-    answer = await twins.api.put(rules, json=rule, headers={"if-none-match": "*"})
+    answer = await twins.api.put(f"{RULES}/rate_base_per_h", json=rule, headers={"if-none-match": "*"})
     assert answer.status_code == 200, answer.text
     await _open(page, "line:several")
     row = _row(page, "rate_base_per_h")
@@ -167,6 +167,53 @@ async def test_a_value_of_several_sources_shows_what_each_says_and_counts_and_th
     await expect(page.get_by_test_id("fusion-method")).to_contain_text("weighted mean")
     await expect(page.get_by_test_id("fusion-spread")).to_contain_text("400,000 – 480,000")
     await expect(page.get_by_test_id("fusion")).to_have_attribute("data-conflict", "true")
+
+
+async def test_a_rule_is_set_with_its_faults_at_their_fields_and_taken_back(
+    page: Page, twins: Twins, store: PostgresStore
+):
+    said = [("scada", 1, 1, {"capacity_hours": 100.0}), ("mes", 1, 1, {"capacity_hours": 60.0})]
+    await _said(store, "line:ruled", *said)
+    await _open(page, "line:ruled")
+    row = _row(page, "capacity_hours")
+    await row.get_by_test_id("fusion-open").click()
+    await page.get_by_test_id("rule-open").click()
+    await page.get_by_test_id("rule-method").select_option("weighted")
+    await page.get_by_test_id("rule-half_life_s").fill("-1")
+    await page.get_by_test_id("rule-save").click()
+    await expect(page.get_by_test_id("rule-fault")).to_contain_text("must be a number from")
+    await expect(page.get_by_test_id("rule-half_life_s")).to_have_attribute("aria-invalid", "true")
+
+    await page.get_by_test_id("rule-half_life_s").fill("")
+    await page.locator("[data-testid=rule-reliability][data-source=mes]").fill("0.25")
+    await expect(page.get_by_test_id("rule-outcome")).to_contain_text("weighted mean")
+    await page.get_by_test_id("rule-save").click()
+
+    await expect(page.get_by_test_id("rule-done")).to_contain_text("version 1")
+    await expect(row.get_by_test_id("value")).to_have_text("92 h")
+    await page.get_by_test_id("rule-undo").click()
+    await expect(page.get_by_test_id("rule-done")).to_contain_text("Taken back")
+    assert "capacity_hours" not in {each["property"] for each in (await twins.api.get(RULES)).json()["items"]}
+
+
+async def test_who_sets_a_rule_upon_one_that_is_no_longer_there_is_told_and_nothing_is_overwritten(
+    page: Page, twins: Twins
+):
+    await page.goto("/#/models/line")
+    field = page.locator("[data-testid=model-property][data-name=changeover_min]")
+    await field.get_by_test_id("rule-open").click()
+    answer = await twins.api.put(f"{RULES}/changeover_min", json={"method": "median"}, headers={"if-none-match": "*"})
+    assert answer.status_code == 200
+
+    await page.get_by_test_id("rule-method").select_option("mean")
+    await page.get_by_test_id("rule-save").click()
+    await expect(page.get_by_test_id("rule-faster")).to_contain_text("user:colleague")
+    held = {each["property"]: each["rule"]["method"] for each in (await twins.api.get(RULES)).json()["items"]}
+    await expect(field.get_by_test_id("fusion-rule")).to_contain_text("median")
+    await page.get_by_test_id("rule-save").click()
+    await expect(field.get_by_test_id("fusion-rule")).to_contain_text("mean")
+
+    assert held["changeover_min"] == "median"
 
 
 async def test_the_graph_is_walked_from_a_shop_to_its_province(page: Page, shop: str):
@@ -314,6 +361,9 @@ async def test_who_may_only_read_is_offered_no_writing(browser: Browser, door: D
         await expect(_row(page, "tier")).to_be_visible()
 
         assert await page.get_by_test_id("edit").count() == 0
+        await page.goto("/#/models/line")
+        await expect(page.get_by_test_id("model-property").first).to_be_visible()
+        assert await page.get_by_test_id("rule-open").count() == 0
 
 
 async def test_a_deleted_twin_says_so_while_it_is_looked_at(page: Page, twins: Twins):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
 from playwright.async_api import Browser, Locator, Page, expect
 
+from chassis.testing import eventually
 from tests.console.conftest import Twins, signed_in
 from tests.gateway.house import Door
 
+TWO_FRAMES = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 SHOPS = "/#/twins?model=retailer&sort=id"
 
 
@@ -160,6 +163,83 @@ async def test_rows_that_changed_meanwhile_are_told_of_and_loaded_when_asked_for
     await expect(page.get_by_test_id("outdated")).to_have_count(0)
 
     assert "Wuhu City" not in shown
+
+
+async def test_a_row_that_changed_before_the_page_could_listen_is_told_of_too(page: Page, twins: Twins):
+    held: list[str | bytes] = []
+    sockets = []
+
+    def hold(message):
+        held.append(message)
+
+    async def relay(socket):
+        server = socket.connect_to_server()
+        sockets.append(server)
+        socket.on_message(hold)
+        server.on_message(socket.send)
+
+    await page.route_web_socket(re.compile("/live$"), relay)
+    await page.goto('/#/twins?q=eq(id,"retailer:059")')
+    await expect(_ids(page)).to_have_count(1)
+    await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "1")
+    await eventually(lambda: _any(held))
+
+    await twins.patch("retailer:059", properties={"trade_area": "office"})
+    state = await page.get_by_test_id("live-indicator").get_attribute("data-state")
+    for message in held:
+        sockets[0].send(message)
+
+    await expect(page.get_by_test_id("outdated")).to_contain_text("1 changed")
+    assert state == "connecting"
+
+
+async def _any(items: list[str | bytes]) -> bool:
+    return bool(items)
+
+
+async def test_the_number_found_is_told_with_the_rows_that_it_is_of(page: Page):
+    rows = asyncio.Event()
+
+    async def late(route):
+        await rows.wait()
+        await route.continue_()
+
+    await page.goto("/#/twins")
+    await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "63")
+    await page.route(re.compile(r"/api/v1/twins\?"), late)
+
+    async with page.expect_response(re.compile("/twins/aggregate")):
+        await page.get_by_test_id("query").fill('eq(id,"region:34")')
+    await page.evaluate(TWO_FRAMES)
+    early = await page.get_by_test_id("total").get_attribute("data-total")
+    rows.set()
+
+    await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "1")
+    assert await _shown(page) == ["region:34"]
+    assert early == "63"
+
+
+async def test_what_is_typed_while_the_address_follows_is_kept(page: Page):
+    await page.goto(SHOPS)
+    await expect(_ids(page)).to_have_count(50)
+    await page.evaluate(
+        """() => {
+            const area = document.querySelector("[data-testid=query]");
+            const write = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set;
+            const follow = history.replaceState.bind(history);
+            history.replaceState = (...given) => {
+                history.replaceState = follow;
+                follow(...given);
+                write.call(area, area.value + "59");
+                area.dispatchEvent(new Event("input", { bubbles: true }));
+            };
+        }"""
+    )
+
+    await page.get_by_test_id("query").fill("店")
+
+    await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "1")
+    assert await page.get_by_test_id("query").input_value() == "店59"
 
 
 async def test_nothing_found_leads_back_to_everything(page: Page):

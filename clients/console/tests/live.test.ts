@@ -120,6 +120,21 @@ describe("the live connection", () => {
     expect(messages.map((message) => message.sequence)).toEqual([8]);
   });
 
+  it("says that it is open when nothing more can be missed: with the whole snapshot, or where it goes on", () => {
+    const { connection, sockets, states } = connect();
+    connection.start();
+    sockets[0]!.onopen?.();
+    sockets[0]!.tell({ type: "snapshot", sequence: 9, twins: [], more: true });
+    const early = states.includes("open");
+    sockets[0]!.tell({ type: "snapshot", sequence: 9, twins: [] });
+    const afterSnapshot = states.at(-1);
+    sockets[0]!.onclose?.({ code: 1006 });
+    vi.advanceTimersByTime(500);
+    sockets[1]!.onopen?.();
+
+    expect([early, afterSnapshot, states.at(-1)]).toEqual([false, "open", "open"]);
+  });
+
   it("begins its tail anew where it fell so far behind that everything would come", () => {
     const { connection, sockets, messages } = connect(true);
     connection.start();

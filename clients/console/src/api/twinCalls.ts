@@ -18,6 +18,16 @@ export function twinCalls({ request, requestTagged }: Sender) {
     fusionRules: (model: string, signal?: AbortSignal) =>
       request<{ items: FusionRule[] }>(`models/${encodeURIComponent(model)}/fusion-rules`, { signal }),
 
+    /** `version`: the rule that it replaces; 0: there is none. Status 412 when somebody else was faster. */
+    putFusionRule: (model: string, property: string, rule: JsonObject, version: number) =>
+      request<FusionRule>(rulePath(model, property), {
+        method: "PUT",
+        headers: { "Content-Type": "application/json", ...(version === 0 ? { "If-None-Match": "*" } : { "If-Match": `"${version}"` }) },
+        body: JSON.stringify(rule),
+      }),
+    deleteFusionRule: (model: string, property: string, version: number) =>
+      request<null>(rulePath(model, property), { method: "DELETE", headers: { "If-Match": `"${version}"` } }),
+
     async twin(id: string, signal?: AbortSignal): Promise<TaggedTwin> {
       return tagged(await requestTagged<WholeTwin>(twinPath(id), { signal }));
     },
@@ -35,6 +45,10 @@ export function twinCalls({ request, requestTagged }: Sender) {
       return tagged(await requestTagged<WholeTwin>(twinPath(id), { method: "PATCH", headers, body: JSON.stringify(patch) }));
     },
   };
+}
+
+function rulePath(model: string, property: string): string {
+  return `models/${encodeURIComponent(model)}/fusion-rules/${encodeURIComponent(property)}`;
 }
 
 function twinPath(id: string): string {

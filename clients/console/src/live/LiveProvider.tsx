@@ -12,14 +12,21 @@ export interface LiveValue {
   count: number;
 }
 
-/** Calls back with the ids of changed twins; returns how to stop. */
-export type OnChanged = (listener: (ids: string[]) => void) => () => void;
+export interface Heard {
+  /** Ids of twins that changed while the page listened. */
+  changed: readonly string[];
+  /** The newest revision of each twin that was heard of, in a snapshot too: who has read it knows whether it changed. */
+  revisions: ReadonlyMap<string, number>;
+}
+
+/** Calls back with what was heard of; returns how to stop. */
+export type OnHeard = (listener: (heard: Heard) => void) => () => void;
 
 type Feed = Omit<LiveValue, "state">;
 
 const Context = createContext<LiveValue | null>(null);
 /** Apart from the feed: the map listens without being drawn anew for each change. */
-const Changed = createContext<OnChanged | null>(null);
+const Listening = createContext<OnHeard | null>(null);
 /** A busy market changes hundreds of twins a second; eyes need no more than four pictures of that. */
 const pictureMs = 250;
 const mostLoaded = 3000;
@@ -28,20 +35,21 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   const { session, signOut, api } = useSession();
   const [state, setState] = useState<LiveState>("connecting");
   const [feed, setFeed] = useState<Feed>({ latest: [], count: 0 });
-  const [listeners] = useState(() => new Set<(ids: string[]) => void>());
+  const [listeners] = useState(() => new Set<(heard: Heard) => void>());
   const token = session?.token;
 
   useEffect(() => {
     if (!token) return;
     const changes = new Changes();
-    const changed = new Set<string>();
+    let changed = new Set<string>();
+    let revisions = new Map<string, number>();
     let timer: ReturnType<typeof setTimeout> | null = null;
     const show = () => {
       timer = null;
       setFeed({ latest: changes.latest, count: changes.count });
-      const ids = [...changed];
-      changed.clear();
-      if (ids.length > 0) listeners.forEach((listener) => listener(ids));
+      const heard = { changed: [...changed], revisions };
+      [changed, revisions] = [new Set(), new Map()];
+      if (heard.revisions.size > 0) listeners.forEach((listener) => listener(heard));
     };
     const tell = () => void (timer ??= setTimeout(show, pictureMs));
     let connection: LiveConnection | null = null;
@@ -54,6 +62,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
         onRefused: () => signOut("signin.ended"),
         onMessage: (message) => {
           changes.take(message).forEach((id) => changed.add(id));
+          for (const { id, revision } of message.twins) revisions.set(id, revision);
           tell();
         },
       });
@@ -77,7 +86,7 @@ export function LiveProvider({ children }: { children: ReactNode }) {
   }, [token, api, signOut, listeners]);
 
   const value = useMemo(() => ({ state, ...feed }), [state, feed]);
-  const onChanged = useCallback<OnChanged>(
+  const onHeard = useCallback<OnHeard>(
     (listener) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);
@@ -85,9 +94,9 @@ export function LiveProvider({ children }: { children: ReactNode }) {
     [listeners],
   );
   return (
-    <Changed value={onChanged}>
+    <Listening value={onHeard}>
       <Context value={value}>{children}</Context>
-    </Changed>
+    </Listening>
   );
 }
 
@@ -111,8 +120,8 @@ export function useLiveState(): LiveValue {
   return value;
 }
 
-export function useOnChanged(): OnChanged {
-  const value = useContext(Changed);
-  if (!value) throw new Error("useOnChanged needs a LiveProvider above it");
+export function useOnHeard(): OnHeard {
+  const value = useContext(Listening);
+  if (!value) throw new Error("useOnHeard needs a LiveProvider above it");
   return value;
 }

@@ -69,8 +69,9 @@ export class LiveConnection {
     const socket = open(this.options.address, ["marketwin.v1", `bearer.${this.options.token}`]);
     this.socket = socket;
     socket.onopen = () => {
-      this.options.onState("open");
       socket.send(JSON.stringify(this.subscription()));
+      // What comes next is missed by nobody only once the server has said where it begins.
+      if (this.sequence !== null) this.options.onState("open");
     };
     socket.onmessage = (event: MessageEvent) => this.socket === socket && this.take(event.data);
     socket.onclose = (event: CloseEvent) => this.socket === socket && this.closed(event.code);
@@ -92,6 +93,7 @@ export class LiveConnection {
     // is here there is nothing to resume after.
     this.sequence = message.more ? null : message.sequence;
     this.options.onMessage(message);
+    if (message.type === "snapshot" && !message.more) this.options.onState("open");
   }
 
   /** A tail has no use for a snapshot: of nobody it tells where to begin, of everybody that the client fell behind. */

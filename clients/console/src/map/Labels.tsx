@@ -3,7 +3,7 @@ import { useEffect, useMemo, type Ref, type RefObject } from "react";
 import { Raycaster, Vector2, Vector3, type Camera, type Object3D } from "three";
 
 import { useWords } from "../i18n/language";
-import { useOnChanged } from "../live/LiveProvider";
+import { useOnHeard } from "../live/LiveProvider";
 import { aligned } from "../shared/format";
 import type { PlacedArea } from "./layout";
 import { chooseForms, type Form, type LabelSpot } from "./labelForms";
@@ -128,11 +128,11 @@ function textSizes(rows: readonly RegionRow[]): Map<string, { long: number; shor
 
 /** A ring spreads over a region whose twin has just changed; the browser draws it, the scene stays still. */
 function usePulses(layer: RefObject<HTMLDivElement | null>): void {
-  const onChanged = useOnChanged();
+  const onHeard = useOnHeard();
   useEffect(
     () =>
-      onChanged((ids) => {
-        for (const id of ids.slice(0, 40)) {
+      onHeard(({ changed }) => {
+        for (const id of changed.slice(0, 40)) {
           if (!id.startsWith("region:")) continue;
           const ring = layer.current?.querySelector(`[data-region="${CSS.escape(id.slice(7))}"] .pulse`);
           ring?.animate(
@@ -144,7 +144,7 @@ function usePulses(layer: RefObject<HTMLDivElement | null>): void {
           );
         }
       }),
-    [onChanged, layer],
+    [onHeard, layer],
   );
 }
 

@@ -93,12 +93,14 @@ export function duration(seconds: number, language: Language): string {
   return unitText(seconds / length, unit, language, size / length < 10 ? 1 : 0);
 }
 
+const longSpans: typeof spans = [["year", 31_557_600], ["month", 2_629_800], ...spans];
+
 /** How long ago: 3 min ago. */
 export function ago(time: string, now: number, language: Language): string {
   const at = new Date(time).getTime();
   if (Number.isNaN(at)) return time;
   const seconds = Math.round((at - now) / 1000);
-  const [unit, length] = spans.find(([, span]) => Math.abs(seconds) >= span) ?? spans[spans.length - 1]!;
+  const [unit, length] = longSpans.find(([, span]) => Math.abs(seconds) >= span) ?? spans[spans.length - 1]!;
   const format = new Intl.RelativeTimeFormat(locales[language], { numeric: "auto", style: "short" });
   return format.format(Math.trunc(seconds / length), unit);
 }

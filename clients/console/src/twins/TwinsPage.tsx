@@ -3,7 +3,7 @@ import { useEffect, useRef } from "react";
 import { useWords } from "../i18n/language";
 import { Boundary } from "../shared/Boundary";
 import { useRoute, type Subject } from "../shell/route";
-import { ModelsPage } from "./ModelsPage";
+import { ModelsPage } from "./model/ModelsPage";
 import { SearchPage } from "./search/SearchPage";
 import { TwinPage } from "./twin/TwinPage";
 import { ModelsProvider } from "./useModels";

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 
 import type { WholeTwin } from "../../api/twinTypes";
 import { useWords } from "../../i18n/language";
-import { useOnChanged } from "../../live/LiveProvider";
+import { useOnHeard } from "../../live/LiveProvider";
 import { count } from "../../shared/format";
 import { useReady } from "../../shared/ready";
 import { Empty, Loading, ProblemCard } from "../../shared/States";
@@ -102,16 +102,16 @@ function Results({ search, total, asked, onHelp }: ResultsProps) {
 /** Rows do not move under the reader's eyes: how many have changed is told, and they are loaded when asked for. */
 function Outdated({ items, onReload }: { items: readonly WholeTwin[]; onReload: () => void }) {
   const { t, language } = useWords();
-  const onChanged = useOnChanged();
+  const onHeard = useOnHeard();
   const [changed, setChanged] = useState<ReadonlySet<string>>(new Set());
   useEffect(() => {
-    const shown = new Set(items.map((twin) => twin.id));
     setChanged(new Set());
-    return onChanged((ids) => {
-      const own = ids.filter((id) => shown.has(id));
-      if (own.length > 0) setChanged((before) => new Set([...before, ...own]));
+    return onHeard(({ revisions }) => {
+      // What was read may be newer than what is heard, and what is heard may be the state at which listening began.
+      const own = items.filter(({ id, revision }) => (revisions.get(id) ?? 0) > revision);
+      if (own.length > 0) setChanged((before) => new Set([...before, ...own.map(({ id }) => id)]));
     });
-  }, [items, onChanged]);
+  }, [items, onHeard]);
   if (changed.size === 0) return null;
   return (
     <button type="button" className="button small" onClick={onReload} data-testid="outdated">
@@ -152,7 +152,12 @@ function useAsked() {
   const [query, model, sort] = ["q", "model", "sort"].map((name) => address.get(name) ?? "") as [string, string, string];
   const [typed, setTyped] = useState(query);
   const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
-  useEffect(() => setTyped(query), [query]);
+  const own = useRef(query);
+  useEffect(() => {
+    // The address follows what is typed: what was typed meanwhile must not be undone by it.
+    if (query !== own.current) setTyped(query);
+    own.current = query;
+  }, [query]);
   useEffect(() => () => clear(timer), []);
 
   const set = useCallback(
@@ -164,11 +169,15 @@ function useAsked() {
   function type(text: string) {
     setTyped(text);
     clear(timer);
-    timer.current = setTimeout(() => latest.current({ q: text }), typedMs);
+    timer.current = setTimeout(() => ask(text), typedMs);
   }
   function take(text: string) {
     clear(timer);
     setTyped(text);
+    ask(text);
+  }
+  function ask(text: string) {
+    own.current = text;
     latest.current({ q: text });
   }
   return {

@@ -14,7 +14,7 @@ export interface Wanted {
 
 export interface Found {
   items: WholeTwin[];
-  /** How many of each type fulfil the query; none while that is not known. */
+  /** How many of each type fulfil the query that brought the items; none while that is not known. */
   counts: TwinGroup[] | null;
   cursor: string | null;
   problem: Problem | null;
@@ -23,12 +23,19 @@ export interface Found {
   of: Wanted | null;
 }
 
-const nothing: Found = { items: [], counts: null, cursor: null, problem: null, isLoading: true, of: null };
+interface Counts {
+  of: string;
+  groups: TwinGroup[];
+}
+
+const mostCounts = 4;
+const nothing: Omit<Found, "counts"> = { items: [], cursor: null, problem: null, isLoading: true, of: null };
 
 /** The twins of a query, page after page; what was found stays while the next query is read or refused. */
 export function useSearch({ filter, model, sort }: Wanted) {
   const { api } = useSession();
-  const [found, setFound] = useState<Found>(nothing);
+  const [found, setFound] = useState(nothing);
+  const [counts, setCounts] = useState<Counts[]>([]);
   const running = useRef<AbortController | null>(null);
 
   const load = useCallback(
@@ -37,7 +44,7 @@ export function useSearch({ filter, model, sort }: Wanted) {
       const aborting = new AbortController();
       running.current = aborting;
       const { signal } = aborting;
-      const ifCurrent = (change: (before: Found) => Found) => !signal.aborted && setFound(change);
+      const ifCurrent = (change: (before: typeof nothing) => typeof nothing) => !signal.aborted && setFound(change);
       setFound((before) => ({ ...before, isLoading: true }));
       api.twins({ filter, model, sort, limit: pageSize, cursor: cursor ?? undefined }, signal).then(
         (page) =>
@@ -64,14 +71,16 @@ export function useSearch({ filter, model, sort }: Wanted) {
   useEffect(() => {
     const aborting = new AbortController();
     api.aggregate({ filter, group_by: "model" }, aborting.signal).then(
-      ({ items }) => !aborting.signal.aborted && setFound((before) => ({ ...before, counts: items })),
+      ({ items }) => !aborting.signal.aborted && setCounts((before) => [{ of: filter, groups: items }, ...before].slice(0, mostCounts)),
       // The twins tell what is wrong with the query; the figures of the last good one stay as they do.
       () => undefined,
     );
     return () => aborting.abort();
   }, [api, filter]);
 
-  return { ...found, reload: () => load(null), loadMore: () => load(found.cursor) };
+  // A number stands beside the rows that it is of: until those are here, that of the rows before them stays.
+  const groups = counts.find(({ of }) => of === found.of?.filter)?.groups ?? null;
+  return { ...found, counts: groups, reload: () => load(null), loadMore: () => load(found.cursor) };
 }
 
 /** A list that changes while it is paged through may show a twin twice: the newer one counts. */

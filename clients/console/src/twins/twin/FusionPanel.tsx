@@ -1,20 +1,27 @@
+import { useState } from "react";
+
 import type { Fusion, FusionInput } from "../../api/twinTypes";
 import { useWords, type Words } from "../../i18n/language";
 import { aligned, ago, moment, percent, shortly } from "../../shared/format";
 import type { Property } from "../models";
+import { RuleEditor } from "../rules/RuleEditor";
 import { useModels } from "../useModels";
 import { unitText, valueText } from "../values";
 
 interface Props {
+  model: string;
   fusion: Fusion;
   property: Property | undefined;
   now: number;
+  /** None: the reader may not set rules, or looks at the past. */
+  onRule: (() => void) | null;
 }
 
 /** How a value came about: the rule, what each source says and what that counts for, and whether they agree. */
-export function FusionPanel({ fusion, property, now }: Props) {
+export function FusionPanel({ model, fusion, property, now, onRule }: Props) {
   const words = useWords();
   const { names } = useModels();
+  const [isEdited, setEdited] = useState(false);
   const unit = unitText(fusion.unit || (property?.unit ?? ""));
   return (
     <div className="fusion" data-testid="fusion" data-conflict={String(fusion.conflict)}>
@@ -24,6 +31,14 @@ export function FusionPanel({ fusion, property, now }: Props) {
           <Input key={input.source} input={input} text={valueText(input.value, property, words, names)} unit={unit} now={now} />
         ))}
       </ul>
+      {onRule && !isEdited && (
+        <button type="button" className="button small quiet rule-open" onClick={() => setEdited(true)} data-testid="rule-open">
+          {words.t("rules.open")}
+        </button>
+      )}
+      {onRule && isEdited && (
+        <RuleEditor model={model} name={fusion.property} property={property} rule={fusion.rule} sources={fusion.inputs.map(({ source }) => source)} onWritten={onRule} onClose={() => setEdited(false)} />
+      )}
     </div>
   );
 }

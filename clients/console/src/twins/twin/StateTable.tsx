@@ -17,16 +17,21 @@ export interface Editing {
 }
 
 interface Props {
+  /** Name of the type. */
+  model: string;
   rows: { set: StateRow[]; unset: StateRow[] };
   changes: readonly TwinChange[];
   now: number;
+  /** Told when another rule holds for a property. */
+  onRule: () => void;
   /** None: the state is of the past, or the reader may not write. */
   edit: { editing: Editing | null; isBusy: boolean; onEdit: (editing: Editing | null) => void; onWrite: (write: Write) => void } | null;
 }
 
 /** Each property: what it is, its value, how it came, who said so and when it was true. */
-export function StateTable({ rows, changes, now, edit }: Props) {
+export function StateTable({ rows, ...given }: Props) {
   const { t } = useWords();
+  const { edit } = given;
   const [isAll, setAll] = useState(false);
   const shown = isAll ? [...rows.set, ...rows.unset] : rows.set;
   return (
@@ -50,7 +55,7 @@ export function StateTable({ rows, changes, now, edit }: Props) {
         </thead>
         <tbody>
           {shown.map((row) => (
-            <Row key={row.name} row={row} changes={changes} now={now} edit={edit} />
+            <Row key={row.name} row={row} {...given} />
           ))}
         </tbody>
       </table>
@@ -65,7 +70,7 @@ export function StateTable({ rows, changes, now, edit }: Props) {
 
 type RowProps = Omit<Props, "rows"> & { row: StateRow };
 
-function Row({ row, changes, now, edit }: RowProps) {
+function Row({ row, model, changes, now, onRule, edit }: RowProps) {
   const { t } = useWords();
   const { names } = useModels();
   const { name, property, difference } = row;
@@ -111,7 +116,7 @@ function Row({ row, changes, now, edit }: RowProps) {
       {isOpen && row.fusion && (
         <tr className="fusion-row">
           <td colSpan={edit ? 6 : 5}>
-            <FusionPanel fusion={row.fusion} property={property} now={now} />
+            <FusionPanel model={model} fusion={row.fusion} property={property} now={now} onRule={edit && onRule} />
           </td>
         </tr>
       )}
@@ -125,9 +130,10 @@ function Value({ row }: { row: StateRow }) {
   const { property, difference, desired } = row;
   const text = (value: unknown) => valueText(value, property, words, names);
   const unit = property?.unit ? unitText(property.unit) : "";
+  const isFigure = typeof row.value === "number" || property?.isSpeltNumber === true;
   return (
     <>
-      <span className="current" title={typeof row.value === "number" ? String(row.value) : undefined} data-testid="value">
+      <span className={`current ${isFigure ? "figure" : ""}`} title={typeof row.value === "number" ? String(row.value) : undefined} data-testid="value">
         {row.isThere ? text(row.value) : <span className="faint">{words.t("twins.notSet")}</span>}
         {row.isThere && unit && <span className="unit muted"> {unit}</span>}
       </span>

@@ -111,7 +111,7 @@ function State({ tagged, shown, moment, changes, now, onWritten }: StateProps) {
   const [editing, setEditing] = useState<(Editing & { base: TaggedTwin }) | null>(null);
   const toNow = useMemo(() => (isNow ? [] : differences(shown, tagged.twin)), [isNow, shown, tagged.twin]);
   const newest = useMemo(() => newestByProperty(knownThen(changes, whenOf(moment))), [changes, moment]);
-  const fusions = useFusion(tagged.twin.id, tagged.twin.revision, whenOf(moment));
+  const { fusions, reload } = useFusion(tagged.twin.id, tagged.twin.revision, whenOf(moment));
   const rows = useMemo(() => stateRows(shown, model, toNow, newest, fusions), [shown, model, toNow, newest, fusions]);
   const isWriter = isNow && mayWrite(session?.user.roles);
   const edit = isWriter && {
@@ -134,7 +134,7 @@ function State({ tagged, shown, moment, changes, now, onWritten }: StateProps) {
       {rows.set.length === 0 && rows.unset.length === 0 ? (
         <p className="muted nothing">{t("twins.noProperties")}</p>
       ) : (
-        <StateTable rows={rows} changes={changes} now={now} edit={edit || null} />
+        <StateTable model={tagged.twin.model} rows={rows} changes={changes} now={now} onRule={reload} edit={edit || null} />
       )}
     </>
   );
