@@ -258,14 +258,22 @@ def test_the_shape_of_a_column_sees_persons(value: str):
     assert value not in scrub(column).to_list()
 
 
+COMMON_TIME = r"[12][0-9]{3}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]"
+COMMON_TIMES = [
+    st.lists(st.from_regex(f"{COMMON_TIME}{part}{end}", fullmatch=True), min_size=1)
+    for part in ("", r"\.[0-9]{3}", r"\.[0-9]{6}")
+    for end in ("Z", "[+,-][0-2][0-9]:[0-6][0-9]")
+]
+
+
 @settings(deadline=None)
-@given(st.lists(st.from_regex(r"[012][0-9]{3}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]Z", fullmatch=True)))
-def test_times_of_the_common_form_are_read_as_any_other(values: list[str]):
+@given(st.one_of(COMMON_TIMES))
+def test_times_of_the_common_forms_are_read_as_any_other(values: list[str]):
     texts = pl.Series("a", values, dtype=pl.String)
 
     found = parse_times(texts, ZoneInfo("Asia/Shanghai"))
 
-    slowly = texts.str.to_datetime("%Y-%m-%dT%H:%M:%SZ", strict=False, time_unit="us", time_zone="UTC")
+    slowly = texts.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f%#z", strict=False, time_unit="us", time_zone="UTC")
     assert found.utc.equals(slowly)
     assert business_days(found.utc, ZoneInfo("Asia/Shanghai")).null_count() == slowly.null_count()
     assert not found.assumed.any()

@@ -5,23 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from services.ingest.domain.frames.columns import Mask, choose, filled, letters, nowhere
+from services.ingest.domain.frames.columns import Characters, Mask, choose, filled, letters, nowhere
 from services.ingest.domain.frames.native import cast, of_array, to_array
 from services.ingest.domain.schemas.fields import UTC_TIME
 
-_COMMON = "%Y-%m-%dT%H:%M:%SZ"
-_COMMON_LEAST = np.frombuffer(b"0000-00-00T00:00:00Z", dtype=np.uint8)[:, None]
-_COMMON_ABOVE = np.where(ord("0") == _COMMON_LEAST, np.uint8(9), np.uint8(0))
-"""The first character of each place, and how far above it the last one is: a digit, or the mark itself."""
-_COMMON_DIGITS = np.flatnonzero(_COMMON_ABOVE).tolist()
 _COMMON_FEWEST = np.array([19, 0, 1, 1, 0, 0, 0], dtype=np.uint8)[:, None]
 _COMMON_MORE = np.array([2, 99, 11, 30, 23, 59, 59], dtype=np.uint8)[:, None]
 """The least century, year, month, day, hour, minute and second, and how far above it the last one is."""
+_OFFSET_MOST = np.array([23, 59], dtype=np.uint8)[:, None]
+_DATE_TIME, _OFFSET = "0000-00-00T00:00:00", "+00:00"
+_ENDS = ("Z", _OFFSET)
+_TAKEN_BACK = ord("-") - ord("+")
 _MONTHS_IN = np.array([1200, 12, 1])
 _MICROSECONDS_IN = np.array([86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000])
 """Months in century, year and month; microseconds in day, hour, minute and second."""
@@ -66,10 +67,10 @@ def parse_times(values: pl.Series, zone: ZoneInfo, format: str = "") -> Times:
     utc = _common(values)
     if utc is not None:
         return Times(utc, nowhere(len(values)))
-    utc = _strptime_zoned(values, _COMMON)
+    utc = _strptime_zoned(values, _ZONED[0])
     assumed = nowhere(len(values))
     wanted = values.null_count()
-    for pattern in _ZONED:
+    for pattern in _ZONED[1:]:
         if utc.null_count() > wanted:
             utc = _first_of(utc, _strptime_zoned(_left(values, utc), pattern))
     for pattern in (*_LOCAL, *DAYS):
@@ -80,20 +81,52 @@ def parse_times(values: pl.Series, zone: ZoneInfo, format: str = "") -> Times:
     return Times(utc, assumed)
 
 
+class _Form(NamedTuple):
+    """How a time of one width is written, down to the place of each character."""
+
+    least: Characters
+    above: Characters
+    """The first character of each place, and how far above it the last one is: a digit, the mark itself, a sign."""
+    digits: list[int]
+    part: npt.NDArray[np.int64]
+    """Microseconds in each digit of the fraction of a second."""
+    has_offset: bool
+
+
+def _form(text: str) -> _Form:
+    least = np.frombuffer(text.encode(), dtype=np.uint8)[:, None]
+    digits = [place for place, character in enumerate(text) if character == "0"]
+    above = np.zeros_like(least)
+    above[digits] = 9
+    above[least == ord("+")] = _TAKEN_BACK
+    part = text.removeprefix(_DATE_TIME).removesuffix(_OFFSET).count("0")
+    return _Form(least, above, digits, 10 ** np.arange(5, 5 - part, -1), text.endswith(_OFFSET))
+
+
+_FORMS = {
+    len(text): _form(text) for part in ("", ".000", ".000000") for text in (f"{_DATE_TIME}{part}{end}" for end in _ENDS)
+}
+
+
 def _common(values: pl.Series) -> pl.Series | None:
-    """Times of which every one is written like 2025-03-15T11:02:31Z; None where one is not."""
+    """Times of which all are written like 2025-03-15T11:02:31.250Z, as long as each other; None where one is not.
+
+    The fraction may have no, three or six digits, the zone may be an offset.
+    """
     if values.null_count():
         return None
     found = letters(values)
-    if not found.have_width(len(_COMMON_LEAST)):
+    width = found.data.size // len(values)
+    form = _FORMS.get(width)
+    if form is None or not found.have_width(width):
         return None
     # A row for each place: numpy walks along many values at once, and not along twenty characters many times.
-    places = np.ascontiguousarray(found.data.reshape(len(values), len(_COMMON_LEAST)).T)
-    above = places - _COMMON_LEAST
-    if np.count_nonzero(above > _COMMON_ABOVE):
+    places = np.ascontiguousarray(found.data.reshape(len(values), width).T)
+    above = places - form.least
+    if np.count_nonzero(above > form.above):
         return None
-    digits = above.take(_COMMON_DIGITS, axis=0)
-    parts = digits[0::2] * 10 + digits[1::2] - _COMMON_FEWEST
+    digits = above.take(form.digits, axis=0)
+    parts = digits[0:14:2] * 10 + digits[1:14:2] - _COMMON_FEWEST
     if np.count_nonzero(parts > _COMMON_MORE):
         return None
     since = parts.astype(np.int64)
@@ -101,7 +134,16 @@ def _common(values: pl.Series) -> pl.Series | None:
     since[3] += _MONTHS[months]
     if np.count_nonzero(since[3] >= _MONTHS[1:][months]):
         return None
-    return cast(of_array(_MICROSECONDS_IN @ since[3:], values.name), UTC_TIME)
+    micros = _MICROSECONDS_IN @ since[3:]
+    if form.part.size:
+        micros += form.part @ digits[14 : 14 + form.part.size]
+    if form.has_offset:
+        ahead = digits[-4::2] * 10 + digits[-3::2]
+        signs = above[-len(_OFFSET)]
+        if np.count_nonzero(ahead > _OFFSET_MOST) or np.count_nonzero(signs == 1):
+            return None
+        micros -= (_MICROSECONDS_IN[1:3] @ ahead) * (1 - signs.astype(np.int64))
+    return cast(of_array(micros, values.name), UTC_TIME)
 
 
 def parse_days(values: pl.Series, format: str = "") -> pl.Series:
