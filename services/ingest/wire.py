@@ -7,12 +7,14 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import numpy as np
 import polars as pl
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from marketwin.ingest.v1 import events_pb2, service_pb2, types_pb2
 from services.ingest.domain.cleaning.receipt import Reason, Receipt, Refused
 from services.ingest.domain.cleaning.rule import Rule
+from services.ingest.domain.frames.native import to_array
 from services.ingest.domain.rules import Described
 from services.ingest.domain.schemas.fields import Kind
 from services.ingest.domain.schemas.schema import json_schema
@@ -32,15 +34,15 @@ COMPRESSED_FROM_ROWS = 64
 
 
 def accepted_event(part: Accepted) -> events_pb2.RecordsAccepted:
-    occurred = part.records.get_column("occurred_at")
+    occurred = to_array(part.records.get_column("occurred_at")).view(np.int64)
     return events_pb2.RecordsAccepted(
         batch_id=part.part_id,
         kind=part.kind,
         schema_version=part.schema_version,
         source=part.source,
         count=part.records.height,
-        occurred_from=_timestamp(occurred.min()),
-        occurred_to=_timestamp(occurred.max()),
+        occurred_from=_since_1970(occurred.min()),
+        occurred_to=_since_1970(occurred.max()),
         ingested_at=_timestamp(part.at),
         arrow_ipc=to_ipc(part.records),
         received=part.records.height + part.refused + part.duplicates,
@@ -263,8 +265,12 @@ def from_ipc(body: bytes) -> pl.DataFrame:
     return pl.read_ipc_stream(io.BytesIO(body))
 
 
-def _timestamp(moment: object) -> Timestamp:
+def _timestamp(moment: datetime) -> Timestamp:
     stamp = Timestamp()
-    if isinstance(moment, datetime):
-        stamp.FromDatetime(moment)
+    stamp.FromDatetime(moment)
     return stamp
+
+
+def _since_1970(micros: np.int64) -> Timestamp:
+    seconds, rest = divmod(int(micros), 1_000_000)
+    return Timestamp(seconds=seconds, nanos=rest * 1000)

@@ -121,7 +121,7 @@ def _refusals(arrival: Arrival, outcome: Outcome) -> Iterator[SetAside]:
 
 def _parts(passed: Passed) -> Iterator[Accepted]:
     first, receipts = passed.arrivals[0], [outcome.receipt for outcome in passed.cleaned.outcomes]
-    message = _message_id(passed.arrivals)
+    message, has_repaired = _message_id(passed.arrivals), any(receipt.repaired for receipt in receipts)
     for place, records in enumerate(passed.cleaned.accepted.iter_slices(MESSAGE_RECORDS)):
         if records.is_empty():
             return
@@ -134,7 +134,7 @@ def _parts(passed: Passed) -> Iterator[Accepted]:
             records=records,
             at=first.at,
             duplicates=sum(receipt.duplicates for receipt in receipts) if is_first else 0,
-            repaired=int((records.get_column("quality_status") == "repaired").sum()),
+            repaired=int((records.get_column("quality_status") == "repaired").sum()) if has_repaired else 0,
             refused=sum(receipt.quarantined + receipt.rejected for receipt in receipts) if is_first else 0,
         )
 

@@ -27,7 +27,7 @@ from services.ingest.domain.frames.columns import (
     filled,
     nowhere,
 )
-from services.ingest.domain.frames.native import cast, of_array, of_texts, taken
+from services.ingest.domain.frames.native import cast, named, of_array, of_texts, taken, to_arrow
 from services.ingest.domain.frames.once import once
 from services.ingest.domain.known.directory import Directory
 from services.ingest.domain.known.regions import Regions
@@ -197,7 +197,7 @@ class Batch:
         """A text column as Arrow has it."""
         values = self.columns[name]
         known = self._shapes.get(name)
-        return values.to_arrow() if known is None or known[0] is not values else known[1].array
+        return to_arrow(values) if known is None or known[0] is not values else known[1].array
 
     def shape(self, name: str) -> Shape:
         """The shape of a text column, looked at once."""
@@ -208,7 +208,7 @@ class Batch:
         return known[1]
 
     def put(self, name: str, values: pl.Series) -> None:
-        self.columns[name] = values.alias(name) if values.name != name else values
+        self.columns[name] = named(values, name)
 
     def pop(self, name: str) -> pl.Series | None:
         return self.columns.pop(name, None)

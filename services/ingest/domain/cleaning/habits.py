@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from services.ingest.domain.frames.columns import Floats, word
+from services.ingest.domain.frames.native import cast, of_array, taken
 
 MEASURES = {
     "pos_sale": "qty_base",
@@ -51,7 +52,7 @@ class Habits:
     def __init__(self, cells: int = CELLS) -> None:
         self._most = cells
         self._known = pl.DataFrame(schema=_SCHEMA)
-        self._waiting: list[pl.DataFrame] = []
+        self._waiting: list[tuple[str, list[pl.Series]]] = []
         self._count = 0
         self._limits: dict[str, dict[Cell, float]] = {}
         self._least: dict[str, float] = {}
@@ -66,13 +67,14 @@ class Habits:
         measure = MEASURES.get(kind)
         if measure is None or accepted.is_empty():
             return
-        taken = pl.Series(np.arange(0, accepted.height, -(-accepted.height // TAKEN), dtype=np.uint32))
-        value = accepted.get_column(measure)[taken].cast(pl.Float64).alias("value")
-        given = (accepted.get_column(name)[taken] for name in _GIVEN)
-        rows = pl.DataFrame([word(kind, len(taken)).alias("kind"), *given, value])
+        columns = [accepted.get_column(name) for name in (*_GIVEN, measure)]
+        if accepted.height > TAKEN:
+            places = of_array(np.arange(0, accepted.height, -(-accepted.height // TAKEN), dtype=np.uint32))
+            columns = [taken(values, places) for values in columns]
         with self._lock:
-            self._waiting.append(rows)
-            self._count += rows.height
+            # Made into a frame with others: one of its own would cost a single record more than any rule.
+            self._waiting.append((kind, columns))
+            self._count += len(columns[0])
             if self._count >= max(FOLD_FROM, FOLD_SHARE * self._known.height):
                 self._fold()
 
@@ -84,7 +86,13 @@ class Habits:
 
     def _fold(self) -> None:
         new = (
-            pl.concat(self._waiting)
+            pl.DataFrame(
+                {
+                    "kind": pl.concat([word(kind, len(columns[0])) for kind, columns in self._waiting]),
+                    **{name: pl.concat([columns[n] for _, columns in self._waiting]) for n, name in enumerate(_GIVEN)},
+                    "value": pl.concat([cast(columns[-1], pl.Float64()) for _, columns in self._waiting]),
+                }
+            )
             .select("kind", "sku_code", "adcode", pl.col("biz_date").dt.weekday().alias("weekday"), "value")
             .drop_nulls(["sku_code", "value"])
         )

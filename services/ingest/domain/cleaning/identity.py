@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from services.ingest.domain.cleaning.batch import Batch, Bodies
 from services.ingest.domain.frames.columns import Micros, choose, texts, word
 from services.ingest.domain.frames.digests import digests
+from services.ingest.domain.frames.native import cast, of_arrow, to_arrow
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 KEY_SEPARATOR = "~"
@@ -31,6 +32,7 @@ _SPREADS = tuple(
 _KEY_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 _SEPARATOR = "\x1f"
 _NOWHERE = pa.scalar("", pa.large_string())
+_TEXT, _WHOLE = pl.String(), pl.Int64()
 
 
 def batch_id(source: str, kind: str, told: str) -> str:
@@ -95,13 +97,13 @@ def identify(batch: Batch) -> None:
     its form: the hash of the column library is not stable between its versions. Empty fields at the end leave no
     trace, so that a field added to a kind does not change the digests of older records.
     """
-    batch.put("record_key", pl.Series(_joined([_key_part(batch, name) for name in batch.kind.keys], KEY_SEPARATOR)))
+    batch.put("record_key", of_arrow(_joined([_key_part(batch, name) for name in batch.kind.keys], KEY_SEPARATOR)))
     parts = [_own_part(batch, name) for name in batch.kind.own]
     while parts and parts[-1] is None:
         parts.pop()
     given = [_NOWHERE if part is None else part for part in parts]
-    payload = _joined(given or [_nothing(batch).to_arrow()], _SEPARATOR)
-    payloads = pl.Series(pc.utf8_rtrim(payload, _SEPARATOR))
+    payload = _joined(given or [to_arrow(_nothing(batch))], _SEPARATOR)
+    payloads = of_arrow(pc.utf8_rtrim(payload, _SEPARATOR))
     if batch.deleting is not None:
         payloads = choose(batch.deleting, payloads + f"{_SEPARATOR}delete", payloads)
     batch.put("payload_hash", digests(payloads))
@@ -118,24 +120,23 @@ def _own_part(batch: Batch, name: str) -> pa.Array | None:
     values = batch.columns.get(name)
     if values is None or values.null_count() == batch.size:
         return None
-    return batch.array(name) if values.dtype == pl.String else _text(values).to_arrow()
+    told = _text(values)
+    return batch.array(name) if told is values else to_arrow(told)
 
 
 def _text(values: pl.Series) -> pl.Series:
-    if isinstance(values.dtype, pl.Datetime):
-        return values.cast(pl.Int64).cast(pl.String)
-    return values if values.dtype == pl.String else values.cast(pl.String)
+    return cast(cast(values, _WHOLE) if isinstance(values.dtype, pl.Datetime) else values, _TEXT)
 
 
 def _key_part(batch: Batch, name: str) -> pa.Array:
     values = batch.get(name)
     if values is None:
-        return _nothing(batch).to_arrow()
+        return to_arrow(_nothing(batch))
     parts = values.dt.strftime(_KEY_TIME) if isinstance(values.dtype, pl.Datetime) else _text(values)
     if name in batch.kind.one_of[1:]:
         # The region of a price counts only where no shop is named: a shop that moves keeps its prices.
         parts = choose(batch.present(batch.kind.one_of[0]), _nothing(batch), parts)
-    return batch.array(name) if parts is values else parts.to_arrow()
+    return batch.array(name) if parts is values else to_arrow(parts)
 
 
 def _nothing(batch: Batch) -> pl.Series:

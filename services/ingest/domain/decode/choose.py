@@ -7,6 +7,7 @@ from email.message import Message
 from functools import lru_cache
 from itertools import chain, groupby
 
+import numpy as np
 import polars as pl
 
 from services.ingest.domain.decode.arrow_body import decode_arrow
@@ -20,6 +21,7 @@ from services.ingest.domain.decode.json_slices import from_slices, slices
 from services.ingest.domain.decode.notes import without_notes
 from services.ingest.domain.decode.parquet_body import decode_parquet
 from services.ingest.domain.decode.xlsx_body import decode_xlsx
+from services.ingest.domain.frames.native import of_array
 
 _JSON = ("application/json", "text/json", "")
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonlines")
@@ -87,7 +89,7 @@ def _of_records(found: Sequence[Rows | Slices]) -> Decoded:
     lines = list(chain.from_iterable(some.lines for some in found))
     return Decoded(
         columns={name: parts[0] if len(parts) == 1 else pl.concat(parts) for name, parts in columns.items()},
-        lines=pl.Series("line", lines, dtype=pl.UInt32),
+        lines=of_array(np.array(lines, dtype=np.uint32), "line"),
         together=tuple(some.share for some in found),
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from services.ingest.domain.decode.body import NESTED, Columns, Rows
+from services.ingest.domain.frames.native import of_texts, piece
 
 SMALL = 4096
 """Up to so many values, columns are made together."""
@@ -86,14 +87,14 @@ def _series(name: str, values: list[Any], types: set[type]) -> pl.Series:
 def _cut(columns: dict[str, list[str | None]], size: int) -> dict[str, pl.Series]:
     """Columns cut from one: making each by itself takes longer than filling it."""
     whole = _text_series("", list(chain.from_iterable(columns.values())))
-    return {name: whole.slice(place * size, size).alias(name) for place, name in enumerate(columns)}
+    return {name: piece(whole, place * size, size, name) for place, name in enumerate(columns)}
 
 
 def _text_series(name: str, texts: list[str | None]) -> pl.Series:
     try:
-        return pl.Series(name, texts, dtype=pl.String)
+        return of_texts(texts, name)
     except UnicodeEncodeError:
-        return pl.Series(name, [None if text is None else _text(text) for text in texts], dtype=pl.String)
+        return of_texts([None if text is None else _text(text) for text in texts], name)
 
 
 def _as_texts(values: list[Any], types: set[type]) -> list[str | None]:

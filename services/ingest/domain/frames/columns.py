@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from services.ingest.domain.frames.native import cast, of_array, of_arrow, of_texts, taken, to_array, to_arrow
+from services.ingest.domain.frames.native import cast, first, of_array, of_arrow, of_texts, taken, to_array, to_arrow
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -148,5 +148,6 @@ def texts(characters: Characters) -> pl.Series:
 
 def said_by_all(values: pl.Series) -> str | None:
     """The text that stands on every row; None where they differ, are empty, or one is missing."""
-    first = values[0] if len(values) else None
-    return first if first and values.equals(values.new_from_index(0, len(values))) else None
+    size = len(values)
+    said = first(values) if size else None
+    return said if said and (size == 1 or values.equals(values.new_from_index(0, size))) else None

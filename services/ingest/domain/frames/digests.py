@@ -7,12 +7,14 @@ import polars as pl
 import polars_hash as plh
 
 from services.ingest.domain.frames.columns import Characters, letters, texts
+from services.ingest.domain.frames.native import framed, to_array
 
 MANY = 96
 """From so many values on a column is cheaper than a loop over its values."""
 DIGEST_FORM = "x:"
 """Before an XXH3-64 by which records are compared; other marks, or none, are of the time before the first release."""
 _COLUMN = "value"
+_AS_GIVEN = {_COLUMN: pl.Series([None], dtype=pl.String)}
 _HMAC_DIGITS, _XXH3_DIGITS = 64, 16
 _XXH3 = plh.col(_COLUMN).nchash.xxh3_64()
 _HEX = np.array([f"{byte:02x}".encode() for byte in range(256)], dtype="S2").view(np.uint16)
@@ -23,7 +25,7 @@ def digests(values: pl.Series) -> pl.Series:
 
     It tells versions of one record apart. It keeps no secret and no liar away: https://xxhash.com.
     """
-    made = values.alias(_COLUMN).to_frame().select(_XXH3).to_series().to_numpy()
+    made = to_array(framed({_COLUMN: values}, _AS_GIVEN, len(values)).select(_XXH3).to_series())
     characters = _HEX[made.astype(">u8").view(np.uint8)].view(np.uint8)
     return texts(_behind(DIGEST_FORM, characters.reshape(len(values), _XXH3_DIGITS)))
 
@@ -35,7 +37,7 @@ def keyed(secret: str) -> pl.Expr:
 
 def hmac_sha256(values: pl.Series, key: pl.Expr, *, prefix: str) -> pl.Series:
     """A prefix and the hex digits of the keyed digest of each text; a column without nulls."""
-    made = values.alias(_COLUMN).to_frame().select(key).to_series()
+    made = framed({_COLUMN: values}, _AS_GIVEN, len(values)).select(key).to_series()
     return texts(_behind(prefix, letters(made).data.reshape(len(values), _HMAC_DIGITS)))
 
 

@@ -24,6 +24,8 @@ _OF_ARRAYS: dict[np.dtype[Any], Callable[..., PySeries]] = {
     np.dtype(np.float64): PySeries.new_f64,
 }
 _column, _frame = pl.Series._from_pyseries, pl.DataFrame._from_pydf
+_SAY_ALL = frozenset((pl.Boolean, pl.String, pl.Date, pl.Int8, pl.Int64, pl.UInt32, pl.UInt64, pl.Float64))
+"""Types of which there is one each; of others, such as decimals, there are several that compare by their parts."""
 
 
 def of_array(values: npt.NDArray[Any], name: str = "") -> pl.Series:
@@ -69,7 +71,29 @@ def taken(values: pl.Series, places: pl.Series) -> pl.Series:
 
 def cast(values: pl.Series, dtype: pl.DataType, *, strict: bool = True) -> pl.Series:
     """A column in another type; without `strict` what cannot be is null."""
-    return values if values._s.dtype() == dtype else _column(values._s.cast(dtype, strict, False))
+    series, kind = values._s, dtype.__class__
+    known = series.dtype()
+    if known.__class__ is kind and (kind in _SAY_ALL or known == dtype):
+        return values
+    return _column(series.cast(dtype, strict, False))
+
+
+def named(values: pl.Series, name: str) -> pl.Series:
+    """The column under a name."""
+    series = values._s
+    return values if series.name() == name else _column(_renamed(series, name))
+
+
+def piece(values: pl.Series, start: int, size: int, name: str) -> pl.Series:
+    """Some rows of a column, under another name."""
+    series = values._s.slice(start, size)
+    series.rename(name)
+    return _column(series)
+
+
+def first(values: pl.Series) -> Any:
+    """The first value of a column that has one."""
+    return values._s.get_index(0)
 
 
 def rows_of(frame: pl.DataFrame, places: pl.Series) -> pl.DataFrame:
@@ -82,13 +106,15 @@ def framed(columns: Mapping[str, pl.Series], nulls: Mapping[str, pl.Series], siz
     made = []
     for name, null in nulls.items():
         values = columns.get(name)
-        made.append(null._s.new_from_index(0, size) if values is None else _named(values, name))
+        if values is None:
+            made.append(null._s.new_from_index(0, size))
+        else:
+            series = values._s
+            made.append(series if series.name() == name else _renamed(series, name))
     return _frame(PyDataFrame(made))
 
 
-def _named(values: pl.Series, name: str) -> PySeries:
-    if values.name == name:
-        return values._s
-    named = values._s.clone()
-    named.rename(name)
-    return named
+def _renamed(series: PySeries, name: str) -> PySeries:
+    other = series.clone()
+    other.rename(name)
+    return other

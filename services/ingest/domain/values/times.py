@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from services.ingest.domain.frames.columns import Characters, Mask, choose, filled, letters, nowhere
+from services.ingest.domain.frames.columns import Characters, Mask, Micros, choose, filled, letters, nowhere
 from services.ingest.domain.frames.native import cast, of_array, to_array
 from services.ingest.domain.schemas.fields import UTC_TIME
 
@@ -134,16 +134,18 @@ def _common(values: pl.Series) -> pl.Series | None:
     since[3] += _MONTHS[months]
     if np.count_nonzero(since[3] >= _MONTHS[1:][months]):
         return None
-    micros = _MICROSECONDS_IN @ since[3:]
-    if form.part.size:
-        micros += form.part @ digits[14 : 14 + form.part.size]
-    if form.has_offset:
-        ahead = digits[-4::2] * 10 + digits[-3::2]
-        signs = above[-len(_OFFSET)]
-        if np.count_nonzero(ahead > _OFFSET_MOST) or np.count_nonzero(signs == 1):
-            return None
-        micros -= (_MICROSECONDS_IN[1:3] @ ahead) * (1 - signs.astype(np.int64))
-    return cast(of_array(micros, values.name), UTC_TIME)
+    micros = _MICROSECONDS_IN @ since[3:] + form.part @ digits[14 : 14 + form.part.size]
+    ahead = _ahead(digits[-4:], above[-len(_OFFSET)]) if form.has_offset else 0
+    return None if ahead is None else cast(of_array(micros - ahead, values.name), UTC_TIME)
+
+
+def _ahead(digits: Characters, signs: Characters) -> Micros | None:
+    """Microseconds that clocks are ahead of UTC; None where one of the offsets is none."""
+    told = digits[0::2] * 10 + digits[1::2]
+    if np.count_nonzero(told > _OFFSET_MOST) or np.count_nonzero(signs == 1):
+        return None
+    ahead: Micros = (_MICROSECONDS_IN[1:3] @ told) * (1 - signs.astype(np.int64))
+    return ahead
 
 
 def parse_days(values: pl.Series, format: str = "") -> pl.Series:
