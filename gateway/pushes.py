@@ -1,8 +1,8 @@
 """Small bodies that come at the same time travel to ingest in one call.
 
-A call costs both sides more than a small body does. While one call for a kind and source is on its way, what comes for
-the same waits and shares the next one, which waits a moment for those who were just answered: senders mostly have more.
-A body that meets nobody goes at once, and a large one always goes alone.
+A call costs both sides more than a small body does, but to wait for others costs time. So few go at once, each alone;
+while so many of one kind and source are on their way, what comes for the same waits and shares the next call, which
+waits a moment for those who were just answered: senders mostly have more. A large body always goes alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from chassis.errors import Unavailable
+from chassis.errors import ChassisError
 from chassis.rpc import error_of
 from chassis.telemetry import carry
 from gateway.clients import Services
@@ -19,10 +19,38 @@ from marketwin.ingest.v1 import types_pb2
 
 SMALL_BYTES = 32 * 1024
 TOGETHER = 128
+FEW = 4
+"""Bodies of one kind and source that may be on their way before others wait for each other."""
 PAUSE_S = 0.001
 GATHERING_S = 0.02
 
 Waiting = tuple[pb.TakeInRequest, asyncio.Future[types_pb2.Receipt]]
+
+
+class _Lane:
+    """The bodies of one kind and source."""
+
+    def __init__(self) -> None:
+        self.alone = 0
+        """Calls of one body that are on their way."""
+        self.waiting: list[Waiting] = []
+        self.group = 0
+        """Bodies of the last shared call: after a large one its senders are waited for."""
+        self.running: asyncio.Task[None] | None = None
+        """Sends those who wait, until nobody does."""
+
+    @property
+    def is_calm(self) -> bool:
+        return self.alone + self.group + len(self.waiting) < FEW
+
+    async def gathered(self) -> int:
+        """Waits while bodies come, though not for long: who was answered just now mostly has more. How many wait."""
+        loop = asyncio.get_running_loop()
+        until, before = loop.time() + GATHERING_S, -1
+        while before < (count := len(self.waiting)) < TOGETHER and loop.time() < until:
+            before = count
+            await asyncio.sleep(PAUSE_S)
+        return count
 
 
 class Pushes:
@@ -30,50 +58,51 @@ class Pushes:
 
     def __init__(self, behind: Services) -> None:
         self._behind = behind
-        self._waiting: dict[tuple[str, str], list[Waiting]] = {}
-        self._lanes: set[asyncio.Task[None]] = set()
+        self._lanes: dict[tuple[str, str], _Lane] = {}
 
     async def take_in(self, request: pb.TakeInRequest) -> types_pb2.Receipt:
         """The receipt of a body; raises what ingest raised."""
         if len(request.body) > SMALL_BYTES:
             return (await self._behind.ingest.TakeIn(request)).receipt
-        lane = (request.kind, request.source)
-        waiting = self._waiting.get(lane)
-        if waiting is not None:
-            request.traceparent = carry().get("traceparent", "")
-            answer: asyncio.Future[types_pb2.Receipt] = asyncio.get_running_loop().create_future()
-            waiting.append((request, answer))
-            return await answer
-        self._waiting[lane] = []
+        name = (request.kind, request.source)
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = _Lane()
+        if lane.is_calm:
+            return await self._alone(name, lane, request)
+        request.traceparent = carry().get("traceparent", "")
+        answer: asyncio.Future[types_pb2.Receipt] = asyncio.get_running_loop().create_future()
+        lane.waiting.append((request, answer))
+        return await answer
+
+    async def _alone(self, name: tuple[str, str], lane: _Lane, request: pb.TakeInRequest) -> types_pb2.Receipt:
+        lane.alone += 1
         try:
             return (await self._behind.ingest.TakeIn(request)).receipt
         finally:
-            task = asyncio.create_task(self._run(lane))
-            self._lanes.add(task)
-            task.add_done_callback(self._lanes.discard)
+            lane.alone -= 1
+            if lane.waiting and lane.running is None:
+                lane.running = asyncio.create_task(self._run(name, lane))
+            self._let_go(name, lane)
 
-    async def _run(self, lane: tuple[str, str]) -> None:
-        while await self._gathered(lane):
-            waiting = self._waiting[lane]
-            self._waiting[lane] = waiting[TOGETHER:]
-            await self._send(waiting[:TOGETHER])
-        del self._waiting[lane]
+    async def _run(self, name: tuple[str, str], lane: _Lane) -> None:
+        while await lane.gathered():
+            group, lane.waiting = lane.waiting[:TOGETHER], lane.waiting[TOGETHER:]
+            lane.group = len(group)
+            await self._send(group)
+        lane.group, lane.running = 0, None
+        self._let_go(name, lane)
 
-    async def _gathered(self, lane: tuple[str, str]) -> int:
-        """Waits while bodies come, though not for long: who was answered just now mostly has more. How many wait."""
-        loop = asyncio.get_running_loop()
-        until, before = loop.time() + GATHERING_S, -1
-        while before < (count := len(self._waiting[lane])) < TOGETHER and loop.time() < until:
-            before = count
-            await asyncio.sleep(PAUSE_S)
-        return count
+    def _let_go(self, name: tuple[str, str], lane: _Lane) -> None:
+        if not lane.alone and lane.running is None:
+            del self._lanes[name]
 
     async def _send(self, group: Sequence[Waiting]) -> None:
         bodies = [request for request, answer in group if not answer.done()]
         group = [each for each in group if not each[1].done()]
         try:
             found = await self._behind.ingest.TakeInTogether(pb.TakeInTogetherRequest(bodies=bodies))
-        except Unavailable as error:
+        except ChassisError as error:
             for _, answer in group:
                 if not answer.done():
                     answer.set_exception(error)

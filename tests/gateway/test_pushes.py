@@ -12,7 +12,7 @@ import pytest
 
 from chassis.errors import Conflict, Unavailable
 from chassis.rpc import connect, error_text, serve
-from gateway.pushes import SMALL_BYTES, TOGETHER, Pushes
+from gateway.pushes import FEW, SMALL_BYTES, TOGETHER, Pushes
 from marketwin.ingest.v1 import service_pb2 as pb
 from marketwin.ingest.v1 import types_pb2
 from marketwin.ingest.v1.service_pb2_grpc import (
@@ -70,30 +70,41 @@ async def all_of(door: Pushes, service: SlowIngest, texts: list[str]) -> list[An
     return await asyncio.gather(*calls, return_exceptions=True)
 
 
-async def test_bodies_that_meet_share_a_call_and_each_hears_its_own():
-    async with pushes() as (door, service):
-        answers = await all_of(door, service, ["first", "a", "used", "b"])
+FIRST = [f"first {number}" for number in range(FEW)]
 
-    assert service.calls == [1, 3]
-    assert [getattr(answer, "batch_id", "") for answer in answers] == ["first", "a", "", "b"]
-    assert isinstance(answers[2], Conflict)
-    assert answers[2].code == "key_reused"
+
+async def test_few_bodies_go_at_once_and_wait_for_nobody():
+    async with pushes() as (door, service):
+        answers = await all_of(door, service, FIRST)
+
+    assert service.calls == [1] * FEW
+    assert [answer.batch_id for answer in answers] == FIRST
+
+
+async def test_bodies_that_meet_many_share_a_call_and_each_hears_its_own():
+    async with pushes() as (door, service):
+        answers = await all_of(door, service, [*FIRST, "a", "used", "b"])
+
+    assert service.calls == [1] * FEW + [3]
+    assert [getattr(answer, "batch_id", "") for answer in answers] == [*FIRST, "a", "", "b"]
+    assert isinstance(answers[FEW + 1], Conflict)
+    assert answers[FEW + 1].code == "key_reused"
 
 
 async def test_a_call_that_fails_is_told_to_all_who_were_in_it_and_the_next_goes_on():
     async with pushes() as (door, service):
-        answers = await all_of(door, service, ["first", "break", "a"])
+        answers = await all_of(door, service, [*FIRST, "break", "a"])
         later = await door.take_in(body("later"))
 
-    assert [type(answer) for answer in answers[1:]] == [Unavailable, Unavailable]
+    assert [type(answer) for answer in answers[FEW:]] == [Unavailable, Unavailable]
     assert later.batch_id == "later"
 
 
 async def test_a_call_holds_a_bounded_number_of_bodies():
     async with pushes() as (door, service):
-        await all_of(door, service, [str(number) for number in range(TOGETHER + 3)])
+        await all_of(door, service, [str(number) for number in range(FEW + TOGETHER + 2)])
 
-    assert service.calls == [1, TOGETHER, 2]
+    assert service.calls == [1] * FEW + [TOGETHER, 2]
 
 
 async def test_senders_who_have_more_meet_again_in_one_call():
@@ -122,13 +133,13 @@ async def test_a_large_body_goes_alone_at_once():
 
 async def test_a_caller_who_goes_away_does_not_hold_up_the_others():
     async with pushes() as (door, service):
-        calls = [asyncio.create_task(door.take_in(body(text))) for text in ("first", "gone", "stays")]
+        calls = [asyncio.create_task(door.take_in(body(text))) for text in (*FIRST, "gone", "stays")]
         await service.asked.wait()
-        calls[1].cancel()
+        calls[FEW].cancel()
         service.let.set()
         answers = await asyncio.gather(*calls, return_exceptions=True)
 
     with pytest.raises(asyncio.CancelledError):
-        raise answers[1]
-    assert answers[2].batch_id == "stays"
-    assert service.calls == [1, 1]
+        raise answers[FEW]
+    assert answers[FEW + 1].batch_id == "stays"
+    assert service.calls == [1] * FEW + [1]

@@ -13,11 +13,14 @@ from polars.testing import assert_frame_equal, assert_series_equal
 
 from services.ingest.domain.frames.native import (
     cast,
+    first,
     framed,
+    named,
     of_array,
     of_arrow,
     of_places,
     of_texts,
+    piece,
     places_of,
     rows_of,
     taken,
@@ -70,6 +73,29 @@ def test_a_column_of_the_type_stays_the_same_one():
 
     assert cast(values, pl.Int64()) is values
     assert cast(cast(values, pl.Decimal(14, 2)), pl.Decimal(14, 3)).dtype == pl.Decimal(14, 3)
+
+
+def test_a_column_of_another_zone_or_unit_is_cast():
+    times = pl.Series("a", [1], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
+
+    assert cast(times, pl.Datetime("us", "UTC")) is times
+    assert cast(times, pl.Datetime("ms", "UTC")).dtype == pl.Datetime("ms", "UTC")
+
+
+def test_a_column_gets_another_name_and_the_one_that_it_had_stays():
+    values = pl.Series("a", ["黄山", None])
+
+    assert named(values, "a") is values
+    assert_series_equal(named(values, "b"), values.alias("b"))
+    assert values.name == "a"
+
+
+def test_a_piece_of_a_column_has_its_rows_and_a_name_of_its_own():
+    values = pl.Series("a", ["黄山", None, "x"])
+
+    assert_series_equal(piece(values, 1, 2, "b"), values.slice(1, 2).alias("b"))
+    assert values.name == "a"
+    assert first(values) == "黄山"
 
 
 def test_a_strict_cast_of_what_cannot_be_fails():

@@ -23,7 +23,7 @@ from services.ingest.usecases.publishing import publish, repeated
 
 PAUSE_S = 0.001
 GATHERING_S = 0.005
-"""A pass waits while bodies come: until a pause in which none came, and no longer than this."""
+"""A pass behind another one waits while bodies come: until a pause in which none came, and no longer than this."""
 GROUP_BODIES = 256
 GROUP_BYTES = 4 * 1024 * 1024
 INLINE_BYTES = 64 * 1024
@@ -78,13 +78,16 @@ class Lanes:
     async def _run(self, door: FrontDoor, key: tuple[str, str]) -> None:
         """Makes passes for as long as bodies wait; the next pass begins while earlier ones wait for the log."""
         unacknowledged: set[asyncio.Task[None]] = set()
-        while arrivals := await self._gathered(key):
+        # Who finds nobody waits for nobody.
+        arrivals = self._next(key)
+        while arrivals:
             passed = await _through(door, arrivals)
             if passed:
                 publishing = _publish_all(door, passed)
                 unacknowledged.add(self._spawn(publishing, passed[0].arrivals[0].trace()))
             if len(unacknowledged) >= UNACKNOWLEDGED:
                 _, unacknowledged = await asyncio.wait(unacknowledged, return_when=asyncio.FIRST_COMPLETED)
+            arrivals = await self._gathered(key)
 
     async def _gathered(self, key: tuple[str, str]) -> list[Arrival]:
         loop = asyncio.get_running_loop()
