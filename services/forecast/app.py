@@ -61,6 +61,7 @@ async def app(settings: ForecastSettings) -> AsyncIterator[Running]:
             tasks.spawn(hear_records(stream, store, taking, pace), name="records")
             tasks.spawn(forecaster.keep_weeks(pace), name="weeks")
             tasks.spawn(forecaster.keep_years(pace), name="years")
+            tasks.spawn(forecaster.keep_whole(pace), name="whole")
             tasks.spawn(trainer.keep_training(), name="training")
             tasks.spawn(trainer.keep_watch(), name="watch")
             yield Running(address, tasks)

@@ -11,9 +11,9 @@ import io
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import polars as pl
 import structlog
@@ -27,17 +27,22 @@ from services.forecast.settings import ForecastSettings
 from services.forecast.usecases import training as trainings
 from services.forecast.usecases.forecasting import Forecasting, forecast_dirty_demand, forecast_dirty_years
 from services.forecast.usecases.ports import Heavy, Models, Now, Row, Store
-from services.forecast.usecases.taking import Taking, take_in_records
+from services.forecast.usecases.taking import Part, Taking, take_in_records
 from services.forecast.usecases.training import Training
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 _AWAY = (Unavailable, OperationalError, InterfaceError, OSError, TimeoutError)
 
 DURABLE = "forecast-records"
+GROUP_MESSAGES = 16
+"""Messages in a transaction; forecasts are not saved as long as it lasts."""
 KINDS = ("sku", "commercial_sale", "commercial_order", "price_observation")
 _UNASKED_S = 1.0
 """What another process has marked is found after so long."""
+_LONGEST_S = 600.0
+"""A first training waits no longer for a pause in the records."""
 _BULK_BEHIND = 16
 _BULK_MESSAGES = 20
 _BULK_WITHIN_S = 4.0
@@ -54,7 +59,7 @@ class Pass(Protocol):
 
 @dataclass(slots=True)
 class Pace:
-    """When records came last, and whether bulk work should wait for a first training."""
+    """When records came last, and whether bulk work waits for a first training: it would be done again after it."""
 
     clock: Callable[[], float] = time.monotonic
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -63,11 +68,11 @@ class Pace:
     behind: int = 0
     heard: deque[float] = field(default_factory=lambda: deque(maxlen=_BULK_MESSAGES))
 
-    def touch(self, behind: int = 0) -> None:
-        """Something has changed, and so many messages still wait."""
+    def touch(self, messages: int = 1, behind: int = 0) -> None:
+        """So many messages have changed something, and so many still wait."""
         self.last_change = self.clock()
         self.behind = behind
-        self.heard.append(self.last_change)
+        self.heard.extend([self.last_change] * messages)
         self.changed.set()
 
     def is_bulk(self) -> bool:
@@ -97,20 +102,17 @@ class Pace:
 async def hear_records(bus: Bus, store: Store, how: Taking, pace: Pace) -> None:
     """Takes in accepted records, for ever."""
 
-    async def handle(message: Message) -> None:
-        event = events_pb2.RecordsAccepted.FromString(message.data)
-        await take_in_records(
-            store,
-            how,
-            consumer=DURABLE,
-            message_id=message.message_id,
-            kind=event.kind,
-            records=pl.read_ipc_stream(io.BytesIO(event.arrow_ipc)),
-        )
-        pace.touch(message.behind)
+    async def handle(messages: Sequence[Message]) -> None:
+        await take_in_records(store, how, [_part(message) for message in messages], consumer=DURABLE)
+        pace.touch(len(messages), messages[-1].behind)
 
     subjects = [subject_of(events_pb2.RecordsAccepted, kind) for kind in KINDS]
-    await bus.consume(durable=DURABLE, subjects=subjects, handle=handle)
+    await bus.consume_many(durable=DURABLE, subjects=subjects, handle=handle, most=GROUP_MESSAGES)
+
+
+def _part(message: Message) -> Part:
+    event = events_pb2.RecordsAccepted.FromString(message.data)
+    return Part(message.message_id, event.kind, pl.read_ipc_stream(io.BytesIO(event.arrow_ipc)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +134,11 @@ class Forecaster:
                 pace.changed.set()
                 await asyncio.sleep(self.settings.quiet_s)
                 continue
+            if pace.bulk_waits and not self.settings.quiet_s <= pace.quiet_s() < _UNASKED_S:
+                continue
             is_quiet = is_quiet and not pace.bulk_waits
             limit = self.settings.pass_series if is_quiet else self.settings.busy_pass_series
-            made = await self._patiently(forecast_dirty_demand, limit)
+            made = await self._pass(forecast_dirty_demand, limit)
             if made:
                 log.info("forecast.weeks_made", series=made)
             if made == limit and is_quiet:
@@ -144,25 +148,47 @@ class Forecaster:
         """Forecasts the years of changed units, for ever."""
         while True:
             await asyncio.sleep(self.settings.annual_every_s if pace.quiet_s() < 1 else 0.3)
-            if pace.is_bulk():
+            if pace.is_bulk() or pace.bulk_waits:
                 continue
-            is_quiet = pace.quiet_s() > self.settings.quiet_s and not pace.bulk_waits
+            is_quiet = pace.quiet_s() > self.settings.quiet_s
             limit = self.settings.pass_series if is_quiet else self.settings.busy_pass_series
-            made = await self._patiently(forecast_dirty_years, limit)
+            made = await self._pass(forecast_dirty_years, limit)
             if made:
                 log.info("forecast.years_made", units=made)
 
-    async def _patiently(self, work: Pass, limit: int) -> int:
-        """One pass; when the database is away what was claimed is given back, for as long as that takes."""
+    async def keep_whole(self, pace: Pace) -> None:
+        """Asks for every forecast anew, in a pause where there is one, for ever.
+
+        Records mark what they are of. What leans on that (a product's other regions, a region's other products, days
+        covered) changes little by each of them, and would be forecast at every record: it is at intervals.
+        """
+        due_at = time.monotonic() + self.settings.renew_every_s
+        while True:
+            await asyncio.sleep(_UNASKED_S)
+            is_pause = not pace.bulk_waits and pace.quiet_s() >= self.settings.auto_train_after_s
+            if not is_pause and time.monotonic() < due_at:
+                continue
+            if await self._patiently(self.store.renew):
+                log.info("forecast.renewed")
+                pace.changed.set()
+                await asyncio.sleep(self.settings.renew_every_s)
+            due_at = time.monotonic() + self.settings.renew_every_s
+
+    async def _pass(self, work: Pass, limit: int) -> int:
+        made = await self._patiently(lambda: work(self.store, self.models, self.how, self.heavy, self.now, limit=limit))
+        return made or 0
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """What the work gives; when the database is away what was claimed is given back, for as long as that takes."""
         try:
-            return await work(self.store, self.models, self.how, self.heavy, self.now, limit=limit)
+            return await work()
         except _AWAY as error:
             log.warning("forecast.waits", error=type(error).__name__)
         while True:
             await asyncio.sleep(_UNASKED_S)
             try:
                 await self.store.give_back()
-                return 0
+                return None
             except _AWAY as error:
                 log.warning("forecast.waits", error=type(error).__name__)
 
@@ -208,18 +234,18 @@ class Trainer:
 
     async def keep_watch(self) -> None:
         """Asks for a first training when records pause, there is no model and enough history; for ever."""
-        tried = -1
+        tried, due_at = -1, 0.0
         while self._settings.auto_train:
             await asyncio.sleep(_UNASKED_S / 2)
-            self._pace.bulk_waits = False
-            if self._models.demand is not None:
-                continue
-            revision = await self._store.history_revision()
+            revision = await self._store.history_revision() if self._models.demand is None else tried
             if revision == tried or not await self._store.has_much_history():
+                self._pace.bulk_waits = False
                 continue
-            self._pace.bulk_waits = True
-            if self._pace.quiet_s() >= self._settings.auto_train_after_s:
-                tried = revision
+            # A model of years alone does not make everything wait for one of weeks.
+            due_at = due_at or time.monotonic() + _LONGEST_S
+            self._pace.bulk_waits = not self._models.annual.kinds
+            if self._pace.quiet_s() >= self._settings.auto_train_after_s or time.monotonic() > due_at:
+                tried, due_at = revision, 0.0
                 await self._until_done(await self.ask())
 
     async def _until_done(self, run: Row) -> None:

@@ -41,9 +41,12 @@ class ForecastSettings(ServiceSettings):
     """The same while records keep coming in: the newest changes first, the bulk waits for a pause."""
     annual_every_s: Annotated[float, Field(gt=0)] = 3.0
     """Annual forecasts are made again at most so often."""
+    renew_every_s: Annotated[float, Field(gt=0)] = 3600.0
+    """Everything is forecast again at most so often, where the history has changed: forecasts lean on neighbours."""
     auto_train: bool = True
     """Train once by itself when there is no model and enough history."""
-    auto_train_after_s: Annotated[float, Field(gt=0)] = 3.0
+    auto_train_after_s: Annotated[float, Field(gt=0)] = 20.0
+    """Pause in the records after which that begins, and everything is forecast again: what comes later is not in it."""
 
     patent_weights: tuple[float, float, float] = (0.2, 0.3, 0.5)
     """Weights of last year, the year before and this year's own forecast in patent_v1."""

@@ -58,7 +58,15 @@ def deleted_orders(records: pl.DataFrame) -> pl.DataFrame:
     records = _with_columns(records, ("op", "trace_id", "adcode", "sku_code"))
     bare = pl.col("op").eq_missing("delete") & (pl.col("adcode").is_null() | pl.col("sku_code").is_null())
     keyed = records.filter(bare).with_columns(key=pl.concat_str(pl.lit("order"), "order_no", "line_no", separator="|"))
-    return keyed.select("key", "ingested_at", "trace_id").unique("key", keep="last", maintain_order=True)
+    newest = keyed.sort("ingested_at", maintain_order=True).unique("key", keep="last", maintain_order=True)
+    return newest.select("key", "ingested_at", "trace_id")
+
+
+def without(lines: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:
+    """Lines that are not taken back, or came again after that."""
+    ends = gone.select("key", gone_at="ingested_at")
+    kept = lines.join(ends, on="key", how="left", maintain_order="left")
+    return kept.filter(pl.col("gone_at").is_null() | (pl.col("ingested_at") > pl.col("gone_at"))).drop("gone_at")
 
 
 def emptied(stored: pl.DataFrame, gone: pl.DataFrame) -> pl.DataFrame:

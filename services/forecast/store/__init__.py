@@ -69,6 +69,7 @@ class PostgresStore:
     async def save_demand(self, made: pl.DataFrame, done: pl.DataFrame, made_at: datetime) -> None:
         async with self._db.transaction() as session:
             await lock_history(session)
+            made = await results.without_shadowed(session, made)
             await results.save_demand(session, made, made_at)
             await results.finish_series(session, done)
             await _tell_by_trace(session, made, lambda part: demand_events(part, made_at))
@@ -114,7 +115,7 @@ class PostgresStore:
         async with self._db.transaction() as session:
             await lock_history(session)
             await results.save_annual(session, made, made_at)
-            await results.drop_annual(session, done.join(made, on="unit_id", how="anti"))
+            await results.drop_annual(session, done)
             await results.finish_units(session, done)
             await _tell_by_trace(session, made, lambda part: annual_events(part, made_at))
         self._relay.wake()
@@ -145,6 +146,15 @@ class PostgresStore:
             await lock_history(session)
             await results.unclaim(session)
 
+    async def renew(self) -> bool:
+        """Asks for every forecast anew where the history has changed since that was last done; False where not."""
+        async with self._db.transaction() as session:
+            await lock_history(session)
+            if await results.is_renewed(session):
+                return False
+            await results.mark_everything(session)
+            return True
+
     async def recover(self) -> None:
         """What a stopped process had begun is to be done again."""
         async with self._db.transaction() as session:
@@ -169,7 +179,7 @@ class PostgresStore:
                     "created_at": now,
                 }
                 await registry.save_model(session, row, model.backtests)
-            await results.mark_everything(session, "")
+            await results.mark_everything(session)
 
     async def current_models(self) -> dict[str, bytes]:
         """File content of the models in use, by target; without those whose file is gone."""

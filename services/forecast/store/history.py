@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.outbox import is_new
+from chassis.outbox import mark_new
 from services.forecast.domain.lines import LINE, PRICE
 from services.forecast.store.columns import fetch, put
 from services.forecast.store.tables import INBOX, SCHEMA
@@ -72,16 +73,16 @@ class HistoryUnit:
         if self._new_series.height or self._new_units.height:
             self._places.add(self._new_series, self._new_units)
 
-    async def is_new(self, consumer: str, message_id: str) -> bool:
-        """Marks a message as handled; False when it had been."""
+    async def new_ones(self, consumer: str, message_ids: Sequence[str]) -> set[str]:
+        """Marks messages as handled; answers those that had not been."""
         await lock_history(self._session)
-        return await is_new(self._session, INBOX, consumer, message_id)
+        return await mark_new(self._session, INBOX, consumer, message_ids)
 
     async def count_change(self) -> None:
         """Counts a batch that changed the history."""
         await self._session.execute(
             text(
-                f"INSERT INTO {SCHEMA}.history AS h (id, revision) VALUES (1, 1) "
+                f"INSERT INTO {SCHEMA}.history AS h (id, revision, renewed) VALUES (1, 1, 0) "
                 "ON CONFLICT (id) DO UPDATE SET revision = h.revision + 1"
             )
         )
@@ -136,10 +137,11 @@ class HistoryUnit:
         A series belongs to the market and pool in which it was first seen.
         """
         asked = spans.select(list(SERIES)[1:]).unique(subset=_PLACE, maintain_order=True)
-        unknown = asked.join(self._places.series, on=_PLACE, how="anti")
+        known = pl.concat([self._places.series, self._new_series])
+        unknown = asked.join(known, on=_PLACE, how="anti")
         if unknown.height:
             await self._make_series(unknown)
-        known = pl.concat([self._places.series, self._new_series])
+            known = pl.concat([self._places.series, self._new_series])
         return asked.select(_PLACE).join(known, on=_PLACE).select(SERIES.keys())
 
     async def _make_series(self, unknown: pl.DataFrame) -> None:
@@ -151,12 +153,13 @@ class HistoryUnit:
             unknown,
         )
         columns = ", ".join(f"series.{name}" for name in SERIES)
-        self._new_series = await fetch(
+        found = await fetch(
             self._session,
             f"SELECT {columns} FROM {{given}} JOIN {SCHEMA}.series USING (adcode, sku_code, measure)",
             SERIES,
             unknown.select(_PLACE),
         )
+        self._new_series = pl.concat([self._new_series, found])
         known = pl.concat([self._places.series, self._new_series])
         measures = known.join(unknown, on=["adcode", "sku_code"], how="semi")
         both = measures.group_by("adcode", "sku_code").agg(pl.col("measure").n_unique()).filter(pl.col("measure") > 1)
@@ -241,7 +244,8 @@ class HistoryUnit:
         )
 
     async def _units(self, asked: pl.DataFrame) -> pl.DataFrame:
-        unknown = asked.join(self._places.units, on=_UNIT_PLACE, how="anti")
+        known = pl.concat([self._places.units, self._new_units])
+        unknown = asked.join(known, on=_UNIT_PLACE, how="anti")
         if unknown.height:
             await put(
                 self._session,
@@ -250,14 +254,16 @@ class HistoryUnit:
                 "ON CONFLICT (region, sku_code, base_unit, measure) DO NOTHING",
                 unknown,
             )
-            self._new_units = await fetch(
+            found = await fetch(
                 self._session,
                 f"SELECT u.unit_id, region, sku_code, base_unit, measure FROM {{given}} "
                 f"JOIN {SCHEMA}.unit AS u USING (region, sku_code, base_unit, measure)",
                 UNIT,
                 unknown,
             )
-        return asked.join(pl.concat([self._places.units, self._new_units]), on=_UNIT_PLACE)
+            self._new_units = pl.concat([self._new_units, found])
+            known = pl.concat([known, found])
+        return asked.join(known, on=_UNIT_PLACE)
 
     async def save_prices(self, prices: pl.DataFrame) -> None:
         """Replaces the content of price observations; older content than the stored is left."""

@@ -51,6 +51,8 @@ _CELLS: Schema = {
     "quantity": pl.Float64,
 }
 _MUCH = 1_000
+_DIGITS = 4
+"""Money, and weeks divided between months, are added up as they come: the last digits of a sum tell in which order."""
 _COUNTED = f"""
     SELECT series_id, adcode, sku_code, market, pool, is_shadowed,
            coalesce((SELECT base_unit FROM {SCHEMA}.sku AS k WHERE k.sku_code = series.sku_code), 'stick') AS base_unit,
@@ -108,7 +110,8 @@ async def weeks(session: AsyncSession, series_ids: pl.Series | None) -> pl.DataF
         "ORDER BY series_id, week, reported DESC"
     )
     arguments = [] if series_ids is None else [series_ids.to_list()]
-    return await pull_frame(session, statement, _WEEKS, *arguments)
+    found = await pull_frame(session, statement, _WEEKS, *arguments)
+    return found.with_columns(pl.col("amount").round(_DIGITS))
 
 
 async def totals(session: AsyncSession, members: pl.DataFrame | None) -> pl.DataFrame:
@@ -177,7 +180,8 @@ async def all_units(session: AsyncSession) -> pl.DataFrame:
 async def unit_cells(session: AsyncSession, unit_ids: pl.Series) -> pl.DataFrame:
     """Months and years of units: unit_id, grain, reported, starts_on, quantity."""
     statement = f"SELECT {', '.join(_CELLS)} FROM {SCHEMA}.unit_cell WHERE unit_id = ANY($1::bigint[])"
-    return await pull_frame(session, statement, _CELLS, unit_ids.to_list())
+    found = await pull_frame(session, statement, _CELLS, unit_ids.to_list())
+    return found.with_columns(pl.col("quantity").round(_DIGITS))
 
 
 async def prices(session: AsyncSession, regions: pl.Series, skus: pl.Series) -> pl.DataFrame:

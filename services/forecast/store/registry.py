@@ -48,10 +48,10 @@ async def backtests(session: AsyncSession, target: str) -> list[Row]:
 
 
 async def start_training(session: AsyncSession, training_id: str, history_revision: int, now: datetime) -> Row:
-    """The run under way, or the last one that learnt from this very history, or a new one (status `queued`)."""
+    """A run that learns or has learnt from this very history, or one that is yet to begin, or a new one (`queued`)."""
     await session.execute(sa.text(f"SELECT pg_advisory_xact_lock(hashtext('{SCHEMA}.training'))"))
-    same = sa.and_(TRAINING.c.status == "done", TRAINING.c.history_revision == history_revision)
-    query = sa.select(TRAINING).where(TRAINING.c.status.in_(["queued", "running"]) | same)
+    same = sa.and_(TRAINING.c.status.in_(["running", "done"]), TRAINING.c.history_revision == history_revision)
+    query = sa.select(TRAINING).where((TRAINING.c.status == "queued") | same)
     found = (await session.execute(query.order_by(TRAINING.c.created_at.desc()))).mappings().first()
     if found is not None:
         return dict(found)

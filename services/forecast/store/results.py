@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import upsert_frame
 from services.forecast.domain.demand.forecasts import QUANTILES
-from services.forecast.store.columns import put
+from services.forecast.store.columns import fetch, put
 from services.forecast.store.tables import SCHEMA, AnnualForecastRow, DemandForecastRow, table
 
 ANNUAL_FACTS = (
@@ -56,13 +56,29 @@ async def save_annual(session: AsyncSession, made: pl.DataFrame, made_at: dateti
     await upsert_frame(session, table(AnnualForecastRow), frame, key=["unit_id", "year", "method"])
 
 
-async def drop_annual(session: AsyncSession, units: pl.DataFrame) -> None:
-    """Forgets the forecasts of units (unit_id) that have none any more."""
+async def drop_annual(session: AsyncSession, done: pl.DataFrame) -> None:
+    """Forgets what a pass over units (unit_id, revision before it) has not made again: other years, other methods.
+
+    A year that is over by what is known now was forecast because less was known then: how many such there are would
+    depend on when each record came.
+    """
     await put(
         session,
-        f"DELETE FROM {SCHEMA}.annual_forecast AS f USING {{given}} WHERE f.unit_id = given.unit_id",
-        units.select("unit_id"),
+        f"DELETE FROM {SCHEMA}.annual_forecast AS f USING {{given}} WHERE f.unit_id = given.unit_id "
+        "AND f.revision <= given.revision",
+        done.select("unit_id", "revision"),
     )
+
+
+async def without_shadowed(session: AsyncSession, made: pl.DataFrame) -> pl.DataFrame:
+    """Forecasts of series that have not been shadowed since they were claimed."""
+    shadowed = await fetch(
+        session,
+        f"SELECT series_id FROM {SCHEMA}.series JOIN {{given}} USING (series_id) WHERE is_shadowed",
+        {"series_id": pl.Int64},
+        made.select("series_id").unique(),
+    )
+    return made.join(shadowed, on="series_id", how="anti")
 
 
 async def finish_series(session: AsyncSession, done: pl.DataFrame) -> None:
@@ -96,19 +112,24 @@ async def unclaim(session: AsyncSession) -> None:
         )
 
 
-async def mark_everything(session: AsyncSession, trace_id: str) -> None:
-    """All series and units are to be forecast again: there is a new model."""
+async def mark_everything(session: AsyncSession) -> None:
+    """All series and units are to be forecast again: there is a new model, or their neighbours have changed."""
     await session.execute(
         text(
-            f"UPDATE {SCHEMA}.series SET dirty_at = clock_timestamp(), dirty_rank = 1, trace_id = :trace "
+            f"UPDATE {SCHEMA}.series SET dirty_at = clock_timestamp(), dirty_rank = 1, trace_id = '' "
             "WHERE dirty_at IS NULL AND NOT is_shadowed"
-        ),
-        {"trace": trace_id},
+        )
     )
     await session.execute(
-        text(f"UPDATE {SCHEMA}.unit SET dirty_at = clock_timestamp(), trace_id = :trace WHERE dirty_at IS NULL"),
-        {"trace": trace_id},
+        text(f"UPDATE {SCHEMA}.unit SET dirty_at = clock_timestamp(), trace_id = '' WHERE dirty_at IS NULL")
     )
+    await session.execute(text(f"UPDATE {SCHEMA}.history SET renewed = revision"))
+
+
+async def is_renewed(session: AsyncSession) -> bool:
+    """Whether the history is what it was when everything was last to be forecast again."""
+    changed = await session.scalar(text(f"SELECT 1 FROM {SCHEMA}.history WHERE renewed < revision"))
+    return changed is None
 
 
 async def list_demand(

@@ -256,12 +256,13 @@ class TrainingRow(Base, table=True):
 
 
 class HistoryRow(Base, table=True):
-    """One row: counts the batches that changed the history."""
+    """One row: counts the batches that changed the history, and up to which of them everything was forecast again."""
 
     __tablename__ = "history"
 
     id: int = Field(default=1, primary_key=True)
     revision: int = Field(default=0, sa_type=sa.BigInteger)
+    renewed: int = Field(default=0, sa_type=sa.BigInteger)
 
 
 INBOX = inbox_table(Base.metadata)

@@ -34,7 +34,7 @@ class Training:
 
 
 async def ask_for_training(store: Store, new_id: Callable[[], str], now: Now) -> Row:
-    """The run under way, the finished one of this very history, or a new one."""
+    """A run that has yet to begin, the one under way or finished of this very history, or a new one."""
     return await store.start_training(new_id(), await store.history_revision(), now())
 
 
@@ -50,7 +50,8 @@ async def run_training(
     store: Store, models: Models, how: Training, training_id: str, *, heavy: Heavy, now: Now
 ) -> None:
     """Runs a queued training to its end; what cannot be trained yet is left as it is."""
-    await store.update_training(training_id, status="running", progress=0.05)
+    revision = await store.history_revision()
+    await store.update_training(training_id, status="running", progress=0.05, history_revision=revision)
     try:
         made = await _train_both(store, how, heavy, training_id)
     except Exception:
@@ -87,15 +88,38 @@ def train_weeks(work: DemandWork, how: Training) -> TrainedDemand | None:
     """The demand model, or None while there is too little history."""
     if work.series.is_empty() or work.cells.is_empty():
         return None
+    work = _numbered_by_key(work)
     weeks = complete_weeks(work.clocks, closes_on=how.forecasting.week_closes_on)
     panel, _ = demand_panel(work.series, work.cells, work.totals, weeks, history_weeks=how.forecasting.history_weeks)
     return demand_training.train(panel, how.demand) if demand_training.can_train(panel) else None
 
 
+def _numbered_by_key(work: DemandWork) -> DemandWork:
+    """Ids tell the order in which series came, and what is sampled must not depend on that."""
+    names = work.series.sort("adcode", "sku_code", "pool").select("series_id").with_row_index("place")
+    series, cells = (_renumbered(frame, names, "series_id") for frame in (work.series, work.cells))
+    return replace(work, series=series, cells=cells)
+
+
+def _units_by_key(work: AnnualWork) -> AnnualWork:
+    by_key = work.units.sort("region", "sku_code", "base_unit", "measure")
+    names = by_key.select("unit_id").with_row_index("place")
+    tops = _renumbered(work.tops, names, "unit_id")
+    # A unit whose top is not among the units is its own.
+    tops = _renumbered(tops, names.rename({"unit_id": "top_id"}), "top_id")
+    units, cells = (_renumbered(frame, names, "unit_id") for frame in (work.units, work.cells))
+    return replace(work, units=units, cells=cells, tops=tops)
+
+
+def _renumbered(frame: pl.DataFrame, names: pl.DataFrame, column: str) -> pl.DataFrame:
+    placed = frame.join(names, on=column, maintain_order="left")
+    return placed.with_columns(pl.col("place").cast(pl.Int64).alias(column)).drop("place")
+
+
 def train_years(work: AnnualWork, how: Training) -> TrainedAnnual:
     """The annual models; by drift alone while there are too few years."""
     forecasting = how.forecasting
-    work = with_two_years(work)
+    work = _units_by_key(with_two_years(work))
     prices = price_inputs(work.units, work.observations, work.guides, work.volumes, forecasting.regions)
     panel = annual_panel(work.units, work.cells, prices, work.tops, pool_spring=forecasting.pool_spring_months)
     return annual_backtest.train(panel, threads=how.threads)
