@@ -97,11 +97,12 @@ def _pieces() -> list[Piece]:
 
 
 def _shuffled(pieces: list[Piece]) -> list[Piece]:
-    """The same records in five pieces: the newest first in some, and regions one after the other."""
+    """The same records: some early years, which are forecast from by themselves, then region after region."""
     records = pl.concat([piece for _, piece in pieces], how="diagonal_relaxed").sort("adcode", "biz_date")
-    size = -(-records.height // 5)
-    parts = list(records.iter_slices(size))
-    return [("commercial_sale", parts[number]) for number in (0, 3, 1, 4, 2)]
+    is_early = pl.col("biz_date") < date(2021, 1, 1)
+    late = records.filter(~is_early)
+    parts = list(late.iter_slices(-(-late.height // 4)))
+    return [("commercial_sale", part) for part in (records.filter(is_early), parts[3], parts[0], parts[2], parts[1])]
 
 
 def _pairs() -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -50,8 +50,8 @@ class PostgresStore:
         unit.committed()
 
     async def demand_work(self, limit: int | None) -> DemandWork:
+        dirty = await self._claimed(reading.claim_series, limit)
         async with self._db.transaction() as session:
-            dirty = await reading.claim_series(session, limit or 0)
             ids = None if limit is None else dirty["series_id"]
             if ids is not None and ids.is_empty():
                 nothing = pl.DataFrame()
@@ -76,13 +76,21 @@ class PostgresStore:
         self._relay.wake()
 
     async def annual_work(self, limit: int | None) -> AnnualWork:
+        dirty = await self._claimed(reading.claim_units, limit)
         async with self._db.transaction() as session:
-            dirty = await reading.claim_units(session, limit or 0)
             if limit is None:
                 units = await reading.all_units(session)
             else:
                 units = await reading.units_by_id(session, dirty["unit_id"])
             return await self._annual_work(session, dirty, units)
+
+    async def _claimed(
+        self, claim: Callable[[AsyncSession, int], Awaitable[pl.DataFrame]], limit: int | None
+    ) -> pl.DataFrame:
+        async with self._db.transaction() as session:
+            # Whoever marks rows at the same time would take those being claimed for marked, and they would be lost.
+            await lock_history(session)
+            return await claim(session, limit or 0)
 
     async def _annual_work(self, session: AsyncSession, dirty: pl.DataFrame, units: pl.DataFrame) -> AnnualWork:
         place = ["region", "sku_code", "base_unit", "measure"]
