@@ -238,13 +238,10 @@ async def copy_frame(session: AsyncSession, table: str, frame: pl.DataFrame, *, 
     """
     if frame.is_empty():
         return
-    raw = await (await session.connection()).get_raw_connection()
-    if not raw.driver_connection.is_in_transaction():  # type: ignore[union-attr]  # the driver is asyncpg
-        # It is opened with the first statement that the layers above see, and COPY goes past them.
-        await session.execute(text("SELECT 1"))
+    driver = await driver_of(session)
     source = io.BytesIO(_csv(frame)) if frame.height <= INLINE_ROWS else _csv_ahead(frame)
     try:
-        await raw.driver_connection.copy_to_table(  # type: ignore[union-attr]  # the driver is asyncpg
+        await driver.copy_to_table(
             table,
             source=source,
             schema_name=schema,
@@ -325,9 +322,21 @@ async def upsert_frame(
 
 async def fetched(session: AsyncSession, statement: str, *arguments: object) -> list[asyncpg.Record]:
     """The rows of one SELECT ($1, $2 are its arguments) as the driver has them; it sees what is committed."""
+    return await (await _driver(session)).fetch(statement, *arguments)
+
+
+async def _driver(session: AsyncSession) -> asyncpg.Connection[asyncpg.Record]:
     raw = await (await session.connection()).get_raw_connection()
-    driver: asyncpg.Connection[asyncpg.Record] = raw.driver_connection  # type: ignore[assignment]  # it is asyncpg
-    return await driver.fetch(statement, *arguments)
+    return raw.driver_connection  # type: ignore[return-value]  # it is asyncpg
+
+
+async def driver_of(session: AsyncSession) -> asyncpg.Connection[asyncpg.Record]:
+    """The driver's connection below a session, inside its transaction: for what goes past the layers above."""
+    driver = await _driver(session)
+    if not driver.is_in_transaction():
+        # It is opened with the first statement that the layers above see.
+        await session.execute(text("SELECT 1"))
+    return driver
 
 
 async def read_frame(session: AsyncSession, statement: str, parameters: dict[str, Any] | None = None) -> pl.DataFrame:
@@ -346,12 +355,8 @@ async def pull_frame(
 
     `statement` numbers its arguments ($1, $2); `schema` names and types its columns, in order.
     """
-    await session.execute(text("SELECT 1"))
-    raw = await (await session.connection()).get_raw_connection()
     sink = io.BytesIO()
-    await raw.driver_connection.copy_from_query(  # type: ignore[union-attr]  # the driver is asyncpg
-        statement, *arguments, output=sink, format="csv", force_quote=True
-    )
+    await (await driver_of(session)).copy_from_query(statement, *arguments, output=sink, format="csv", force_quote=True)
     sink.seek(0)
     texts = {name: pl.String if _is_temporal(kind) or kind == pl.Boolean else kind for name, kind in schema.items()}
     if not sink.getbuffer().nbytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from bench.twin.house import ORIGIN, Shelf
 from bench.twin.market import shop_id

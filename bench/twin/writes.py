@@ -7,10 +7,11 @@ import json
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from bench.ingest.load import cpu_s
 from bench.twin.house import ORIGIN, ROOT, Shelf

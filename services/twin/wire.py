@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -33,23 +34,25 @@ def undo_text(before: Twin | None, after: Twin) -> str:
         return ""
     if not before.exists:
         return "null"
-    return json_text(difference(_told(after), _told(before)))
-
-
-def _told(twin: Twin) -> Json:
-    return {
-        "revision": twin.revision,
-        "properties": twin.properties,
-        "desired": twin.desired,
-        "relations": [{"name": each.name, "target": each.target} for each in twin.relations],
-        "changed_at": twin.origin.changed_at.isoformat(),
-        "known_at": twin.origin.known_at.isoformat(),
-        "source": twin.origin.source,
-    }
+    undo: Json = {"revision": before.revision}
+    for name in ("properties", "desired"):
+        was, now = getattr(before, name), getattr(after, name)
+        if was is not now and (changed := difference(now, was)):
+            undo[name] = changed
+    if before.relations != after.relations:
+        undo["relations"] = before.relations
+    for name in ("changed_at", "known_at", "source"):
+        was = getattr(before.origin, name)
+        if was != getattr(after.origin, name):
+            undo[name] = was if name == "source" else was.isoformat()
+    return json_text(undo)
 
 
 def _holds_null(value: Mapping[str, Any]) -> bool:
-    return any(each is None or (type(each) is dict and _holds_null(each)) for each in value.values())
+    kinds = set(map(type, value.values()))
+    return NoneType in kinds or (
+        dict in kinds and any(type(each) is dict and _holds_null(each) for each in value.values())
+    )
 
 
 def twin_message(twin: Twin, *, properties_json: str | None = None, desired_json: str | None = None) -> types_pb2.Twin:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.twin.domain.conversions import UNITS, Unconvertible, conversion
 from services.twin.domain.dtdl.quantitative import UNITS as KNOWN_UNITS
+from services.twin.domain.inputs import DELETED, inputs_of
 from services.twin.domain.migrating import Misfit, Steps, read_steps
 from services.twin.domain.model_jobs import Job, carries, types_from
 from services.twin.domain.model_versions import Kept
 from services.twin.domain.moving import migrated
 from services.twin.domain.past import nothing, shown_then, state_at, true_then
-from services.twin.domain.statements import DELETED, DESIRED, RELATIONS, Statement, apply, latest_everywhere, seen
+from services.twin.domain.statements import DESIRED, RELATIONS, Statement, apply, latest_everywhere, seen
 from services.twin.domain.twins import Change, Origin, Relation, Sighting, Twin
 from services.twin.domain.types import Types
 from tests.twin.made_models import component, made, prop, relationship, types_with
@@ -209,7 +210,10 @@ def test_what_every_source_said_is_put_into_the_new_words():
     moved, line = _migrated(twin, 4)
 
     assert moved.properties == {"paint": "blue", "weight": 1.5}
-    assert {source: each[0] for source, each in moved.inputs["paint"].items()} == {"mes": "red", "crm": "blue"}
+    assert {source: each.value for source, each in inputs_of(moved.inputs, "paint").items()} == {
+        "mes": "red",
+        "crm": "blue",
+    }
     assert moved.desired == {"weight": 3}
     assert moved.relations == (Relation("located_in", "region:1"),)
     assert line.origin.source == "model:stall;2"
@@ -224,7 +228,7 @@ def test_who_said_less_lately_still_counts_after_a_rename():
     after, _ = _told(moved, said)
 
     assert after.properties == {"paint": "green"}
-    assert set(after.inputs["paint"]) == {"mes", "crm"}
+    assert set(inputs_of(after.inputs, "paint")) == {"mes", "crm"}
 
 
 def test_a_default_fills_what_is_missing_and_gives_way_to_what_is_seen_later():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from chassis.app import background
 from chassis.bus import bus

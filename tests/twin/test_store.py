@@ -156,3 +156,40 @@ async def test_states_of_before_statements_were_kept_stay_what_they_are(common: 
     assert {name: datetime.fromisoformat(at) for name, at in again.items()} == {
         name: datetime.fromisoformat(at) for name, at in json.loads(times).items()
     }
+
+
+async def test_inputs_by_facet_become_statements_and_the_other_way(common: CommonSettings):
+    row = """
+        INSERT INTO twin.twin (id, model, revision, properties, desired, relations, inputs, changed_at, known_at,
+                               source, trace_id, deleted, model_version)
+        VALUES ('sku:1', 'sku', 2, '{}', '{}', '[]', CAST(:inputs AS jsonb), now(), now(), 'crm', '', false, '')
+    """
+    marked = """
+        INSERT INTO twin.snapshot (id, revision, state, changed_at, known_at, source, trace_id)
+        SELECT id, revision, jsonb_build_object('inputs', inputs, 'model', model), now(), now(), source, ''
+        FROM twin.twin
+    """
+    by_facet = {
+        "name": {"crm": ["甲", 5, 6, 1.0, 0], "user:ann": ["乙", 3, 3, 1.0, 1]},
+        "tier": {"crm": [None, 5, 6, 1.0, 0]},
+        "spec": {"crm": [{"a": [1]}, 4, 4, 0.8, 0]},
+    }
+    async with fresh_database(common.postgres_url) as url, database(url, SCHEMA) as db:
+        async with db.engine.begin() as connection:
+            await connection.execute(sa.text("CREATE SCHEMA twin"))
+        await db.revise(MIGRATIONS, "0007")
+        await _execute(db, row, inputs=json.dumps(by_facet))
+        await _execute(db, marked)
+
+        await db.revise(MIGRATIONS, "0008")
+        (kept,) = await _execute(db, "SELECT inputs, state FROM twin.twin JOIN twin.snapshot USING (id)")
+        async with db.engine.begin() as connection:
+            await connection.run_sync(db._downgrade, MIGRATIONS, "0007")
+        (again,) = await _execute(db, "SELECT inputs, state FROM twin.twin JOIN twin.snapshot USING (id)")
+
+    by_source = {
+        "crm": [[5, 6, 1.0, False, {"name": "甲", "tier": None}], [4, 4, 0.8, False, {"spec": {"a": [1]}}]],
+        "user:ann": [[3, 3, 1.0, True, {"name": "乙"}]],
+    }
+    assert tuple(kept) == (by_source, {"inputs": by_source, "model": "sku"})
+    assert tuple(again) == (by_facet, {"inputs": by_facet, "model": "sku"})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from services.twin.domain.twins import Origin, Relation, Twin, empty, merge_patch
 from services.twin.wire import changed_messages, twin_message, undo_text

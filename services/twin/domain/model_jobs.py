@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from chassis.errors import Problem
+from services.twin.domain.inputs import DELETED
 from services.twin.domain.migrating import Misfit, Steps
 from services.twin.domain.model_documents import read_what_stands
 from services.twin.domain.model_versions import DELETED as GONE
 from services.twin.domain.model_versions import WAITING, Kept, in_order, is_newer, is_same_property
 from services.twin.domain.moving import facets_after
-from services.twin.domain.statements import DELETED, DESIRED, RELATIONS
+from services.twin.domain.statements import DESIRED, RELATIONS
 from services.twin.domain.twins import Json, Relation, Twin
 from services.twin.domain.types import Carry, TwinType, Types, shipped_elements, types_of
 
@@ -125,7 +126,7 @@ def moved(twin: Twin, aim: Aim) -> tuple[tuple[Json, Json, list[tuple[str, str]]
     except Misfit as fault:
         return _state(twin), [Problem(f"/properties/{fault.place}", "bad_conversion", str(fault))]
     relations = [(aim.steps.relation(each.name), each) for each in twin.relations]
-    kept = [replace(each, name=name) for name, each in relations if name is not None]
+    kept = [Relation(name, each.target) for name, each in relations if name is not None]
     return (properties, desired, [(each.name, each.target) for each in kept]), aim.problems(properties, desired, kept)
 
 

@@ -7,12 +7,13 @@ true before the line is told in the words of then.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
+
+from services.twin.domain.inputs import DELETED, Inputs, facets_in
 from services.twin.domain.migrating import Misfit, Steps
 from services.twin.domain.statements import (
-    DELETED,
     DESIRED,
     RELATIONS,
     Rules,
@@ -22,7 +23,7 @@ from services.twin.domain.statements import (
     said_by,
     shown,
 )
-from services.twin.domain.twins import Change, Inputs, Json, Origin, Twin, difference, document
+from services.twin.domain.twins import Change, Json, Origin, Twin, difference, document
 
 STEPS = "steps"
 SOURCE = "model:"
@@ -38,7 +39,7 @@ def migrated(twin: Twin, steps: Steps, origin: Origin, rules: Rules) -> tuple[Tw
     statement = Statement(filled or ({} if inputs else {DELETED: False}), origin)
     learnt = learn(inputs, statement)
     inputs = inputs if learnt is None else learnt[0]
-    touched = [facet for facet in {**twin.inputs, **inputs} if _is_touched(facet, steps)]
+    touched = [each for each in facets_in(twin.inputs) | facets_in(inputs) if _is_touched(each, steps)]
     moved = shown(twin, inputs, touched, rules)
     moved = replace(moved, revision=twin.revision + 1, origin=joined(twin, origin))
     patch = difference(document(twin), document(moved))
@@ -49,15 +50,11 @@ def migrated(twin: Twin, steps: Steps, origin: Origin, rules: Rules) -> tuple[Tw
 
 def moved_inputs(inputs: Inputs, steps: Steps) -> Inputs:
     """What each source said, in the words after the steps; what cannot be said in them is left out."""
-    found: dict[str, dict[str, list[Any]]] = {}
-    for facet, told in inputs.items():
-        if not _is_touched(facet, steps):
-            found[facet] = dict(told)
-            continue
-        for source, each in told.items():
-            for name, value in _said(facet, each[0], steps).items():
-                found.setdefault(name, {})[source] = [value, *each[1:]]
-    return found
+    found = {
+        source: tuple([replace(each, facets=said) for each in held if (said := facets_after(each.facets, steps))])
+        for source, held in inputs.items()
+    }
+    return {source: held for source, held in found.items() if held}
 
 
 def _is_touched(facet: str, steps: Steps) -> bool:
@@ -82,7 +79,7 @@ def facets_after(facets: Json, steps: Steps) -> Json:
     """What a statement says, in the words after the steps; what cannot be said in them is left out."""
     found: Json = {}
     for facet, value in facets.items():
-        found |= _said(facet, value, steps)
+        found |= _said(facet, value, steps) if _is_touched(facet, steps) else {facet: value}
     return found
 
 

@@ -7,9 +7,13 @@ start (nothing, or a snapshot) ─▶ patches of the lines    ─▶ what was sh
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as narrowed
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
+from services.twin.domain.inputs import facets_in
 from services.twin.domain.moving import in_words_of_now, migrations_in, moved_inputs
 from services.twin.domain.statements import Rules, joined, latest_everywhere, learn, shown, statement_of
 from services.twin.domain.twins import Change, Json, Origin, Twin, document, empty, merge_patch, relations_of
@@ -46,8 +50,8 @@ class Range:
     def behind(self, cursor: int) -> Range:
         """What is left of it from a revision on, in its own order."""
         if self.newest_first:
-            return replace(self, to_revision=min(self.to_revision or cursor + 1, cursor + 1))
-        return replace(self, from_revision=max(self.from_revision or cursor, cursor))
+            return narrowed(self, to_revision=min(self.to_revision or cursor + 1, cursor + 1))
+        return narrowed(self, from_revision=max(self.from_revision or cursor, cursor))
 
     def beginnings(self) -> dict[str, int | datetime]:
         """Where it begins, by the name of the bound."""
@@ -95,7 +99,7 @@ def true_then(start: Twin, changes: Iterable[Change], rules: Rules = latest_ever
         revision = max(last.revision, change.revision)
         last = replace(last, revision=revision, origin=joined(last, change.origin))
     bare = replace(last, properties={}, desired={}, relations=())
-    return shown(bare, inputs, inputs, rules)
+    return shown(bare, inputs, facets_in(inputs), rules)
 
 
 def state_at(start: Twin, changes: Sequence[Change]) -> Twin:

@@ -9,48 +9,33 @@ NAME              of a property; null where a write took it away
 relations/NAME    list of the ids that it leads to
 /desired          all desired properties
 /deleted          true where a write ended the twin, false where one made all of it anew, or where somebody only saw it
-
-The inputs do not depend on the order in which statements are learnt (of two at the same time the later learnt counts),
-so what comes late is put where it belongs, and any past is told from the statements that were known then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from typing import Any
 
+from msgspec import Struct, structs
+
+from services.twin.domain import inputs as made_of
 from services.twin.domain.fusion.fuse import fused_value
 from services.twin.domain.fusion.rule import LATEST, Rule
-from services.twin.domain.twins import (
-    Change,
-    Inputs,
-    Json,
-    Origin,
-    Relation,
-    Sighting,
-    Twin,
-    difference,
-    document,
-)
+from services.twin.domain.inputs import DELETED, Held, Inputs, Learnt, inputs_of, micros
+from services.twin.domain.twins import Change, Json, Origin, Relation, Sighting, Twin, difference, document
 
 Rules = Callable[[str, str], Rule]
 """How a property of a model is fused."""
 
 DESIRED = "/desired"
-DELETED = "/deleted"
 RELATIONS = "relations/"
-VALUE, AT, KNOWN_AT, QUALITY, WRITES = range(5)
-NEVER = -(2**63)
 PERSON = "user:"
 WROTE, SAW = "write:", "record:"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NOTHING: Mapping[str, list[Any]] = {}
+_NOTHING: Json = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True, gc=False):
     """What one source says of one twin at one time."""
 
     facets: Json
@@ -58,18 +43,6 @@ class Statement:
     quality: float = 1.0
     """0 to 1: how far the source itself trusts what it says."""
     writes: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """The newest that one source says of one facet."""
-
-    value: Any
-    at: datetime
-    known_at: datetime
-    source: str
-    quality: float
-    writes: bool
 
 
 class Told:
@@ -100,12 +73,6 @@ def input_key(statement: Statement) -> str:
     return (WROTE if statement.writes else SAW) + source
 
 
-def newest_at(inputs: Inputs, facets: Iterable[str]) -> datetime | None:
-    """When the newest of what is known of some facets was true."""
-    times = [each[AT] for facet in facets for each in inputs.get(facet, _NOTHING).values()]
-    return _moment(max(times)) if times else None
-
-
 def latest_everywhere(_model: str, _name: str) -> Rule:
     """The rule of properties that nobody has given another one."""
     return LATEST
@@ -123,26 +90,17 @@ def seen(sighting: Sighting) -> Statement:
     return Statement(facets or {DELETED: False}, sighting.origin, sighting.quality)
 
 
-def inputs_of(told: Mapping[str, list[Any]]) -> dict[str, Input]:
-    """The inputs of a facet by source, as fusion takes them."""
-    return {
-        source: Input(value, _moment(at), _moment(known_at), source, quality, bool(writes))
-        for source, (value, at, known_at, quality, writes) in told.items()
-    }
-
-
-def learn(inputs: Inputs, statement: Statement) -> tuple[Inputs, Iterable[str], bool] | None:
+def learn(inputs: Inputs, statement: Statement) -> Learnt | None:
     """The inputs with a statement, the facets it moved, and whether some of it came too late to count.
 
     None where it says nothing that was not known.
     """
-    fresh, is_late = (_with_write if statement.writes else _with_sighting)(inputs, statement)
-    if not fresh:
-        return (inputs, fresh, True) if is_late else None
-    after = {**inputs, **fresh}
-    if statement.writes:
-        after = {facet: told for facet, told in after.items() if told}
-    return after, fresh, is_late
+    origin = statement.origin
+    new = Held(
+        micros(origin.changed_at), micros(origin.known_at), statement.quality, statement.writes, statement.facets
+    )
+    add = made_of.with_written if statement.writes else made_of.with_seen
+    return add(inputs, input_key(statement), new)
 
 
 def apply(twin: Twin, statement: Statement, rules: Rules = latest_everywhere) -> tuple[Twin, Change] | None:
@@ -156,9 +114,7 @@ def apply(twin: Twin, statement: Statement, rules: Rules = latest_everywhere) ->
     inputs, touched, is_late = learnt
     after = _shown_since(twin, inputs, touched, rules, joined(twin, statement.origin))
     patch = _patch(twin, after, touched)
-    said: Json | None = said_by(statement)
-    if said == _implied(patch, statement.origin.source):
-        said = None
+    said = None if _says_all(patch, statement) else said_by(statement)
     return after, Change(after.revision, patch, statement.origin, said, is_late)
 
 
@@ -171,7 +127,7 @@ def reshown(twin: Twin, name: str, rules: Rules, origin: Origin) -> tuple[Twin, 
     patch = _patch(twin, after, [name])
     if not patch or not twin.exists:
         return None
-    after = replace(after, revision=twin.revision + 1, origin=joined(twin, origin))
+    after = structs.replace(after, revision=twin.revision + 1, origin=joined(twin, origin))
     return after, Change(after.revision, patch, origin, {})
 
 
@@ -185,28 +141,31 @@ def joined(twin: Twin, origin: Origin) -> Origin:
     return Origin(changed_at, known_at, origin.source, origin.trace_id)
 
 
-def shown(twin: Twin, inputs: Inputs, touched: Iterable[str], rules: Rules) -> Twin:
+def shown(twin: Twin, inputs: Inputs, touched: Collection[str], rules: Rules) -> Twin:
     """The twin as its inputs show it, where those of the touched facets moved."""
-    return replace(_shown_since(twin, inputs, touched, rules, twin.origin), revision=twin.revision)
+    return structs.replace(_shown_since(twin, inputs, touched, rules, twin.origin), revision=twin.revision)
 
 
-def _shown_since(twin: Twin, inputs: Inputs, touched: Iterable[str], rules: Rules, origin: Origin) -> Twin:
+def _shown_since(twin: Twin, inputs: Inputs, touched: Collection[str], rules: Rules, origin: Origin) -> Twin:
     """The next revision of the twin, as its inputs show it."""
-    properties, desired, relations = twin.properties, twin.desired, twin.relations
+    said = made_of.saying(inputs, touched)
+    # Mostly it is one statement that says all of it.
+    only = said[0][1].facets if len(said) == 1 else None
+    properties, desired, relations = dict(twin.properties), twin.desired, twin.relations
     for facet in touched:
-        told = inputs.get(facet) or _NOTHING
+        told = _NOTHING if only is not None else {source: each for source, each in said if facet in each.facets}
         if "/" not in facet:
-            if properties is twin.properties:
-                properties = dict(properties)
-            value = _only(told) if len(told) == 1 else _fused(told, rules, twin.model, facet)
+            value = only.get(facet) if only is not None else _fused(told, rules, twin.model, facet)
             if value is None:
                 properties.pop(facet, None)
             else:
                 properties[facet] = value
-        elif facet == DESIRED:
-            desired = _latest(told) or {}
         elif facet != DELETED:
-            relations = _with_relation(relations, facet.removeprefix(RELATIONS), _latest(told) or [])
+            value = only.get(facet) if only is not None else made_of.latest(facet, told)
+            if facet == DESIRED:
+                desired = value or {}
+            else:
+                relations = _with_relation(relations, facet.removeprefix(RELATIONS), value or [])
     return Twin(
         twin.id,
         twin.model,
@@ -216,7 +175,7 @@ def _shown_since(twin: Twin, inputs: Inputs, touched: Iterable[str], rules: Rule
         relations,
         origin,
         inputs,
-        _is_gone(inputs),
+        made_of.is_gone(inputs),
     )
 
 
@@ -268,88 +227,23 @@ def _implied(patch: Json, source: str) -> Json:
     return said
 
 
-def _with_sighting(inputs: Inputs, statement: Statement) -> tuple[dict[str, Mapping[str, list[Any]]], bool]:
-    source, quality = input_key(statement), statement.quality
-    at, known_at = micros(statement.origin.changed_at), micros(statement.origin.known_at)
-    begun = _written_at(inputs.get(DELETED))
-    fresh: dict[str, Mapping[str, list[Any]]] = {}
-    is_late = False
-    for facet, value in statement.facets.items():
-        told = inputs.get(facet)
-        if not told:
-            if at > begun:
-                fresh[facet] = {source: [value, at, known_at, quality, 0]}
-            else:
-                is_late = True
-            continue
-        before = told.get(source)
-        if before is not None and before[AT] == at and before[VALUE] == value and before[QUALITY] == quality:
-            continue
-        is_old = before is not None and (before[AT], before[KNOWN_AT]) > (at, known_at)
-        if is_old or at <= begun or at <= _written_at(told):
-            is_late = True
-        else:
-            fresh[facet] = {**told, source: [value, at, known_at, quality, 0]}
-    return fresh, is_late
+def _says_all(patch: Json, statement: Statement) -> bool:
+    """Whether a statement can be told from what its line changes."""
+    names = patch.get("properties", _NOTHING)
+    if "model" not in patch and any("/" not in facet for facet in statement.facets.keys() - names.keys()):
+        return False
+    return said_by(statement) == _implied(patch, statement.origin.source)
 
 
-def _with_write(inputs: Inputs, statement: Statement) -> tuple[dict[str, Mapping[str, list[Any]]], bool]:
-    source = input_key(statement)
-    at, known_at = micros(statement.origin.changed_at), micros(statement.origin.known_at)
-    begun = _written_at(inputs.get(DELETED))
-    fresh: dict[str, Mapping[str, list[Any]]] = {}
-    is_late = False
-    for facet, value in statement.facets.items():
-        told = inputs.get(facet) or _NOTHING
-        if begun > at or _written_at(told) > at:
-            is_late = True
-        else:
-            fresh[facet] = {source: [value, at, known_at, statement.quality, 1], **_since(told, at)}
-    if DELETED in fresh:
-        fresh |= {facet: _since(told, at) for facet, told in inputs.items() if facet not in fresh}
-    return fresh, is_late
-
-
-def _since(told: Mapping[str, list[Any]], at: int) -> Mapping[str, list[Any]]:
-    return {source: each for source, each in told.items() if each[AT] > at}
-
-
-def _written_at(told: Mapping[str, list[Any]] | None) -> int:
-    """When the facet was written, in microseconds; what was seen until then does not count."""
-    if told:
-        for each in told.values():
-            if each[WRITES]:
-                return int(each[AT])
-    return NEVER
-
-
-def _is_gone(inputs: Inputs) -> bool:
-    if DELETED not in inputs:
-        return not inputs
-    return len(inputs) == 1 and _latest(inputs[DELETED]) is True
-
-
-def _fused(told: Mapping[str, list[Any]], rules: Rules, model: str, name: str) -> Any:
+def _fused(told: Mapping[str, Held], rules: Rules, model: str, name: str) -> Any:
     if len(told) > 1:
         rule = rules(model, name)
         if rule.method != "latest":
-            return fused_value(inputs_of(told), rule)
-    return _latest(told)
+            return fused_value(inputs_of({source: (each,) for source, each in told.items()}, name), rule)
+    return made_of.latest(name, told)
 
 
-def _only(told: Mapping[str, list[Any]]) -> Any:
-    for each in told.values():
-        return each[VALUE]
-    return None
-
-
-def _latest(told: Mapping[str, list[Any]]) -> Any:
-    if len(told) < 2:
-        return _only(told)
-    return max((each[AT], each[KNOWN_AT], source, each) for source, each in told.items())[-1][VALUE]
-
-
-def _with_relation(known: tuple[Relation, ...], name: str, targets: Iterable[str]) -> tuple[Relation, ...]:
+def _with_relation(known: tuple[Relation, ...], name: str, targets: Collection[str]) -> tuple[Relation, ...]:
     wanted = sorted(set(targets))
     if wanted == [each.target for each in known if each.name == name]:
         return known
@@ -358,15 +252,13 @@ def _with_relation(known: tuple[Relation, ...], name: str, targets: Iterable[str
     return (*before, *named, *[each for each in known if each.name > name])
 
 
-def _patch(before: Twin, after: Twin, touched: Iterable[str]) -> Json:
+def _patch(before: Twin, after: Twin, touched: Collection[str]) -> Json:
     """What of the shown state changed, as a merge patch."""
     if not (before.exists and after.exists):
         return difference(document(before), document(after))
     patch: Json = {}
-    if after.properties is not before.properties:
-        names = [facet for facet in touched if "/" not in facet]
-        if changed := difference(_part(before.properties, names), _part(after.properties, names)):
-            patch["properties"] = changed
+    if changed := _changed(before.properties, after.properties, touched):
+        patch["properties"] = changed
     if after.desired is not before.desired and (changed := difference(before.desired, after.desired)):
         patch["desired"] = changed
     if after.relations is not before.relations and after.relations != before.relations:
@@ -374,15 +266,11 @@ def _patch(before: Twin, after: Twin, touched: Iterable[str]) -> Json:
     return patch
 
 
-def _part(properties: Json, names: Iterable[str]) -> Json:
-    return {name: properties[name] for name in names if name in properties}
-
-
-def micros(moment: datetime) -> int:
-    """Microseconds since 1970, exactly."""
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-
-
-def _moment(at: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=at)
+def _changed(before: Json, after: Json, names: Collection[str]) -> Json:
+    """The merge patch of some properties, which are absent rather than null."""
+    changed: Json = {}
+    for name in names:
+        old, new = before.get(name), after.get(name)
+        if old != new:
+            changed[name] = difference(old, new) if isinstance(old, dict) and isinstance(new, dict) else new
+    return changed

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct, field
+
+from services.twin.domain.inputs import Inputs
+
 Json = dict[str, Any]
-Inputs = Mapping[str, Mapping[str, list[Any]]]
-"""By facet and source: [value, at, known_at, quality, writes], times in microseconds since 1970."""
 ID_PATTERN = re.compile(r"[a-z][a-z_]*:[^\s/?#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]{1,128}\Z")
 """No space, no control, nothing that is left of what was no text: an id stands in addresses, files and logs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True, gc=False):
     """Where a change comes from: when it was true, when we learnt it, who says so, in which trace."""
 
     changed_at: datetime
@@ -25,14 +25,14 @@ class Origin:
     trace_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Relation:
+class Relation(Struct, frozen=True, gc=False):
+    """That a twin leads to another one."""
+
     name: str
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class Twin:
+class Twin(Struct, frozen=True, gc=False):
     """The state of a twin at one revision; revision 0 is a twin that does not exist yet."""
 
     id: str
@@ -51,8 +51,7 @@ class Twin:
         return self.revision > 0 and not self.deleted
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True, gc=False):
     """One line of the journal: the merge patch that led to `revision`, and the statement behind it."""
 
     revision: int
@@ -64,8 +63,7 @@ class Change:
     """Whether something newer was known of what it says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True, gc=False):
     """What one batch of records says about one twin."""
 
     id: str

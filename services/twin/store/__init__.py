@@ -30,7 +30,7 @@ from services.twin.store.fusion_rules import FusionRules
 from services.twin.store.indexes import Indexes
 from services.twin.store.lanes import Decide, Decider, Lanes
 from services.twin.store.models import ModelReads
-from services.twin.store.tables import CONNECTIONS, INBOX, OUTBOX, SCHEMA, TWIN, Base, twin_of
+from services.twin.store.tables import CONNECTIONS, INBOX, OUTBOX, SCHEMA, TWIN, Base
 from services.twin.store.unit import PostgresUnit
 
 __all__ = ["CONNECTIONS", "INBOX", "OUTBOX", "SCHEMA", "Base", "FusionRules", "PostgresStore"]
@@ -77,9 +77,7 @@ class PostgresStore(ModelReads):
 
     async def get_whole(self, twin_id: str) -> Twin | None:
         """The twin with the inputs that it is made of."""
-        async with self._db.transaction() as session:
-            row = (await session.execute(sa.select(TWIN).where(TWIN.c.id == twin_id))).first()
-        return twin_of(row, row.inputs) if row is not None and row.revision else None
+        return await reading.whole(self._db, twin_id)
 
     async def search(self, search: Search) -> tuple[list[types_pb2.Twin], str]:
         """A page of twins as messages, and the cursor of the next one; empty when this is the last."""

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
 from chassis.db import Database
 from chassis.errors import Conflict
 from services.twin.domain.fusion.rule_book import SetRule
+from services.twin.domain.inputs import Held
 from services.twin.store.tables import FUSION_RULE, TWIN
+
+FACETS = Held.__struct_fields__.index("facets")
+"""Where a statement that is kept has what it says."""
 
 
 class FusionRules:
@@ -57,9 +62,15 @@ class FusionRules:
         """Ids of twins of a model that some source told the property of, in order, behind one."""
         query = (
             sa.select(TWIN.c.id)
-            .where(TWIN.c.model == model, TWIN.c.id > after, TWIN.c.inputs.has_key(name))
+            .where(TWIN.c.model == model, TWIN.c.id > after, _says(name))
             .order_by(TWIN.c.id)
             .limit(limit)
         )
         async with self._db.transaction() as session:
             return list((await session.execute(query)).scalars())
+
+
+def _says(name: str) -> sa.ColumnElement[bool]:
+    """Whether some statement of some source has a facet of the name."""
+    facets = sa.literal(f"$.*[*][{FACETS}].keyvalue() ? (@.key == $name)").cast(postgresql.JSONPATH)
+    return sa.func.jsonb_path_exists(TWIN.c.inputs, facets, sa.func.jsonb_build_object("name", name))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -83,7 +84,7 @@ def _state(twin: Twin) -> dict[str, Any]:
         "model": twin.model,
         "properties": twin.properties,
         "desired": twin.desired,
-        "relations": [{"name": each.name, "target": each.target} for each in twin.relations],
-        "inputs": twin.inputs,
+        "relations": msgspec.to_builtins(twin.relations),
+        "inputs": msgspec.to_builtins(twin.inputs),
         "deleted": twin.deleted,
     }

@@ -17,16 +17,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import asyncpg
-import msgspec
 import structlog
 
 from chassis.db import Database, is_away
 from chassis.errors import ChassisError, Unavailable
 from services.twin.domain.statements import Rules
-from services.twin.domain.twins import Change, Origin, Relation, Twin
+from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import TwinType, Types
 from services.twin.store.lines import write_lines
-from services.twin.store.tables import SCHEMA, TWIN
+from services.twin.store.tables import SCHEMA, TWIN, WHOLE, whole_of
 from services.twin.usecases import Deciding
 
 log = structlog.get_logger()
@@ -36,11 +35,9 @@ TOGETHER = 128
 WAITING = 2048
 """Commands of a lane that wait at most; one more is sent away."""
 _READ = f"""
-SELECT id, model, revision, properties, desired, relations, inputs, changed_at, known_at, source, trace_id, deleted,
-       (SELECT stamp FROM {SCHEMA}.registry) AS stamp
+SELECT {WHOLE}, (SELECT stamp FROM {SCHEMA}.registry) AS stamp
 FROM {TWIN.fullname} WHERE id = ANY($1::text[])
 """
-_DECODED = msgspec.json.Decoder().decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,21 +182,9 @@ def _decided(
 
 def _twin(row: asyncpg.Record) -> Twin:
     """A locked row; one of revision 0 only holds the place of a twin to be."""
-    (twin_id, model, revision, properties, desired, relations, inputs, *origin, deleted, _) = row
-    if not revision:
+    if not row["revision"]:
         raise _AsItIs
-    edges = tuple([Relation(each["name"], each["target"]) for each in _DECODED(relations)])
-    return Twin(
-        id=twin_id,
-        model=model,
-        revision=revision,
-        properties=_DECODED(properties),
-        desired=_DECODED(desired),
-        relations=edges,
-        origin=Origin(*origin),
-        inputs=_DECODED(inputs),
-        deleted=deleted,
-    )
+    return whole_of(row)
 
 
 def _answer(command: _Command, found: Written | BaseException) -> None:

@@ -14,8 +14,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from chassis.db import Database, is_away
 from chassis.errors import Unavailable
 from marketwin.twin.v1 import types_pb2
-from services.twin.domain.twins import Origin, Relation, Twin
-from services.twin.store.tables import TWIN
+from services.twin.domain.twins import Origin, Twin
+from services.twin.store.tables import EDGES, TWIN, WHOLE, whole_of
 
 _MILLION = 1_000_000
 SHOWN = f"""id, model, revision, properties::text, desired::text, relations::text,
@@ -31,13 +31,8 @@ FROM {TWIN.fullname} WHERE id = $1 AND revision > 0
 """
 
 
-class _Edge(msgspec.Struct):
-    name: str
-    target: str
-
-
+_WHOLE = f"SELECT {WHOLE} FROM {TWIN.fullname} WHERE id = $1 AND revision > 0"
 _decoded = msgspec.json.decode
-_EDGES = msgspec.json.Decoder(list[_Edge])
 
 
 async def messages(db: Database, ids: Sequence[str]) -> list[types_pb2.Twin]:
@@ -49,9 +44,25 @@ async def newest(db: Database, twin_id: str) -> Twin | None:
     """The newest state of a twin, of a deleted one, too."""
     for row in await _rows(db, _NEWEST, twin_id):
         known_id, model, revision, properties, desired, relations, *origin, deleted = row
-        edges = tuple([Relation(each.name, each.target) for each in _EDGES.decode(relations)])
         told = Origin(*origin)
-        return Twin(known_id, model, revision, _decoded(properties), _decoded(desired), edges, told, {}, deleted)
+        return Twin(
+            known_id,
+            model,
+            revision,
+            _decoded(properties),
+            _decoded(desired),
+            EDGES.decode(relations),
+            told,
+            {},
+            deleted,
+        )
+    return None
+
+
+async def whole(db: Database, twin_id: str) -> Twin | None:
+    """The newest state of a twin with what it is made of; of a deleted one, too."""
+    for row in await _rows(db, _WHOLE, twin_id):
+        return whole_of(row)
     return None
 
 
@@ -77,7 +88,7 @@ async def connected(
 def message(row: asyncpg.Record | tuple[Any, ...]) -> types_pb2.Twin:
     """A living twin, of the columns of SHOWN."""
     twin_id, model, revision, properties, desired, relations, changed_at, known_at, source, trace_id = row
-    edges = [types_pb2.Relation(name=each.name, target=each.target) for each in _EDGES.decode(relations)]
+    edges = [types_pb2.Relation(name=each.name, target=each.target) for each in EDGES.decode(relations)]
     return types_pb2.Twin(
         id=twin_id,
         model=model,

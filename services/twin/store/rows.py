@@ -30,7 +30,7 @@ def state_columns(newest: Sequence[Texts]) -> dict[str, list[Any]]:
         "revision": [twin.revision for twin in states],
         "properties": [each.properties for each in newest],
         "desired": [each.desired for each in newest],
-        "relations": [json_text([{"name": r.name, "target": r.target} for r in twin.relations]) for twin in states],
+        "relations": [json_text(twin.relations) for twin in states],
         "inputs": [json_text(twin.inputs) for twin in states],
         **_origin_columns([twin.origin for twin in states]),
         "deleted": [twin.deleted for twin in states],

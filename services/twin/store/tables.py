@@ -8,13 +8,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from chassis.outbox import inbox_table, outbox_table
-from services.twin.domain.twins import Change, Inputs, Json, Origin, Relation, Twin
+from services.twin.domain.inputs import Held
+from services.twin.domain.twins import Change, Json, Origin, Relation, Twin
 
 SCHEMA = "twin"
 CONNECTIONS: dict[str, Any] = {
@@ -206,7 +208,8 @@ def origin_of(row: sa.Row[Any]) -> Origin:
     return Origin(row.changed_at, row.known_at, row.source, row.trace_id)
 
 
-def twin_of(row: sa.Row[Any], inputs: Inputs | None = None) -> Twin:
+def twin_of(row: sa.Row[Any]) -> Twin:
+    """A row as it is shown; what the twin is made of is left out."""
     return Twin(
         id=row.id,
         model=row.model,
@@ -216,8 +219,34 @@ def twin_of(row: sa.Row[Any], inputs: Inputs | None = None) -> Twin:
         # Kept as they were written: sorted, each once.
         relations=tuple([Relation(each["name"], each["target"]) for each in row.relations]),
         origin=origin_of(row),
-        inputs=inputs or {},
         deleted=row.deleted,
+    )
+
+
+WHOLE = """
+    id, model, revision, properties::text, desired::text, relations::text, inputs::text, changed_at, known_at, source,
+    trace_id, deleted
+"""
+"""What `whole_of` reads of a twin."""
+_decoded = msgspec.json.decode
+EDGES = msgspec.json.Decoder(tuple[Relation, ...])
+"""Relations as they were written: sorted, each once."""
+INPUTS = msgspec.json.Decoder(dict[str, tuple[Held, ...]])
+
+
+def whole_of(record: asyncpg.Record) -> Twin:
+    """A twin and what it is made of, from the first columns of a row as the driver has it."""
+    twin_id, model, revision, properties, desired, relations, inputs, *origin, deleted = record[:12]
+    return Twin(
+        twin_id,
+        model,
+        revision,
+        _decoded(properties),
+        _decoded(desired),
+        EDGES.decode(relations),
+        Origin(*origin),
+        INPUTS.decode(inputs),
+        deleted,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import asyncpg
 import msgspec
 
+from services.twin.domain.inputs import Held
 from services.twin.domain.twins import Change, Origin, Twin, relations_of
 from services.twin.store.tables import JOURNAL, SNAPSHOT
 
@@ -100,6 +101,6 @@ def _snapshot(twin_id: str, row: asyncpg.Record) -> Twin:
         desired=state["desired"],
         relations=relations_of(state["relations"]),
         origin=Origin(*origin),
-        inputs=state["inputs"],
+        inputs=msgspec.convert(state["inputs"], dict[str, tuple[Held, ...]]),
         deleted=state["deleted"],
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+import asyncpg
 import polars as pl
 import sqlalchemy as sa
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.db import copy_frame, is_away, read_frame, refusal, stage_frame, upsert_frame
+from chassis.db import copy_frame, driver_of, is_away, read_frame, refusal, stage_frame, upsert_frame
 from chassis.errors import Unavailable
 from chassis.outbox import mark_new, tell
 from services.twin.domain import twins
@@ -19,7 +19,7 @@ from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import TwinType, Types
 from services.twin.store.journal import SNAPSHOT_EVERY, snapshot_frame
 from services.twin.store.lines import write_lines
-from services.twin.store.models import STAMP, ModelUnit, renew
+from services.twin.store.models import ModelUnit, renew
 from services.twin.store.rows import Texts, line_columns, state_columns
 from services.twin.store.tables import (
     INBOX,
@@ -29,14 +29,19 @@ from services.twin.store.tables import (
     SALE,
     SCHEMA,
     TWIN,
+    WHOLE,
     change_of,
     is_one_of,
-    twin_of,
+    whole_of,
 )
 from services.twin.wire import changed_messages, twin_message, undo_text
 
 FEW = 64
 """Changes that are written without tables in between."""
+_LOCK = f"""
+SELECT {WHOLE}, model_version, (SELECT stamp FROM {SCHEMA}.registry) AS stamp
+FROM {TWIN.fullname} WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE
+"""
 _SAME = f"({JOURNAL.fullname}.id, {JOURNAL.fullname}.source, {JOURNAL.fullname}.changed_at)"
 
 
@@ -57,27 +62,21 @@ class PostgresUnit(ModelUnit):
     async def lock(self, ids: Sequence[str], origin: Origin) -> dict[str, Twin]:
         """The twins of the ids, locked until the end; one that is not there yet comes with revision 0."""
         rows = await self._locked_rows(ids)
-        missing = sorted(set(ids).difference(row.id for row in rows))
+        missing = sorted(set(ids).difference([row["id"] for row in rows]))
         if missing:
             await self._make_room(missing, origin)
             rows += await self._locked_rows(missing)
         # Whoever changes the types of living twins lets nobody write meanwhile: this is what counts until the end.
-        if rows and rows[0].stamp != self.types.stamp:
-            await renew(self._session, self.types, rows[0].stamp)
+        if rows and rows[0]["stamp"] != self.types.stamp:
+            await renew(self._session, self.types, rows[0]["stamp"])
         if self.types.coming:
-            self._versions = {row.id: row.model_version for row in rows}
-        locked = {row.id: _locked(row) for row in rows}
+            self._versions = {row["id"]: row["model_version"] for row in rows}
+        locked = {row["id"]: _locked(row) for row in rows}
         self._before |= locked
         return locked
 
-    async def _locked_rows(self, ids: Sequence[str]) -> list[sa.Row[Any]]:
-        query = (
-            sa.select(TWIN, STAMP.label("stamp"))
-            .where(is_one_of(TWIN.c.id, ids))
-            .order_by(TWIN.c.id)
-            .with_for_update(of=TWIN)
-        )
-        return list((await self._session.execute(query)).all())
+    async def _locked_rows(self, ids: Sequence[str]) -> list[asyncpg.Record]:
+        return await (await driver_of(self._session)).fetch(_LOCK, list(ids))
 
     async def _make_room(self, ids: Sequence[str], origin: Origin) -> None:
         """Rows of twins to come, in id order, so that two writers meet in the same order."""
@@ -209,8 +208,8 @@ class PostgresUnit(ModelUnit):
         return totals.join(last.select("adcode", "source", "trace_id", "occurred_at"), on="adcode")
 
 
-def _locked(row: sa.Row[Any]) -> Twin:
-    twin = twin_of(row, row.inputs)
+def _locked(row: asyncpg.Record) -> Twin:
+    twin = whole_of(row)
     return twin if twin.revision else twins.empty(twin.id, twin.origin)
 
 

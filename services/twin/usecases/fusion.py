@@ -11,7 +11,8 @@ from chassis.errors import Conflict, NotFound
 from services.twin.domain.fusion.fuse import Fusion, fused
 from services.twin.domain.fusion.rule import Rule, read_rule
 from services.twin.domain.fusion.rule_book import RuleBook, SetRule, holds_of
-from services.twin.domain.statements import inputs_of, reshown
+from services.twin.domain.inputs import facets_in, inputs_of
+from services.twin.domain.statements import reshown
 from services.twin.domain.twins import Origin, Twin
 from services.twin.domain.types import TwinType
 from services.twin.usecases.past import get_twin
@@ -56,7 +57,7 @@ async def get_fusion(
     is_past = at is not None or known_at is not None
     twin = await (get_twin(store, twin_id, at=at, known_at=known_at) if is_past else _whole(store, twin_id))
     book = store.book
-    told = {facet: inputs for facet, inputs in twin.inputs.items() if "/" not in facet}
+    told = {facet for facet in facets_in(twin.inputs) if "/" not in facet}
     if name and name not in told:
         raise NotFound(f"no source has told {twin_id} a {name}", code="property_not_found")
     kind = book.types.get(twin.model)
@@ -64,7 +65,7 @@ async def get_fusion(
     for each in [name] if name else sorted(told):
         rule = book.rule(twin.model, each, known_at)
         unit = kind.properties[each].unit if kind and each in kind.properties else None
-        fusion = fused(inputs_of(told[each]), rule)
+        fusion = fused(inputs_of(twin.inputs, each), rule)
         found.append(Shown(each, unit or "", rule, book.set_rule(twin.model, each, known_at), fusion))
     return twin, found
 

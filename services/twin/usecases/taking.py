@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
+from msgspec.structs import replace
 
 from services.twin.domain import statements
 from services.twin.domain.feeding.feeds import Feeds, Seen, standing
