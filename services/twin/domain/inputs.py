@@ -74,8 +74,6 @@ def newest_at(inputs: Inputs, facets: Collection[str]) -> datetime | None:
 
 def with_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:
     """The inputs with what a source saw; None where nothing of it is new."""
-    if not new.facets:
-        return None
     held = inputs.get(source, ())
     if (held and held[0].at >= new.at) or is_written(inputs):
         return _with_some_seen(inputs, source, new)

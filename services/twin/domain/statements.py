@@ -13,7 +13,7 @@ relations/NAME    list of the ids that it leads to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -95,6 +95,8 @@ def learn(inputs: Inputs, statement: Statement) -> Learnt | None:
 
     None where it says nothing that was not known.
     """
+    if not statement.facets:
+        return None
     origin = statement.origin
     new = Held(
         micros(origin.changed_at), micros(origin.known_at), statement.quality, statement.writes, statement.facets
@@ -112,8 +114,7 @@ def apply(twin: Twin, statement: Statement, rules: Rules = latest_everywhere) ->
     if learnt is None:
         return None
     inputs, touched, is_late = learnt
-    after = _shown_since(twin, inputs, touched, rules, joined(twin, statement.origin))
-    patch = _patch(twin, after, touched)
+    after, patch = _shown_since(twin, inputs, touched, rules, joined(twin, statement.origin))
     said = None if _says_all(patch, statement) else said_by(statement)
     return after, Change(after.revision, patch, statement.origin, said, is_late)
 
@@ -123,11 +124,9 @@ def reshown(twin: Twin, name: str, rules: Rules, origin: Origin) -> tuple[Twin, 
 
     None where the same is shown as before, or the twin is gone.
     """
-    after = shown(twin, twin.inputs, [name], rules)
-    patch = _patch(twin, after, [name])
+    after, patch = _shown_since(twin, twin.inputs, [name], rules, joined(twin, origin))
     if not patch or not twin.exists:
         return None
-    after = structs.replace(after, revision=twin.revision + 1, origin=joined(twin, origin))
     return after, Change(after.revision, patch, origin, {})
 
 
@@ -143,54 +142,49 @@ def joined(twin: Twin, origin: Origin) -> Origin:
 
 def shown(twin: Twin, inputs: Inputs, touched: Collection[str], rules: Rules) -> Twin:
     """The twin as its inputs show it, where those of the touched facets moved."""
-    return structs.replace(_shown_since(twin, inputs, touched, rules, twin.origin), revision=twin.revision)
+    return structs.replace(_shown_since(twin, inputs, touched, rules, twin.origin)[0], revision=twin.revision)
 
 
-def _shown_since(twin: Twin, inputs: Inputs, touched: Collection[str], rules: Rules, origin: Origin) -> Twin:
-    """The next revision of the twin, as its inputs show it."""
+def _shown_since(
+    twin: Twin, inputs: Inputs, touched: Collection[str], rules: Rules, origin: Origin
+) -> tuple[Twin, Json]:
+    """The next revision of the twin, as its inputs show it, and what of it changed as a merge patch."""
     said = made_of.saying(inputs, touched)
     # Mostly it is one statement that says all of it.
     only = said[0][1].facets if len(said) == 1 else None
     properties, desired, relations = dict(twin.properties), twin.desired, twin.relations
+    changed: Json = {}
     for facet in touched:
-        told = _NOTHING if only is not None else {source: each for source, each in said if facet in each.facets}
-        if "/" not in facet:
-            value = only.get(facet) if only is not None else _fused(told, rules, twin.model, facet)
-            if value is None:
-                properties.pop(facet, None)
-            else:
-                properties[facet] = value
+        is_property = "/" not in facet
+        value = only.get(facet) if only is not None else _fused(said, rules if is_property else None, twin, facet)
+        if is_property:
+            before = properties.get(facet)
+            if before != value:
+                changed[facet] = _difference(before, value)
+                _set(properties, facet, value)
+        elif facet == DESIRED:
+            desired = value or {}
         elif facet != DELETED:
-            value = only.get(facet) if only is not None else made_of.latest(facet, told)
-            if facet == DESIRED:
-                desired = value or {}
-            else:
-                relations = _with_relation(relations, facet.removeprefix(RELATIONS), value or [])
-    return Twin(
-        twin.id,
-        twin.model,
-        twin.revision + 1,
-        properties,
-        desired,
-        relations,
-        origin,
-        inputs,
-        made_of.is_gone(inputs),
-    )
+            relations = _with_relation(relations, facet.removeprefix(RELATIONS), value or [])
+    is_gone = made_of.is_gone(inputs)
+    after = Twin(twin.id, twin.model, twin.revision + 1, properties, desired, relations, origin, inputs, is_gone)
+    if not (twin.exists and after.exists):
+        return after, difference(document(twin), document(after))
+    return after, _patch(twin, after, changed)
 
 
 def said_by(statement: Statement) -> Json:
     """A statement as JSON: {properties, desired, relations: {NAME: [ids]}, deleted, quality, writes}, what applies."""
     said: Json = {}
-    properties: Json = {}
     relations: Json = {}
-    for facet, value in statement.facets.items():
-        if "/" not in facet:
-            properties[facet] = value
-        elif facet.startswith(RELATIONS):
-            relations[facet.removeprefix(RELATIONS)] = value
-        else:
-            said[facet.removeprefix("/")] = value
+    facets = statement.facets
+    properties = {facet: value for facet, value in facets.items() if "/" not in facet}
+    if len(properties) < len(facets):
+        for facet in facets.keys() - properties.keys():
+            if facet.startswith(RELATIONS):
+                relations[facet.removeprefix(RELATIONS)] = facets[facet]
+            else:
+                said[facet.removeprefix("/")] = facets[facet]
     if properties:
         said["properties"] = properties
     if relations:
@@ -235,16 +229,28 @@ def _says_all(patch: Json, statement: Statement) -> bool:
     return said_by(statement) == _implied(patch, statement.origin.source)
 
 
-def _fused(told: Mapping[str, Held], rules: Rules, model: str, name: str) -> Any:
-    if len(told) > 1:
-        rule = rules(model, name)
+def _fused(said: Sequence[tuple[str, Held]], rules: Rules | None, twin: Twin, facet: str) -> Any:
+    told = {source: each for source, each in said if facet in each.facets}
+    if rules is not None and len(told) > 1:
+        rule = rules(twin.model, facet)
         if rule.method != "latest":
-            return fused_value(inputs_of({source: (each,) for source, each in told.items()}, name), rule)
-    return made_of.latest(name, told)
+            return fused_value(inputs_of({source: (each,) for source, each in told.items()}, facet), rule)
+    return made_of.latest(facet, told)
+
+
+def _set(properties: Json, name: str, value: Any) -> None:
+    if value is None:
+        del properties[name]
+    else:
+        properties[name] = value
+
+
+def _difference(before: Any, after: Any) -> Any:
+    return difference(before, after) if isinstance(before, dict) and isinstance(after, dict) else after
 
 
 def _with_relation(known: tuple[Relation, ...], name: str, targets: Collection[str]) -> tuple[Relation, ...]:
-    wanted = sorted(set(targets))
+    wanted = list(targets) if len(targets) < 2 else sorted(set(targets))
     if wanted == [each.target for each in known if each.name == name]:
         return known
     named = [Relation(name, target) for target in wanted]
@@ -252,25 +258,12 @@ def _with_relation(known: tuple[Relation, ...], name: str, targets: Collection[s
     return (*before, *named, *[each for each in known if each.name > name])
 
 
-def _patch(before: Twin, after: Twin, touched: Collection[str]) -> Json:
-    """What of the shown state changed, as a merge patch."""
-    if not (before.exists and after.exists):
-        return difference(document(before), document(after))
+def _patch(before: Twin, after: Twin, changed: Json) -> Json:
     patch: Json = {}
-    if changed := _changed(before.properties, after.properties, touched):
+    if changed:
         patch["properties"] = changed
-    if after.desired is not before.desired and (changed := difference(before.desired, after.desired)):
-        patch["desired"] = changed
+    if after.desired is not before.desired and (wishes := difference(before.desired, after.desired)):
+        patch["desired"] = wishes
     if after.relations is not before.relations and after.relations != before.relations:
         patch["relations"] = document(after)["relations"]
     return patch
-
-
-def _changed(before: Json, after: Json, names: Collection[str]) -> Json:
-    """The merge patch of some properties, which are absent rather than null."""
-    changed: Json = {}
-    for name in names:
-        old, new = before.get(name), after.get(name)
-        if old != new:
-            changed[name] = difference(old, new) if isinstance(old, dict) and isinstance(new, dict) else new
-    return changed

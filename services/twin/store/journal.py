@@ -8,18 +8,15 @@ Retention leaves a snapshot where it takes lines away: what came after is told a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.twin.domain.past import Kept, Range
 from services.twin.domain.twins import Change, Twin
 from services.twin.store.tables import JOURNAL, SNAPSHOT, change_of
-from services.twin.wire import json_text
 
 SNAPSHOT_EVERY = 50
 PAGE_CHARACTERS = 8 * 1024 * 1024
@@ -72,11 +69,6 @@ def snapshot_row(twin: Twin) -> dict[str, Any]:
         "source": origin.source,
         "trace_id": origin.trace_id,
     }
-
-
-def snapshot_frame(states: Sequence[Twin]) -> pl.DataFrame:
-    """States as rows, JSON as text."""
-    return pl.DataFrame([row | {"state": json_text(row["state"])} for row in map(snapshot_row, states)])
 
 
 def _state(twin: Twin) -> dict[str, Any]:

@@ -53,7 +53,7 @@ WITH state AS (
     ORDER BY twin.id FOR UPDATE OF twin
 ), same AS MATERIALIZED (
     SELECT (SELECT count(*) FROM held) = (SELECT count(*) FROM state)
-       AND (SELECT stamp FROM {SCHEMA}.registry) = ${_SEEN + 1}::bigint AS yes
+       AND (${_SEEN + 1}::bigint IS NULL OR (SELECT stamp FROM {SCHEMA}.registry) = ${_SEEN + 1}::bigint) AS yes
 ), written AS (
     UPDATE {TWIN.fullname} AS twin SET {_SET} FROM state, same WHERE twin.id = state.id AND same.yes
 ), lines AS (
@@ -76,12 +76,12 @@ SELECT id, revision, state::jsonb, changed_at, known_at, source, trace_id FROM u
 
 
 async def write_lines(
-    connection: Any, before: Mapping[str, Twin], changed: Sequence[tuple[Twin, Change]], *, stamp: int
+    connection: Any, before: Mapping[str, Twin], changed: Sequence[tuple[Twin, Change]], *, stamp: int | None = None
 ) -> bool:
     """Keeps each change in the journal, and of each twin, which is there already, the newest state, which it tells.
 
     False, and nothing is written, where one of the twins is not what it was `before`, or the types are not those of
-    the stamp. One statement is a transaction of its own; relations and snapshots need more.
+    the stamp, if one is given. One statement is a transaction of its own; relations and snapshots need more.
     """
     newest = list({twin.id: twin for twin, _ in changed}.values())
     marked = [snapshot_row(twin) for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]

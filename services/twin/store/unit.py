@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import asyncpg
 import polars as pl
@@ -10,34 +11,28 @@ import sqlalchemy as sa
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from chassis.db import copy_frame, driver_of, is_away, read_frame, refusal, stage_frame, upsert_frame
+from chassis.db import driver_of, is_away, read_frame, refusal, stage_frame, upsert_frame
 from chassis.errors import Unavailable
-from chassis.outbox import mark_new, tell
+from chassis.outbox import mark_new
 from services.twin.domain import twins
 from services.twin.domain.statements import Rules, Statement, Told, statement_of
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import TwinType, Types
-from services.twin.store.journal import SNAPSHOT_EVERY, snapshot_frame
 from services.twin.store.lines import write_lines
 from services.twin.store.models import ModelUnit, renew
-from services.twin.store.rows import Texts, line_columns, state_columns
 from services.twin.store.tables import (
     INBOX,
     JOURNAL,
-    OUTBOX,
-    RELATION,
     SALE,
     SCHEMA,
     TWIN,
     WHOLE,
     change_of,
-    is_one_of,
     whole_of,
 )
-from services.twin.wire import changed_messages, twin_message, undo_text
 
-FEW = 64
-"""Changes that are written without tables in between."""
+TOGETHER = 500
+"""Twins that one statement writes."""
 _LOCK = f"""
 SELECT {WHOLE}, model_version, (SELECT stamp FROM {SCHEMA}.registry) AS stamp
 FROM {TWIN.fullname} WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE
@@ -121,62 +116,21 @@ class PostgresUnit(ModelUnit):
         return told
 
     async def save(self, changed: Sequence[tuple[Twin, Change]]) -> None:
-        """Keeps each change in the journal, and of each twin the newest state, which it tells."""
+        """Keeps changes of twins that were locked in the journal, and of each twin the newest state, which it tells."""
         if not changed:
             return
-        if not await self._save_few(changed):
-            await self._save_many(changed)
-        self._before |= {twin.id: twin for twin, _ in changed}
-        self.told = True
-
-    async def _save_few(self, changed: Sequence[tuple[Twin, Change]]) -> bool:
-        """Few twins that were locked, as one statement: each more is a round trip, and few cost mostly those.
-
-        False, and nothing is written, where they are many, or the types are just being changed.
-        """
-        if len(changed) > FEW or any(twin.id not in self._before for twin, _ in changed):
-            return False
-        raw = await (await self._session.connection()).get_raw_connection()
+        driver = await driver_of(self._session)
         try:
-            return await write_lines(raw.driver_connection, self._before, changed, stamp=self.types.stamp)
+            for part in _parts(changed):
+                if not await write_lines(driver, self._before, part):
+                    raise AssertionError("a twin moved while it was locked")
         except (PostgresError, InterfaceError) as error:
             # Errors of the driver come past the layer above, as it has them.
             if is_away(error):
                 raise Unavailable("PostgreSQL went away") from error
             raise refusal(error) or error from error
-
-    async def _save_many(self, changed: Sequence[tuple[Twin, Change]]) -> None:
-        states = {twin.id: twin for twin, _ in changed}
-        newest = {twin_id: Texts.of(twin) for twin_id, twin in states.items()}
-        await upsert_frame(self._session, TWIN, pl.DataFrame(state_columns(list(newest.values()))), key=["id"])
-        await self._keep_relations(changed, newest)
-        await copy_frame(self._session, "journal", _journal_frame(changed), schema=SCHEMA)
-        if marked := [twin for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]:
-            await copy_frame(self._session, "snapshot", snapshot_frame(marked), schema=SCHEMA)
-        by_model: dict[str, list[Texts]] = {}
-        for each in newest.values():
-            by_model.setdefault(each.twin.model, []).append(each)
-        for model, members in by_model.items():
-            told = [
-                (
-                    twin_message(each.twin, properties_json=each.properties, desired_json=each.desired),
-                    undo_text(self._before.get(each.twin.id), each.twin),
-                )
-                for each in members
-            ]
-            await tell(self._session, OUTBOX, changed_messages(told), key=model)
-
-    async def _keep_relations(self, changed: Sequence[tuple[Twin, Change]], newest: Mapping[str, Texts]) -> None:
-        """The rows of relations, for twins whose relations changed."""
-        touched = {twin.id for twin, change in changed if "relations" in change.patch}
-        if not touched:
-            return
-        await self._session.execute(sa.delete(RELATION).where(is_one_of(RELATION.c.id, list(touched))))
-        living = [newest[twin_id].twin for twin_id in touched if newest[twin_id].twin.exists]
-        edges = [(twin.id, each.name, each.target) for twin in living for each in twin.relations]
-        if edges:
-            frame = pl.DataFrame(edges, schema=["id", "name", "target"], orient="row")
-            await copy_frame(self._session, "relation", frame, schema=SCHEMA)
+        self._before |= {twin.id: twin for twin, _ in changed}
+        self.told = True
 
     async def totals(self, name: str, records: pl.DataFrame) -> pl.DataFrame:
         """The sums of that name that records move."""
@@ -213,5 +167,11 @@ def _locked(row: asyncpg.Record) -> Twin:
     return twin if twin.revision else twins.empty(twin.id, twin.origin)
 
 
-def _journal_frame(changed: Sequence[tuple[Twin, Change]]) -> pl.DataFrame:
-    return pl.DataFrame(line_columns(changed), schema_overrides={"said": pl.String})
+def _parts(changed: Sequence[tuple[Twin, Change]]) -> Iterator[list[tuple[Twin, Change]]]:
+    """All changes of so many twins together, in their order."""
+    by_twin: dict[str, list[tuple[Twin, Change]]] = {}
+    for each in changed:
+        by_twin.setdefault(each[0].id, []).append(each)
+    members = list(by_twin.values())
+    for start in range(0, len(members), TOGETHER):
+        yield list(chain.from_iterable(members[start : start + TOGETHER]))
