@@ -42,6 +42,7 @@ async def store(db: Database, common: CommonSettings) -> AsyncIterator[PostgresS
         store = PostgresStore(db, Relay(db, log, OUTBOX), Types.shipped())
         twins = [*(_shop(number) for number in range(SHOPS)), *(_region(number) for number in range(20))]
         async with store.write() as unit:
+            await unit.lock([twin.id for twin in twins], ORIGIN)
             await unit.save([(twin, Change(1, {"relations": []}, ORIGIN)) for twin in twins])
         async with db.driver() as connection:
             await connection.execute(f"ANALYZE {SCHEMA}.twin")

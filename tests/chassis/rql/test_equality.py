@@ -66,6 +66,7 @@ class Shelf:
         async with self._db.transaction() as session:
             await session.execute(sa.text(f"TRUNCATE {TABLES}"))
         async with self.store.write() as unit:
+            await unit.lock([twin.id for twin in twins], twins[0].origin)
             await unit.save([(twin, Change(twin.revision, {"relations": []}, twin.origin)) for twin in twins])
 
     async def found(self, **asked: Any) -> tuple[list[Twin], str]:
