@@ -15,13 +15,13 @@ from services.twin.store.tables import JOURNAL, SNAPSHOT, TWIN
 from services.twin.store.telling import Connection, told
 
 DUE = f"""
-SELECT known.id, first.is_due
+SELECT coalesce(array_agg(known.id ORDER BY known.id) FILTER (WHERE first.is_due), '{{}}') AS ids,
+       max(known.id) AS last, count(*) AS count
 FROM (SELECT id FROM {TWIN.fullname} WHERE id > :after ORDER BY id LIMIT :limit) AS known
 LEFT JOIN LATERAL (
     SELECT known_at < :before AND changed_at < :before AS is_due FROM {JOURNAL.fullname} AS line
     WHERE line.id = known.id COLLATE "default" ORDER BY revision LIMIT 1
 ) AS first ON true
-ORDER BY known.id
 """
 """The journal sorts its ids in another way than the table of twins does: without a word about it no index is of use."""
 
@@ -30,8 +30,8 @@ async def due(db: Database, before: datetime, *, after: str, limit: int) -> tupl
     """Those of the next twins by id whose first line may go, and the last of all that were looked at (empty: no more
     follow)."""
     async with db.transaction() as session:
-        rows = (await session.execute(sa.text(DUE), {"after": after, "limit": limit, "before": before})).all()
-    return [row.id for row in rows if row.is_due], rows[-1].id if len(rows) == limit else ""
+        row = (await session.execute(sa.text(DUE), {"after": after, "limit": limit, "before": before})).one()
+    return row.ids, row.last if row.count == limit else ""
 
 
 async def drop(db: Database, twin_id: str, before: datetime, *, limit: int) -> int:
