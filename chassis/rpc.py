@@ -9,10 +9,10 @@ connect(address, Stub)                serve([(add_to_server, servicer)])
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import grpc
 import structlog
@@ -32,6 +32,7 @@ MAX_FAULTS_LENGTH = 500_000
 """Characters of the faults of one error; those behind are left out."""
 MAX_WORDS = 1000
 DETAIL_KEY = "marketwin-error-bin"
+TRACE_HEADERS = {"traceparent", "tracestate", "baggage"}
 DEFAULT_DEADLINE_S = 10.0
 GRACE_S = 3.0
 
@@ -54,34 +55,45 @@ _CODES: dict[type[ChassisError], grpc.StatusCode] = {
 }
 
 
-class _ServerEdge(grpc.aio.ServerInterceptor):
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Any:
-        handler = await continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None or handler_call_details.method.startswith("/grpc."):
-            return handler
-        method = handler_call_details.method
-        inner = handler.unary_unary
+class _Edge:
+    """Where servicers are added to a server: each of their methods is guarded once.
 
-        async def at_the_edge(request: Any, context: Any) -> Any:
-            headers = {str(key): str(value) for key, value in context.invocation_metadata() or ()}
-            try:
-                with span(method, headers=headers, kind=SpanKind.SERVER):
-                    return await inner(request, context)
-            except ChassisError as error:
-                await _abort(context, error)
-            except Exception as error:
-                log.error("rpc.failed", method=method, error=type(error).__name__, where=where(error))
-                await context.abort(grpc.StatusCode.INTERNAL, "the service failed; its log says where")
+    An interceptor would be asked at each call, and that costs more than what it does.
+    """
 
-        return grpc.unary_unary_rpc_method_handler(
-            at_the_edge,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+    def __init__(self, server: grpc.aio.Server) -> None:
+        self._server = server
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        """The same methods come by their names, too."""
+
+    def add_registered_method_handlers(
+        self, service: str, methods: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
+    ) -> None:
+        guarded = {name: _guarded(f"/{service}/{name}", method) for name, method in methods.items()}
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, guarded),))
+        self._server.add_registered_method_handlers(service, guarded)
+
+
+def _guarded(name: str, method: Any) -> Any:
+    inner = method.unary_unary
+
+    async def at_the_edge(request: Any, context: Any) -> Any:
+        headers = {key: value for key, value in context.invocation_metadata() or () if key in TRACE_HEADERS}
+        try:
+            with span(name, headers=headers, kind=SpanKind.SERVER):
+                return await inner(request, context)
+        except ChassisError as error:
+            await _abort(context, error)
+        except Exception as error:
+            log.error("rpc.failed", method=name, error=type(error).__name__, where=where(error))
+            await context.abort(grpc.StatusCode.INTERNAL, "the service failed; its log says where")
+
+    return grpc.unary_unary_rpc_method_handler(
+        at_the_edge,
+        request_deserializer=method.request_deserializer,
+        response_serializer=method.response_serializer,
+    )
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: ChassisError) -> None:
@@ -133,11 +145,11 @@ async def serve(
     servicers: Sequence[tuple[Callable[[Any, grpc.aio.Server], None], object]], *, host: str, port: int
 ) -> AsyncIterator[str]:
     """Runs a gRPC server with health; yields its `host:port`. Leaving reports not-serving, then stops with grace."""
-    server = grpc.aio.server(interceptors=[_ServerEdge()], options=_OPTIONS)
+    server = grpc.aio.server(options=_OPTIONS)
     health = health_aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     for add, servicer in servicers:
-        add(servicer, server)
+        add(servicer, cast(grpc.aio.Server, _Edge(server)))
     bound = server.add_insecure_port(f"{host}:{port}")
     await server.start()
     await health.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -148,31 +160,24 @@ async def serve(
         await server.stop(GRACE_S)
 
 
-class _ClientEdge(grpc.aio.UnaryUnaryClientInterceptor):
-    def __init__(self, deadline_s: float) -> None:
+class _Calls:
+    """A channel whose calls have a deadline, carry the trace and raise our errors; an interceptor makes three tasks of
+    each call."""
+
+    def __init__(self, channel: grpc.aio.Channel, deadline_s: float) -> None:
+        self._channel = channel
         self._deadline_s = deadline_s
 
-    async def intercept_unary_unary(
-        self,
-        continuation: Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]],
-        client_call_details: grpc.aio.ClientCallDetails,
-        request: Any,
-    ) -> Any:
-        metadata = grpc.aio.Metadata(*(client_call_details.metadata or ()))
-        for key, value in carry().items():
-            metadata.add(key, value)
-        details = grpc.aio.ClientCallDetails(
-            method=client_call_details.method,
-            timeout=client_call_details.timeout or self._deadline_s,
-            metadata=metadata,
-            credentials=client_call_details.credentials,
-            wait_for_ready=client_call_details.wait_for_ready,
-        )
-        call = await continuation(details, request)
-        try:
-            return await call
-        except grpc.aio.AioRpcError as error:
-            raise as_chassis_error(error) from None
+    def unary_unary(self, name: str, **how: Any) -> Callable[..., Awaitable[Any]]:
+        method: Any = self._channel.unary_unary(name, **how)
+
+        async def call(request: Any, *, timeout: float | None = None) -> Any:
+            try:
+                return await method(request, timeout=timeout or self._deadline_s, metadata=tuple(carry().items()))
+            except grpc.aio.AioRpcError as error:
+                raise as_chassis_error(error) from None
+
+        return call
 
 
 def as_chassis_error(error: grpc.aio.AioRpcError) -> ChassisError:
@@ -194,8 +199,8 @@ async def connect(
     address: str, stub: Callable[[grpc.aio.Channel], StubT], *, deadline_s: float = DEFAULT_DEADLINE_S
 ) -> AsyncIterator[StubT]:
     """A stub whose calls have a deadline, carry the trace and raise the errors of `chassis.errors`."""
-    async with grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=[_ClientEdge(deadline_s)]) as channel:
-        yield stub(channel)
+    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+        yield stub(cast(grpc.aio.Channel, _Calls(channel, deadline_s)))
 
 
 async def is_serving(address: str, *, timeout_s: float = 1.0) -> bool:

@@ -12,10 +12,10 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -33,10 +33,9 @@ from chassis.settings import CommonSettings
 
 SLOW_NS = 1_000_000_000
 MAX_FILE_BYTES = 32 * 1024 * 1024
-SPANS = 1000
-"""How many are remembered as they are told."""
 
 _tracer = trace.get_tracer("marketwin")
+_UNSET = Status(StatusCode.UNSET)
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 
 
@@ -141,7 +140,7 @@ class _Passing(trace.NonRecordingSpan):
         super().__init__(trace.SpanContext(trace_id, span_id, is_remote=False, trace_state=state))
         self._name, self._kind, self._parent = name, kind, parent
         self._attributes = dict(attributes or {})
-        self._status = Status(StatusCode.UNSET)
+        self._status = _UNSET
         self._began_ns = time.time_ns()
 
     def update_name(self, name: str) -> None:
@@ -192,8 +191,9 @@ def _passing(name: str, kind: SpanKind, parent: Context | None, attributes: Attr
     if _late is None:
         return None
     above = trace.get_current_span(parent).get_span_context()
-    if above.is_valid:
-        return None if above.trace_flags.sampled else _Passing(name, kind, above, above.trace_id, attributes)
+    told_id, _, _, flags, _, is_told = above
+    if is_told:
+        return None if flags.sampled else _Passing(name, kind, above, told_id, attributes)
     trace_id = random.getrandbits(128) or 1
     if trace_id & ((1 << 64) - 1) < _late.bound:
         _late.ids.give(trace_id)
@@ -299,20 +299,19 @@ def trace_id() -> str:
 
 def carry() -> dict[str, str]:
     """The current trace as headers (`traceparent`) for whoever hears next."""
-    here = trace.get_current_span().get_span_context()
-    if not here.is_valid:
+    return carried_by(trace.get_current_span())
+
+
+def carried_by(current: trace.Span) -> dict[str, str]:
+    """The trace of a span, likewise."""
+    trace_id, span_id, _, flags, state, is_valid = current.get_span_context()
+    if not is_valid:
         return {}
-    if here.trace_state:
+    if state:
         headers: dict[str, str] = {}
-        propagate.inject(headers)
+        propagate.inject(headers, trace.set_span_in_context(current))
         return headers
-    return {"traceparent": _traceparent(here.trace_id, here.span_id, here.trace_flags)}
-
-
-@lru_cache(maxsize=SPANS)
-def _traceparent(trace_id: int, span_id: int, flags: int) -> str:
-    """Who answers a request and asks another service for it says the same twice."""
-    return f"00-{trace_id:032x}-{span_id:016x}-{flags:02x}"
+    return {"traceparent": f"00-{trace_id.to_bytes(16).hex()}-{span_id.to_bytes(8).hex()}-{flags:02x}"}
 
 
 def _told(headers: Mapping[str, str]) -> Context:
@@ -340,7 +339,6 @@ def told_trace_id(traceparent: str) -> str:
     return within(traceparent).run(trace_id) if found is None else found[1]
 
 
-@contextmanager
 def span(
     name: str,
     *,
@@ -348,30 +346,46 @@ def span(
     links: Sequence[Mapping[str, str]] = (),
     kind: SpanKind = SpanKind.INTERNAL,
     **attributes: str | int | float | bool,
-) -> Iterator[trace.Span]:
+) -> AbstractContextManager[trace.Span]:
     """A span; with `headers` it continues the trace they carry, or begins one when they carry none.
 
     `links` are the headers of other traces that it belongs to. An exception marks it failed by its type.
     """
     parent = _told(headers) if headers is not None else None
-    contexts = [trace.get_current_span(_told(each)).get_span_context() for each in links]
     passing = _passing(name, kind, parent, attributes) if not links else None
-    current: trace.Span = passing or _tracer.start_span(
-        name,
-        context=parent,
-        kind=kind,
-        links=[trace.Link(each) for each in contexts if each.is_valid],
-        attributes=attributes,
-        record_exception=False,
-        set_status_on_exception=False,
+    if passing is not None:
+        return _Current(passing)
+    contexts = [trace.get_current_span(_told(each)).get_span_context() for each in links]
+    return _Current(
+        _tracer.start_span(
+            name,
+            context=parent,
+            kind=kind,
+            links=[trace.Link(each) for each in contexts if each.is_valid],
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        )
     )
-    token = context.attach(trace.set_span_in_context(current))
-    try:
-        yield current
-    except Exception as error:
-        # The text of an exception may quote a record; its type cannot.
-        current.set_status(Status(StatusCode.ERROR, type(error).__name__))
-        raise
-    finally:
-        context.detach(token)
-        current.end()
+
+
+class _Current(AbstractContextManager[trace.Span]):
+    """A span for as long as a block runs. No generator: each call and each message is one."""
+
+    __slots__ = ("_span", "_token")
+
+    def __init__(self, begun: trace.Span) -> None:
+        self._span = begun
+
+    def __enter__(self) -> trace.Span:
+        self._token = context.attach(trace.set_span_in_context(self._span))
+        return self._span
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        if isinstance(error, Exception):
+            # The text of an exception may quote a record; its type cannot.
+            self._span.set_status(Status(StatusCode.ERROR, type(error).__name__))
+        context.detach(self._token)
+        self._span.end()

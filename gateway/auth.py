@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any
 
 import jwt
@@ -59,7 +60,7 @@ class Caller:
     expires_at: float
 
     def may(self, scope: str) -> bool:
-        return any(scope in SCOPES[role] for role in self.roles)
+        return scope in _allowed(self.roles)
 
     @property
     def sees_only_own(self) -> bool:
@@ -119,6 +120,11 @@ class Tokens:
             "aud": AUDIENCE,
         }
         return jwt.encode(claims, self._key, algorithm="HS256")
+
+
+@cache
+def _allowed(roles: frozenset[str]) -> frozenset[str]:
+    return frozenset(scope for role in roles for scope in SCOPES[role])
 
 
 def _roles(claims: dict[str, Any]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.errors import Invalid, Problem
-from chassis.telemetry import carry, span, where
+from chassis.telemetry import carried_by, span, where
 from gateway.exports import XLSX
 from gateway.problems import chassis_response
 
@@ -60,7 +60,7 @@ class Traced:
             return
         # HEAD is GET without a body (RFC 9110); the server below leaves the body out by itself.
         method = scope["method"]
-        asked = {**scope, "method": "GET" if method == "HEAD" else method}
+        asked = {**scope, "method": "GET"} if method == "HEAD" else scope
         with span(f"{method} /", headers=_trace_headers(scope), kind=SpanKind.SERVER) as current:
             answering = _Answering(asked, send, current, method)
             if _holds_nul(scope):
@@ -102,7 +102,7 @@ class _Answering:
             if given & _OURS:
                 headers = [each for each in headers if each[0] not in _OURS]
             headers += _HEADERS if b"cache-control" in given else _HEADERS_AND_CACHE
-            for name, value in carry().items():
+            for name, value in carried_by(self._span).items():
                 headers.append((name.encode(), value.encode("latin-1")))
             message["headers"] = headers
         await self._send(message)

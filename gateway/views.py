@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
@@ -22,11 +22,14 @@ from marketwin.twin.v1 import types_pb2 as twin_pb
 
 Json = dict[str, Any]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TWO = [f"{number:02}" for number in range(60)]
 
 
 def time_text(stamp: Timestamp) -> str:
     """RFC 3339 in UTC, with as many digits as are needed: none, three, six or nine."""
-    whole = (_EPOCH + timedelta(seconds=stamp.seconds)).isoformat()[:19]
+    days, rest = divmod(stamp.seconds, 86_400)
+    minutes, second = divmod(rest, 60)
+    whole = f"{_day(days)}T{_TWO[minutes // 60]}:{_TWO[minutes % 60]}:{_TWO[second]}"
     nanos = stamp.nanos
     if not nanos:
         return f"{whole}Z"
@@ -34,6 +37,11 @@ def time_text(stamp: Timestamp) -> str:
         if not nanos % unit:
             return f"{whole}.{nanos // unit:0{digits}}Z"
     return f"{whole}.{nanos:09}Z"
+
+
+@lru_cache(maxsize=1000)
+def _day(days: int) -> str:
+    return (_EPOCH + timedelta(days=days)).isoformat()[:10]
 
 
 def fields(message: Message, *names: str) -> Json:
