@@ -250,6 +250,20 @@ async def test_who_looks_for_what_may_go_reads_no_journal_whole(store: PostgresS
     assert [line for line in plan if "journal_pkey" in line]
 
 
+async def test_who_looks_for_what_may_go_comes_by_every_twin(store: PostgresStore):
+    ids = sorted([_id() for _ in range(5)])
+    for twin_id in ids:
+        await _said(store, twin_id, 1)
+
+    found, after, pages = [], "machine:", 0
+    while after and pages < 1000:
+        due, after = await store.due(NOW + 40 * DAY, after=after, limit=2)
+        found, pages = [*found, *due], pages + 1
+
+    assert [each for each in found if each in ids] == ids
+    assert pages > 2
+
+
 async def test_nobody_knows_a_history_of_what_never_was(store: PostgresStore):
     with pytest.raises(NotFound) as refused:
         await usecases.list_history(store, _id(), Range(), limit=10)

@@ -16,7 +16,7 @@ from services.twin.store.telling import Connection, told
 
 DUE = f"""
 SELECT coalesce(array_agg(known.id ORDER BY known.id) FILTER (WHERE first.is_due), '{{}}') AS ids,
-       max(known.id) AS last, count(*) AS count
+       max(known.id) AS last, count(*) AS looked_at
 FROM (SELECT id FROM {TWIN.fullname} WHERE id > :after ORDER BY id LIMIT :limit) AS known
 LEFT JOIN LATERAL (
     SELECT known_at < :before AND changed_at < :before AS is_due FROM {JOURNAL.fullname} AS line
@@ -31,7 +31,7 @@ async def due(db: Database, before: datetime, *, after: str, limit: int) -> tupl
     follow)."""
     async with db.transaction() as session:
         row = (await session.execute(sa.text(DUE), {"after": after, "limit": limit, "before": before})).one()
-    return row.ids, row.last if row.count == limit else ""
+    return row.ids, row.last if row.looked_at == limit else ""
 
 
 async def drop(db: Database, twin_id: str, before: datetime, *, limit: int) -> int:
