@@ -69,7 +69,7 @@ def _leaf(node: Compare | Within | Match | Exists | Empty) -> Predicate:
         case Compare(operator, field, value):
             return _compared(operator, field, value)
         case Within(field, values):
-            return _tested(field, _one_of(values))
+            return _within(field, values)
         case Match(field, pattern, ignores_case):
             return _tested(field, _like(pattern, ignores_case))
         case Exists(field) | Empty(field):
@@ -190,18 +190,20 @@ def _of_order(operator: str, wanted: str | datetime) -> _Test:
     return tests[operator]
 
 
-def _one_of(values: tuple[Value, ...]) -> _Test:
-    texts = frozenset(each for each in values if isinstance(each, str | datetime))
-    rest = [value_test("eq", each) for each in values if not isinstance(each, str | datetime)]
-    if not rest:
-        return lambda found: isinstance(found, str | datetime) and found in texts
+def _within(field: Field, values: tuple[Value, ...]) -> Predicate:
+    texts = frozenset(each for each in values if isinstance(each, str))
+    rest = [value_test("eq", each) for each in values if not isinstance(each, str)]
+    if not rest and field.root == "properties" and len(field.path) == 1:
+        # What is asked most, without a call in between.
+        name = field.path[0]
+        return lambda document: type(found := document.properties.get(name)) is str and found in texts
 
     def test(found: Any) -> bool:
-        if isinstance(found, str | datetime):
+        if type(found) is str:
             return found in texts
         return any(each(found) for each in rest)
 
-    return test
+    return _tested(field, test)
 
 
 def _like(pattern: str, ignores_case: bool) -> _Test:
