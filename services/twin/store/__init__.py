@@ -9,6 +9,7 @@ telling  what leads to a past state, likewise
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -35,6 +36,9 @@ from services.twin.store.unit import PostgresUnit
 
 __all__ = ["CONNECTIONS", "INBOX", "OUTBOX", "SCHEMA", "Base", "FusionRules", "PostgresStore"]
 
+REMEMBERED_S = 30e-6
+"""For so long a count is remembered, for each twin that it counted: a hundred times what counting one takes."""
+
 
 class PostgresStore(ModelReads):
     """Twins in PostgreSQL."""
@@ -45,6 +49,8 @@ class PostgresStore(ModelReads):
         self.book = book or RuleBook(types)
         self.indexes = Indexes(db)
         self._relay = relay
+        self._counting = asyncio.Lock()
+        self._counted: tuple[float, dict[str, int]] = 0.0, {}
         self._lanes = Lanes(db, lambda: Decider(self.types, self.book.rule), self._alone, relay.wake)
 
     async def carry_out(self, twin_id: str, origin: Origin, decide: Decide) -> tuple[Twin, Twin]:
@@ -120,7 +126,10 @@ class PostgresStore(ModelReads):
         return await retention.drop(self._db, twin_id, before, limit=limit)
 
     async def count(self) -> dict[str, int]:
-        living = sa.and_(TWIN.c.revision > 0, ~TWIN.c.deleted)
-        query = sa.select(TWIN.c.model, sa.func.count()).where(living).group_by(TWIN.c.model)
-        async with self._db.transaction() as session:
-            return {model: number for model, number in (await session.execute(query)).all()}
+        """Living twins by model; of many twins what was counted some seconds ago, if it was."""
+        async with self._counting:
+            counted_at, known = self._counted
+            if time.monotonic() - counted_at >= sum(known.values()) * REMEMBERED_S:
+                known = await searching.counted(self._db)
+                self._counted = time.monotonic(), known
+            return known

@@ -193,6 +193,8 @@ class ModelReads:
 
     async def count_moved(self, dtmis: Sequence[str]) -> dict[str, int]:
         """How many living twins passed each of these migrations."""
+        if not dtmis:
+            return {}
         query = (
             sa.select(TWIN.c.model_version, sa.func.count())
             .where(is_one_of(TWIN.c.model_version, dtmis), LIVING)

@@ -70,6 +70,16 @@ async def grouped(db: Database, summary: Summary, *, limit: int, indexed: Indexe
     return [group_text(summary.groupings, row[:width], summary.aggregates, row[width:]) for row in rows]
 
 
+async def counted(db: Database) -> dict[str, int]:
+    """How many living twins of each model there are."""
+    living = _statement(NOTHING).living()
+    async with connected(db.asking()) as connection:
+        rows = await connection.fetch(
+            f"SELECT t0.model, count(*) FROM {TWIN.fullname} t0 WHERE {living} GROUP BY t0.model"
+        )
+    return {model: number for model, number in rows}
+
+
 def _statement(indexed: Indexed) -> Statement:
     return Statement(documents=TWIN.fullname, relations=RELATION.fullname, indexed=indexed)
 
