@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from chassis.rql.reading import Reader
-from chassis.rql.sql import Statement
-from chassis.rql.tree import Field, Kind
+from chassis.rql.sql import Statement, typed
+from chassis.rql.tree import KINDS, Field, Kind
 
 MAX_AGGREGATES = 8
 MAX_GROUPINGS = 3
@@ -91,17 +91,42 @@ def parse_groupings(text: str) -> tuple[Grouping, ...]:
     return tuple(found)
 
 
+class Taken(Statement):
+    """Expressions over values that were taken out of each row once: JSON is looked through anew for each mention."""
+
+    def __init__(self, rows: Statement) -> None:
+        super().__init__(documents="", relations="")
+        self.values = rows.values
+        self._rows = rows
+        self._places: dict[Field, str] = {}
+
+    def json(self, field: Field, alias: str = "t0") -> str:
+        place = self._places.setdefault(Field(field.root, field.path), f"v{len(self._places)}")
+        return f"{alias}.{place}"
+
+    def columns(self) -> str:
+        """What is to be taken out of a row, for a table of the name that expressions are over."""
+        plain = [f"t0.{name}" for name, kind in KINDS.items() if kind not in (Kind.JSON, Kind.TARGETS)]
+        return ", ".join(plain + [f"{self._rows.json(field)} AS {place}" for field, place in self._places.items()])
+
+
 def group_expressions(groupings: Sequence[Grouping], statement: Statement) -> list[str]:
-    """What documents are grouped by, as JSON values; objects and arrays count as absent."""
+    """What documents are grouped by, as JSON values; null, objects and arrays count as absent."""
     expressions = []
     for field in (each.field for each in groupings):
         if field.kind is Kind.JSON and not field.is_number:
             value = statement.json(field)
-            expressions.append(f"(CASE WHEN jsonb_typeof({value}) NOT IN ('object', 'array') THEN {value} END)")
+            expressions.append(f"(CASE WHEN jsonb_typeof({value}) NOT IN ('null', 'object', 'array') THEN {value} END)")
         else:
             value = statement.scalar(field)
             expressions.append(_time(value) if field.kind is Kind.TIME else f"to_jsonb({value})")
     return expressions
+
+
+def sorting_of_group(key: str) -> str:
+    """The order of groups by one of their keys: that of documents."""
+    value = typed(key)
+    return f"{value.rank}, {value.number}, {value.spelt}, {key}"
 
 
 def aggregate_expressions(aggregates: Sequence[Aggregate], statement: Statement) -> list[str]:
@@ -133,7 +158,7 @@ def _number(field: Field, statement: Statement) -> str:
     if field.kind is not Kind.JSON or field.is_number:
         return statement.scalar(field)
     value = statement.json(field)
-    return f"(CASE WHEN jsonb_typeof({value}) = 'number' THEN CAST({value} #>> '{{}}' AS numeric) END)"
+    return f"(CASE WHEN jsonb_typeof({value}) = 'number' THEN CAST({value} AS numeric) END)"
 
 
 def group_text(

@@ -9,7 +9,13 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from chassis.db import Database
-from chassis.rql.aggregates import aggregate_expressions, group_expressions, group_text
+from chassis.rql.aggregates import (
+    Taken,
+    aggregate_expressions,
+    group_expressions,
+    group_text,
+    sorting_of_group,
+)
 from chassis.rql.ordering import stretch
 from chassis.rql.search import Search, Summary, Wanted
 from chassis.rql.sql import NOTHING, Indexed, Statement
@@ -55,15 +61,19 @@ async def grouped(db: Database, summary: Summary, *, limit: int, indexed: Indexe
     async with connected(db.asking()) as connection:
         wanted = await _Following(connection, indexed).wanted(summary.wanted)
         statement = _statement(indexed)
-        keys = group_expressions(summary.groupings, statement)
-        columns = [*keys, *aggregate_expressions(summary.aggregates, statement)]
+        taken = Taken(statement)
+        keys = group_expressions(summary.groupings, taken)
+        columns = [*keys, *aggregate_expressions(summary.aggregates, taken)]
         places = ", ".join(f"c{place}" for place in range(len(keys)))
+        # OFFSET 0 keeps what is taken out of a row from being taken out again wherever it is mentioned.
+        rows_taken = f"SELECT {taken.columns()} FROM {TWIN.fullname} t0 WHERE {_condition(wanted, statement)} OFFSET 0"
         inner = (
             f"SELECT {', '.join(f'{each} AS c{place}' for place, each in enumerate(columns))}"
-            f" FROM {TWIN.fullname} t0 WHERE {_condition(wanted, statement)}{f' GROUP BY {places}' if places else ''}"
+            f" FROM ({rows_taken}) AS t0{f' GROUP BY {places}' if places else ''}"
         )
         texts = ", ".join(f"CAST(c{place} AS text)" for place in range(len(columns)))
-        order = f" ORDER BY {places}" if places else ""
+        sorting = ", ".join(sorting_of_group(f"groups.c{place}") for place in range(len(keys)))
+        order = f" ORDER BY {sorting}" if keys else ""
         text = f"SELECT {texts} FROM ({inner}) AS groups{order} LIMIT {limit}"
         rows = await connection.fetch(text, *statement.values)
     width = len(summary.groupings)

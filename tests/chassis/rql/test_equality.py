@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest_asyncio
@@ -19,7 +21,7 @@ from chassis.rql.numbers import number_of
 from chassis.rql.ordering import parse_sort
 from chassis.rql.parser import parse
 from chassis.rql.predicate import ABSENT, predicate, reader
-from chassis.rql.search import search_for
+from chassis.rql.search import search_for, summary_of
 from chassis.rql.sql import Indexed
 from chassis.rql.tree import Field
 from chassis.settings import CommonSettings
@@ -196,3 +198,60 @@ async def test_pages_by_spelt_numbers_hold_each_twin_once(shelf: Shelf, twins: l
     assert sorted(twin.id for twin in (*first, *rest)) == sorted(twin.id for twin in twins if twin.exists)
     assert there == sorted(there, reverse=True)
     assert all(value is ABSENT for value in values[len(there) :])
+
+
+def _key(value: Any) -> tuple[str, Any] | None:
+    """What a group goes by: null, objects and arrays are nothing to go by."""
+    if isinstance(value, bool):
+        return "a boolean", value
+    if isinstance(value, int | float | Decimal):
+        return "a number", Fraction(Decimal(repr(value)) if isinstance(value, float) else value)
+    return ("a text", value) if isinstance(value, str) else None
+
+
+def _numbers(values: list[Any]) -> list[Fraction]:
+    keys = [_key(value) for value in values]
+    return [key[1] for key in keys if key is not None and key[0] == "a number"]
+
+
+@SLOW
+@given(twins=markets(), groups=st.lists(JSON_FIELDS | NUMBER_FIELDS, max_size=2), field=JSON_FIELDS | NUMBER_FIELDS)
+async def test_sums_by_group_are_those_of_the_twins_in_it(
+    shelf: Shelf, twins: list[Twin], groups: list[str], field: str
+):
+    await shelf.filled(twins)
+    labels = ["count", *(f"{function}({field})" for function in ("count", "sum", "avg", "min", "max"))]
+    summary = summary_of(group_by=",".join(groups), aggregate=",".join(labels))
+    texts = await shelf.store.summarise(summary, limit=10)
+    told = [json.loads(text, parse_int=Decimal, parse_float=Decimal) for text in texts]
+
+    members: dict[tuple[Any, ...], list[Any]] = {} if groups else {(): []}
+    for twin in twins:
+        if twin.exists:
+            key = tuple(_key(reader(parse_sort(group)[0].field)(twin)) for group in groups)
+            members.setdefault(key, []).append(reader(parse_sort(field)[0].field)(twin))
+    found = {tuple(_key(each["key"][group]) for group in groups): each["values"] for each in told}
+    assert len(found) == len(told)
+    assert found.keys() == members.keys()
+    for key, values in members.items():
+        count, there, total, mean, least, greatest = (found[key][label] for label in labels)
+        numbers = _numbers(values)
+        assert (count, there) == (len(values), sum(value is not ABSENT for value in values))
+        if not numbers:
+            assert total is mean is least is greatest is None
+            continue
+        assert [Fraction(each) for each in (total, least, greatest)] == [sum(numbers), min(numbers), max(numbers)]
+        exact = sum(numbers) / len(numbers)
+        assert abs(Fraction(mean) - exact) <= abs(exact) / 10**15
+
+
+async def test_groups_stand_in_the_order_of_their_values(shelf: Shelf):
+    states = [{"v": value} for value in (10, 9, True, "b", "B", None, [1])] + [{}]
+    await shelf.filled(
+        [Twin(f"sku:{n}", "sku", 1, state, {}, (), Origin(NOW, NOW, "", "")) for n, state in enumerate(states)]
+    )
+
+    texts = await shelf.store.summarise(summary_of(group_by="properties/v"), limit=10)
+
+    told = [(each["key"]["properties/v"], each["values"]["count"]) for each in map(json.loads, texts)]
+    assert told == [(9, 1), (10, 1), ("B", 1), ("b", 1), (True, 1), (None, 3)]
