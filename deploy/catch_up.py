@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import nats
@@ -15,7 +15,7 @@ from chassis.errors import Unavailable
 from deploy.clients import Clients
 from deploy.tasks import Stuck
 from marketwin.forecast.v1.service_pb2 import CountForecastsRequest, GetTrainingRequest, TrainRequest
-from marketwin.ingest.v1.service_pb2 import GetQualityRequest
+from marketwin.ingest.v1.service_pb2 import GetQualityRequest, GetQualityResponse
 from marketwin.recommend.v1.service_pb2 import CountRecommendationsRequest
 
 POLL_SECONDS = 0.3
@@ -23,6 +23,7 @@ POLL_SECONDS = 0.3
 QUIET_SECONDS = 3.0
 STUCK_SECONDS = 120.0
 CARDS_SECONDS = 20.0
+LEARNER = "messages for forecast-records"
 
 Report = Callable[[float, float], None]
 
@@ -41,11 +42,29 @@ class Waiting:
         return ", ".join(f"{name}: {amount}" for name, amount in self.amounts.items() if amount)
 
 
+async def heard(nats_url: str, clients: Clients, report: Report) -> None:
+    """Wait until every accepted record is in the book and in the history that is learnt from; raises Stuck."""
+
+    async def look() -> Waiting:
+        quality = await clients.ingest.GetQuality(GetQualityRequest())
+        lag = await _lag(manager)
+        return Waiting({"records not yet in the book": _pending(quality), LEARNER: lag.get(LEARNER, 0)})
+
+    async with _streams(nats_url) as manager:
+        await _until_quiet(look, report, quiet_s=0)
+
+
 async def catch_up(nats_url: str, clients: Clients, report: Report, *, quiet_s: float = QUIET_SECONDS) -> None:
     """Wait until nothing has been on its way for `quiet_s` seconds; raises Stuck when nothing moves for two minutes."""
+    async with _streams(nats_url) as manager:
+        await _until_quiet(lambda: _waiting(manager, clients), report, quiet_s)
+
+
+@contextlib.asynccontextmanager
+async def _streams(nats_url: str) -> AsyncIterator[JetStreamManager]:
     bus = await nats.connect(nats_url, connect_timeout=5)
     try:
-        await _until_quiet(bus.jsm(timeout=5), clients, report, quiet_s)
+        yield bus.jsm(timeout=5)
     finally:
         await bus.close()
 
@@ -55,7 +74,7 @@ async def booked(clients: Clients, report: Report) -> None:
     most, deadline = 0, time.monotonic() + STUCK_SECONDS
     while time.monotonic() < deadline:
         quality = await clients.ingest.GetQuality(GetQualityRequest())
-        pending = sum(each.pending for each in quality.balances)
+        pending = _pending(quality)
         most = max(most, pending)
         report(most - pending, most)
         if not pending:
@@ -64,12 +83,12 @@ async def booked(clients: Clients, report: Report) -> None:
     raise Stuck(f"{pending} records did not reach the book in {STUCK_SECONDS:.0f} s")
 
 
-async def _until_quiet(manager: JetStreamManager, clients: Clients, report: Report, quiet_s: float) -> None:
+async def _until_quiet(look: Callable[[], Awaitable[Waiting]], report: Report, quiet_s: float) -> None:
     most, last, waiting = 0, -1, Waiting({"answers of the services": 1})
     moved_at = busy_at = time.monotonic()
     while True:
         with contextlib.suppress(Unavailable):  # too busy to answer in time is not stuck yet
-            waiting = await _waiting(manager, clients)
+            waiting = await look()
         now = time.monotonic()
         most = max(most, waiting.total)
         report(most - waiting.total, most)
@@ -91,10 +110,14 @@ async def _waiting(manager: JetStreamManager, clients: Clients) -> Waiting:
         clients.recommend.CountRecommendations(CountRecommendationsRequest()),
     )
     amounts = await _lag(manager)
-    amounts["records not yet in the book"] = sum(each.pending for each in quality.balances)
+    amounts["records not yet in the book"] = _pending(quality)
     amounts["series not yet forecast"] = forecasts.waiting
     amounts["retailers not yet ranked"] = ranking.waiting
     return Waiting(amounts)
+
+
+def _pending(quality: GetQualityResponse) -> int:
+    return sum(each.pending for each in quality.balances)
 
 
 async def _lag(manager: JetStreamManager) -> dict[str, int]:

@@ -11,7 +11,7 @@ import httpx
 from rich.console import Console
 
 from demo import packs
-from deploy.catch_up import booked, catch_up, deliver_cards, train
+from deploy.catch_up import booked, catch_up, deliver_cards, heard, train
 from deploy.clients import Clients
 from deploy.environment import Layout
 from deploy.keys import bearer_token
@@ -43,8 +43,9 @@ async def fill(layout: Layout, nats_url: str, environ: Mapping[str, str], client
         with bar(console, "balancing") as report:
             await booked(clients, report)
         return
+    # What is made before the training is made again after it: only the records themselves are waited for.
     with bar(console, "following") as report:
-        await catch_up(nats_url, clients, report)
+        await heard(nats_url, clients, report)
     with bar(console, "training") as report:
         await train(clients, report)
     trained.touch()

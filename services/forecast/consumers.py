@@ -237,16 +237,20 @@ class Trainer:
         tried, due_at = -1, 0.0
         while self._settings.auto_train:
             await asyncio.sleep(_UNASKED_S / 2)
+            is_pause = self._pace.quiet_s() >= self._settings.auto_train_after_s
+            if due_at and not is_pause and time.monotonic() < due_at and self._models.demand is None:
+                continue
             revision = await self._store.history_revision() if self._models.demand is None else tried
             if revision == tried or not await self._store.has_much_history():
-                self._pace.bulk_waits = False
+                self._pace.bulk_waits, due_at = False, 0.0
                 continue
             # A model of years alone does not make everything wait for one of weeks.
-            due_at = due_at or time.monotonic() + _LONGEST_S
             self._pace.bulk_waits = not self._models.annual.kinds
-            if self._pace.quiet_s() >= self._settings.auto_train_after_s or time.monotonic() > due_at:
-                tried, due_at = revision, 0.0
-                await self._until_done(await self.ask())
+            if not is_pause and not due_at:
+                due_at = time.monotonic() + _LONGEST_S
+                continue
+            tried, due_at = revision, 0.0
+            await self._until_done(await self.ask())
 
     async def _until_done(self, run: Row) -> None:
         found: Row | None = run

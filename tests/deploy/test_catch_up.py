@@ -116,6 +116,31 @@ async def test_messages_that_a_durable_consumer_has_not_handled_are_waited_for(
     assert seen[-1] == (3, 3)
 
 
+async def test_before_the_training_the_records_are_waited_for_and_nothing_that_is_made_of_them(
+    calls: Clients, nats_url: str, figures: Figures, seen: list[tuple[float, float]]
+) -> None:
+    bus = await nats.connect(nats_url)
+    stream = bus.jetstream()
+    await stream.add_stream(StreamConfig(name="INGEST", subjects=["marketwin.ingest.v1.>"]))
+    for name in ("forecast-records", "twin-records"):
+        await stream.add_consumer("INGEST", ConsumerConfig(durable_name=name))
+    for _ in range(3):
+        await stream.publish("marketwin.ingest.v1.RecordsAccepted.sku", b"")
+    figures.pending, figures.unforecast, figures.unranked = 7, 40, 40
+    waiting = asyncio.create_task(catch_up.heard(nats_url, calls, lambda done, total: seen.append((done, total))))
+    await until(lambda: (0, 10) in seen)
+
+    figures.pending = 0
+    await until(lambda: (7, 10) in seen)
+    inbox = await stream.pull_subscribe_bind("forecast-records", "INGEST")
+    for message in await inbox.fetch(3, timeout=5):
+        await message.ack()
+    await asyncio.wait_for(waiting, 10)
+    await bus.close()
+
+    assert seen[-1] == (10, 10)
+
+
 @pytest.mark.parametrize("name", ["pending", "unforecast", "unranked"])
 async def test_what_a_service_still_has_to_do_is_waited_for(
     calls: Clients, nats_url: str, figures: Figures, seen: list[tuple[float, float]], name: str
