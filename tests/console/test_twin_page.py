@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -107,6 +108,17 @@ async def test_a_line_of_the_history_leads_to_its_revision(page: Page, shop: str
 
     await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("1")
     await expect(_row(page, "trade_area").get_by_test_id("value")).to_have_text("school")
+
+
+async def test_the_whole_history_is_downloaded_line_by_line(page: Page, shop: str):
+    await _open(page, shop)
+
+    async with page.expect_download() as file:
+        await page.get_by_test_id("history-file").click()
+    lines = (await (await file.value).path()).read_text("utf-8").splitlines()
+
+    assert [json.loads(line)["revision"] for line in lines] == [1, 2, 3, 4]
+    assert (await file.value).suggested_filename.endswith("-history.ndjson")
 
 
 async def _said(store: PostgresStore, twin_id: str, *said: tuple[str, float, float, dict[str, Any]]) -> None:

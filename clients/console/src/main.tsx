@@ -24,6 +24,7 @@ import "./styles/twinmodels.css";
 import "./styles/querybox.css";
 import "./styles/twin.css";
 import "./styles/twinpast.css";
+import "./styles/models.css";
 import "./styles/rules.css";
 import "./styles/twingraph.css";
 

@@ -1,4 +1,4 @@
-import type { TwinModel } from "../src/api/twinTypes";
+import type { TwinModel } from "../src/api/modelTypes";
 
 /** Three types: a shop extends a base that extends the shop again, which must not be followed for ever. */
 export const interfaces: TwinModel[] = [

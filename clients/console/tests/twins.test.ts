@@ -57,6 +57,14 @@ describe("types", () => {
     expect(shop.others).toMatchObject([{ type: "Telemetry", name: "visitors" }]);
   });
 
+  it("count in one version, and inherit from a former one", () => {
+    const item = (version: number, state: string, more: object) => ({ name: "kiosk", dtmi: `dtmi:t:kiosk;${version}`, state, dtdl: { "@id": `dtmi:t:kiosk;${version}`, ...more } });
+    const property = (name: string) => ({ contents: [{ "@type": "Property", name, schema: "string" }] });
+    const kiosk = modelsOf([item(1, "former", property("a")), item(2, "current", { ...property("b"), extends: "dtmi:t:kiosk;1" }), item(3, "migrating", property("c"))]).get("kiosk")!;
+
+    expect([kiosk.dtmi, ...kiosk.properties.map(({ name }) => name)]).toEqual(["dtmi:t:kiosk;2", "b", "a"]);
+  });
+
   it("know how each value is entered", () => {
     const kinds = Object.fromEntries(shop.properties.map((each) => [each.name, each.kind]));
     expect(kinds).toMatchObject({ tier: "whole", heat: "decimal", is_own: "flag", price: "text", state: "choice", kind: "choice" });

@@ -1,4 +1,5 @@
 import { dataCalls } from "./dataCalls";
+import { modelCalls } from "./modelCalls";
 import { createSender, search, type ApiOptions } from "./request";
 import { twinCalls } from "./twinCalls";
 import type { AnnualForecast, FeedbackEvent, MapFeed, Page, Recommendation, TokenAnswer } from "./types";
@@ -13,6 +14,7 @@ export function createApi(options: ApiOptions) {
   return {
     ...dataCalls(sender),
     ...twinCalls(sender),
+    ...modelCalls(sender),
 
     exchangeCode(code: string): Promise<TokenAnswer> {
       const body = new URLSearchParams({ grant_type: "one_time_code", code });

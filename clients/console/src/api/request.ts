@@ -45,8 +45,8 @@ export function createSender(options: ApiOptions) {
       const response = await answer(path, init, "application/json");
       return { body: (await bodyOf(response)) as T, etag: response.headers.get("etag") };
     },
-    async requestFile(path: string): Promise<FileAnswer> {
-      const response = await answer(path, {}, "*/*");
+    async requestFile(path: string, accept = "*/*", signal?: AbortSignal): Promise<FileAnswer> {
+      const response = await answer(path, { signal }, accept);
       return { name: fileName(response.headers.get("content-disposition")), content: await response.blob() };
     },
   };

@@ -1,19 +1,16 @@
 import type { JsonObject } from "./dataTypes";
 import { search, type Sender } from "./request";
-import type { Fusion, FusionRule, HistoryQuery, Neighbourhood, TaggedTwin, TwinChange, TwinGroups, TwinModel, TwinPart, TwinQuery, When, WholeTwin } from "./twinTypes";
+import type { Fusion, FusionRule, HistoryQuery, Neighbourhood, TaggedTwin, TwinChange, TwinGroups, TwinPart, TwinQuery, When, WholeTwin } from "./twinTypes";
 import type { Page } from "./types";
 
 /** The calls of the twin explorer. */
-export function twinCalls({ request, requestTagged }: Sender) {
+export function twinCalls({ request, requestTagged, requestFile }: Sender) {
   return {
     twins: (query: TwinQuery, signal?: AbortSignal) => request<Page<WholeTwin>>(`twins${search({ ...query })}`, { signal }),
     twinParts: (query: TwinQuery & { select: string }, signal?: AbortSignal) =>
       request<Page<TwinPart>>(`twins${search({ ...query })}`, { signal }),
     aggregate: (query: { model?: string; filter?: string; group_by?: string; aggregate?: string }, signal?: AbortSignal) =>
       request<TwinGroups>(`twins/aggregate${search({ ...query })}`, { signal }),
-    models: (signal?: AbortSignal) => request<{ items: TwinModel[] }>("models", { signal }),
-    modelVersions: async (name: string, signal?: AbortSignal) =>
-      (await request<{ versions: TwinModel[] }>(`models/${encodeURIComponent(name)}`, { signal })).versions,
 
     fusionRules: (model: string, signal?: AbortSignal) =>
       request<{ items: FusionRule[] }>(`models/${encodeURIComponent(model)}/fusion-rules`, { signal }),
@@ -39,6 +36,8 @@ export function twinCalls({ request, requestTagged }: Sender) {
       request<Page<TwinChange>>(`${twinPath(id)}/history${search({ ...query })}`, { signal }),
     twinAround: (id: string, query: { depth: number; limit: number; select: string }, signal?: AbortSignal) =>
       request<Neighbourhood>(`${twinPath(id)}/relations${search({ ...query })}`, { signal }),
+    /** All of it, a line each; a page would be one of many. */
+    twinHistoryFile: async (id: string, signal?: AbortSignal) => (await requestFile(`${twinPath(id)}/history`, "application/x-ndjson", signal)).content,
     /** Status 412 when somebody else has changed the twin since `etag`. */
     async patchTwin(id: string, patch: JsonObject, etag: string): Promise<TaggedTwin> {
       const headers = { "Content-Type": "application/merge-patch+json", "If-Match": etag };

@@ -63,21 +63,6 @@ export interface TwinGroups {
   has_more: boolean;
 }
 
-/** A type of twins, as a DTDL interface. */
-export interface TwinModel {
-  name: string;
-  dtmi: string;
-  dtdl: JsonObject;
-  version?: string;
-  /** migrating: twins are on their way to it. */
-  state?: string;
-  /** Empty: it was shipped. */
-  created_by?: string;
-  created_at?: string | null;
-  /** Living twins that are at this version. */
-  twins?: number;
-}
-
 export interface TwinQuery {
   model?: string;
   filter?: string;

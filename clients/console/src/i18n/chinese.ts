@@ -1,9 +1,11 @@
 import { dataChinese } from "./dataChinese";
 import type { TextKey } from "./english";
+import { modelChinese } from "./modelChinese";
 import { twinChinese } from "./twinChinese";
 
 export const chinese: Record<TextKey, string> = {
   ...dataChinese,
+  ...modelChinese,
   ...twinChinese,
   "app.tagline": "市场孪生",
   "nav.map": "地图",

@@ -1,9 +1,11 @@
 import { dataEnglish } from "./dataEnglish";
+import { modelEnglish } from "./modelEnglish";
 import { twinEnglish } from "./twinEnglish";
 
 /** Every word of the interface. Text with {name} takes values, {name:one|other} one of two words. */
 export const english = {
   ...dataEnglish,
+  ...modelEnglish,
   ...twinEnglish,
   "app.tagline": "Market twin",
   "nav.map": "Map",

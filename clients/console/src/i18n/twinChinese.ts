@@ -133,6 +133,7 @@ export const twinChinese: Record<keyof typeof twinEnglish, string> = {
   "twins.graph.hidden": "另有 {count} 个未画出，点击节点旁的数字可查看。",
   "twins.history": "历史",
   "twins.history.older": "加载更早的",
+  "twins.history.file": "下载全部历史，每次变化一行",
   "twins.history.look": "查看此版本",
   "twins.history.confirmed": "确认：",
   "twins.history.tooLate": "来得太迟，现不显示：",

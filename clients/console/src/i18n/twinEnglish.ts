@@ -132,6 +132,7 @@ export const twinEnglish = {
   "twins.graph.hidden": "{count} more {count:is|are} not drawn; the numbers at the nodes lead to them.",
   "twins.history": "History",
   "twins.history.older": "Load older",
+  "twins.history.file": "Download the whole history, a line for each change",
   "twins.history.look": "Look at this revision",
   "twins.history.confirmed": "Confirmed:",
   "twins.history.tooLate": "Too late to be shown now:",

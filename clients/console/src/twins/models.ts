@@ -1,5 +1,5 @@
 import type { JsonObject } from "../api/dataTypes";
-import type { TwinModel } from "../api/twinTypes";
+import type { TwinModel } from "../api/modelTypes";
 
 /** How a value is entered and shown. */
 export type ValueKind = "text" | "whole" | "decimal" | "flag" | "date" | "dateTime" | "time" | "choice" | "json";
@@ -58,10 +58,11 @@ export interface Model {
   dtdl: JsonObject;
 }
 
-/** The types by name, in the order of the server; of several versions of an interface all are kept. */
+/** The types by name, in the order of the server, each in the version that counts; what it inherits may be of others. */
 export function modelsOf(items: readonly TwinModel[]): Map<string, Model> {
   const documents = new Map(items.map((item) => [item.dtmi, item]));
-  return new Map(items.map((item) => [item.name, modelOf(item, documents)]));
+  const counting = items.filter(({ state = "current" }) => state === "current");
+  return new Map(counting.map((item) => [item.name, modelOf(item, documents)]));
 }
 
 function modelOf(item: TwinModel, documents: Map<string, TwinModel>): Model {

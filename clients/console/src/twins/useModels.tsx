@@ -9,6 +9,8 @@ import { useTwinNames, type TwinNames } from "./naming";
 interface Types {
   models: Map<string, Model>;
   names: TwinNames;
+  /** Reads the types again. */
+  reload: () => void;
 }
 
 const Context = createContext<Types | null>(null);
@@ -20,7 +22,7 @@ export function ModelsProvider({ children }: { children: ReactNode }) {
   const { data, problem, reload } = useRemote(load);
   const models = useMemo(() => modelsOf(data?.items ?? []), [data]);
   const names = useTwinNames(models);
-  const value = useMemo(() => ({ models, names }), [models, names]);
+  const value = useMemo(() => ({ models, names, reload }), [models, names, reload]);
   if (problem) return <ProblemCard problem={problem} onRetry={reload} />;
   if (!data) return <Loading />;
   return <Context value={value}>{children}</Context>;

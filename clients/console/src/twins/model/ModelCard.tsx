@@ -1,26 +1,68 @@
+import { useCallback, useEffect } from "react";
+
+import type { TwinModel } from "../../api/modelTypes";
 import { useWords } from "../../i18n/language";
 import { count } from "../../shared/format";
+import { useRemote } from "../../shared/useRemote";
 import { searchAddress } from "../../shell/route";
+import { useSession } from "../../signin/SessionProvider";
 import type { Model } from "../models";
 import { useModels } from "../useModels";
+import { mayAddModels, nextVersion } from "./adding";
+import { Migrations } from "./Migrations";
 import { From, ModelLink } from "./ModelLink";
 import { PropertyTable } from "./PropertyTable";
+import { TakeAway } from "./TakeAway";
 import { Versions } from "./Versions";
 
+interface Props {
+  model: Model;
+  /** How many twins there are of it; null while that is not known. */
+  total: number | null;
+  /** Another number: something about types has changed. */
+  round: number;
+  onNewVersion: (start: string) => void;
+  onChanged: () => void;
+}
+
+function useVersions(name: string, round: number): readonly TwinModel[] {
+  const { api } = useSession();
+  const load = useCallback((signal: AbortSignal) => api.modelVersions(name, signal), [api, name]);
+  const { data, reload } = useRemote(load);
+  useEffect(() => void (round > 0 && reload()), [round, reload]);
+  return data ?? [];
+}
+
 /** One type with all that it has. */
-export function ModelCard({ model, total }: { model: Model; total: number }) {
+export function ModelCard({ model, total, round, onNewVersion, onChanged }: Props) {
   const { t, language } = useWords();
   const { names } = useModels();
+  const { session } = useSession();
+  const versions = useVersions(model.name, round);
+  const isAdder = mayAddModels(session?.user.roles) && versions.length > 0;
   return (
     <section className="card model-card" aria-labelledby="model-title" data-testid="model-card">
       <header>
         <h2 id="model-title">{names.model(model.name)}</h2>
         <code className="code">{model.dtmi}</code>
-        <a href={searchAddress({ model: model.name })} className="button small" data-testid="model-twins">
-          {t("twins.models.search", { count: count(total, language) })}
-        </a>
+        {total === 0 ? (
+          <span className="muted fine" data-testid="model-empty">
+            {t("models.empty")}
+          </span>
+        ) : (
+          <a href={searchAddress({ model: model.name })} className="button small" data-testid="model-twins">
+            {t("twins.models.search", { count: total === null ? "…" : count(total, language) })}
+          </a>
+        )}
+        {isAdder && (
+          <button type="button" className="button small" onClick={() => onNewVersion(nextVersion(versions))} data-testid="model-next">
+            {t("models.next")}
+          </button>
+        )}
+        {isAdder && total === 0 && versions.every((each) => each.created_by) && <TakeAway name={model.name} onDone={onChanged} />}
       </header>
-      <Versions name={model.name} dtmi={model.dtmi} />
+      <Versions versions={versions} dtmi={model.dtmi} />
+      <Migrations name={model.name} round={round} onEnded={onChanged} />
       {names.description(model) && <p className="muted">{names.description(model)}</p>}
       <Inheritance model={model} />
       <h3>{t("twins.properties")}</h3>

@@ -1,17 +1,10 @@
-import { useCallback } from "react";
-
+import type { TwinModel } from "../../api/modelTypes";
 import { useWords } from "../../i18n/language";
 import { count, moment } from "../../shared/format";
-import { useRemote } from "../../shared/useRemote";
-import { useSession } from "../../signin/SessionProvider";
 
-/** Which versions there are of a type, how many twins are at each, and who added it. */
-export function Versions({ name, dtmi }: { name: string; dtmi: string }) {
+/** Which versions there are of a type, how many twins are at each, and who added it; none while they are read. */
+export function Versions({ versions, dtmi }: { versions: readonly TwinModel[]; dtmi: string }) {
   const { t, known, language } = useWords();
-  const { api } = useSession();
-  const load = useCallback((signal: AbortSignal) => api.modelVersions(name, signal), [api, name]);
-  const { data: versions } = useRemote(load);
-  if (!versions) return null;
   return (
     <ul className="versions" data-testid="model-versions">
       {versions.map((each) => (

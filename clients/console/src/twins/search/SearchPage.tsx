@@ -6,7 +6,7 @@ import { useOnHeard } from "../../live/LiveProvider";
 import { count } from "../../shared/format";
 import { useReady } from "../../shared/ready";
 import { Empty, Loading, ProblemCard } from "../../shared/States";
-import { replaceAddress, searchAddress, useRoute } from "../../shell/route";
+import { modelAddress, replaceAddress, searchAddress, useRoute } from "../../shell/route";
 import { columnsFor, commonModel } from "../columns";
 import { areWords, byWords, modelIn, placeOf } from "../rql";
 import { useModels } from "../useModels";
@@ -73,7 +73,7 @@ function Results({ search, total, asked, onHelp }: ResultsProps) {
   const model = asked.model || modelIn(of?.filter ?? "") || commonModel(items);
   const columns = useMemo(() => columnsFor(commonModel(items) ? models.get(model) : undefined, items), [models, model, items]);
   const now = useMemo(() => Date.now(), [items]);
-  if (items.length === 0 && !search.problem) return <Nothing isFiltered={asked.query !== "" || asked.model !== ""} onHelp={onHelp} onAll={asked.clear} />;
+  if (items.length === 0 && !search.problem) return <Nothing isFiltered={asked.query !== "" || asked.model !== ""} model={asked.query === "" ? asked.model : ""} onHelp={onHelp} onAll={asked.clear} />;
   return (
     <section aria-label={t("twins.results")} className={isLoading || search.problem ? "aging" : ""}>
       <div className="search-line">
@@ -120,20 +120,35 @@ function Outdated({ items, onReload }: { items: readonly WholeTwin[]; onReload: 
   );
 }
 
-function Nothing({ isFiltered, onHelp, onAll }: { isFiltered: boolean; onHelp: () => void; onAll: () => void }) {
+interface NothingProps {
+  isFiltered: boolean;
+  /** The type of which there is nothing at all; empty: a query finds nothing. */
+  model: string;
+  onHelp: () => void;
+  onAll: () => void;
+}
+
+function Nothing({ isFiltered, model, onHelp, onAll }: NothingProps) {
   const { t } = useWords();
+  const { names } = useModels();
   if (!isFiltered) return <Empty title={t("twins.empty")}>{t("twins.empty.detail")}</Empty>;
   return (
     <div className="state" data-testid="empty">
-      <h2>{t("twins.noMatch")}</h2>
-      <p>{t("twins.noMatch.detail")}</p>
+      <h2>{t(model ? "models.empty.title" : "twins.noMatch")}</h2>
+      <p>{t(model ? "twins.empty.detail" : "twins.noMatch.detail")}</p>
       <p className="buttons">
         <button type="button" className="button" onClick={onAll} data-testid="show-all">
           {t("twins.all")}
         </button>
-        <button type="button" className="button" onClick={onHelp}>
-          {t("twins.help")}
-        </button>
+        {model ? (
+          <a href={modelAddress(model)} className="button">
+            {t("twins.model")}: {names.model(model)}
+          </a>
+        ) : (
+          <button type="button" className="button" onClick={onHelp}>
+            {t("twins.help")}
+          </button>
+        )}
       </p>
     </div>
   );

@@ -8,6 +8,7 @@ import { useSession } from "../../signin/SessionProvider";
 import { differences, knownThen, newestByProperty } from "../differences";
 import { useModels } from "../useModels";
 import { DifferenceList } from "./DifferenceList";
+import { HistoryFile } from "./HistoryFile";
 import { HistoryList } from "./HistoryList";
 import { LiveTail } from "./LiveTail";
 import { Relations } from "./Relations";
@@ -63,7 +64,7 @@ function Whole({ tagged, twin }: { tagged: TaggedTwin; twin: ReturnType<typeof u
             <State tagged={tagged} shown={shown} moment={moment} changes={history.changes} now={now} onWritten={twin.take} />
           </section>
           <section className="card">
-            <HistoryHead />
+            <HistoryHead id={tagged.twin.id} />
             <HistoryList
               history={history}
               model={model}
@@ -82,11 +83,12 @@ function Whole({ tagged, twin }: { tagged: TaggedTwin; twin: ReturnType<typeof u
   );
 }
 
-function HistoryHead() {
+function HistoryHead({ id }: { id: string }) {
   const { t } = useWords();
   return (
     <header>
       <h2>{t("twins.history")}</h2>
+      <HistoryFile id={id} />
     </header>
   );
 }
