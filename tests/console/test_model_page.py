@@ -8,9 +8,12 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, expect
 
+from services.twin.store import PostgresStore
 from tests.console.conftest import Twins, signed_in
+from tests.console.twinpages import open_twin, row_of, said
 from tests.gateway.house import Door
 
+RULES = "/api/v1/models/line/fusion-rules"
 CONTEXT = "dtmi:dtdl:context;3"
 
 
@@ -144,3 +147,50 @@ async def test_the_page_of_types_speaks_chinese_and_fits_a_small_phone(browser: 
     assert max(width, wide) <= 360
     assert "档位，1 至 30，30 档最高" in properties
     assert not {"Tier", "Licence", "Longitude"} & set(properties.split())
+
+
+async def test_a_rule_is_set_with_its_faults_at_their_fields_and_taken_back(
+    page: Page, twins: Twins, store: PostgresStore
+):
+    told = [("scada", 1, 1, {"capacity_hours": 100.0}), ("mes", 1, 1, {"capacity_hours": 60.0})]
+    await said(store, "line:ruled", *told)
+    await open_twin(page, "line:ruled")
+    row = row_of(page, "capacity_hours")
+    await row.get_by_test_id("fusion-open").click()
+    await page.get_by_test_id("rule-open").click()
+    await page.get_by_test_id("rule-method").select_option("weighted")
+    await page.get_by_test_id("rule-half_life_s").fill("-1")
+    await page.get_by_test_id("rule-save").click()
+    await expect(page.get_by_test_id("rule-fault")).to_contain_text("must be a number from")
+    await expect(page.get_by_test_id("rule-half_life_s")).to_have_attribute("aria-invalid", "true")
+
+    await page.get_by_test_id("rule-half_life_s").fill("")
+    await page.locator("[data-testid=rule-reliability][data-source=mes]").fill("0.25")
+    await expect(page.get_by_test_id("rule-outcome")).to_contain_text("weighted mean")
+    await page.get_by_test_id("rule-save").click()
+
+    await expect(page.get_by_test_id("rule-done")).to_contain_text("version 1")
+    await expect(row.get_by_test_id("value")).to_have_text("92 h")
+    await page.get_by_test_id("rule-undo").click()
+    await expect(page.get_by_test_id("rule-done")).to_contain_text("Taken back")
+    assert "capacity_hours" not in {each["property"] for each in (await twins.api.get(RULES)).json()["items"]}
+
+
+async def test_who_sets_a_rule_upon_one_that_is_no_longer_there_is_told_and_nothing_is_overwritten(
+    page: Page, twins: Twins
+):
+    await page.goto("/#/models/line")
+    field = page.locator("[data-testid=model-property][data-name=changeover_min]")
+    await field.get_by_test_id("rule-open").click()
+    answer = await twins.api.put(f"{RULES}/changeover_min", json={"method": "median"}, headers={"if-none-match": "*"})
+    assert answer.status_code == 200
+
+    await page.get_by_test_id("rule-method").select_option("mean")
+    await page.get_by_test_id("rule-save").click()
+    await expect(page.get_by_test_id("rule-faster")).to_contain_text("user:colleague")
+    held = {each["property"]: each["rule"]["method"] for each in (await twins.api.get(RULES)).json()["items"]}
+    await expect(field.get_by_test_id("fusion-rule")).to_contain_text("median")
+    await page.get_by_test_id("rule-save").click()
+    await expect(field.get_by_test_id("fusion-rule")).to_contain_text("mean")
+
+    assert held["changeover_min"] == "median"

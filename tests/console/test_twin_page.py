@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from chassis.testing import eventually
-from services.twin import usecases
-from services.twin.domain.twins import Origin, Sighting
 from services.twin.store import PostgresStore
 from tests.console.conftest import Twins, signed_in
+from tests.console.twinpages import open_twin, row_of, said
 from tests.gateway.house import Door
 
 RULES = "/api/v1/models/line/fusion-rules"
 SHOP = "retailer:past"
-HOUR = timedelta(hours=1)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -33,85 +30,75 @@ async def shop(twins: Twins) -> str:
     return SHOP
 
 
-def _row(page: Page, name: str) -> Locator:
-    return page.locator(f"[data-testid=state-row][data-name={name}]")
-
-
 async def _value(page: Page, name: str) -> str:
-    return await _row(page, name).get_by_test_id("value").inner_text()
-
-
-async def _open(page: Page, twin_id: str) -> None:
-    await page.goto(f"/#/twins/{twin_id}")
-    await expect(page.get_by_test_id("twin-page")).to_be_visible()
-    await expect(page.get_by_test_id("tail-state")).to_have_attribute("data-state", "open")
+    return await row_of(page, name).get_by_test_id("value").inner_text()
 
 
 async def test_each_value_says_who_told_it_when_and_what_is_wanted_instead(page: Page, shop: str):
-    await _open(page, shop)
+    await open_twin(page, shop)
 
-    tier = _row(page, "tier")
+    tier = row_of(page, "tier")
     await expect(tier.get_by_test_id("value")).to_have_text("4")
     await expect(tier.get_by_test_id("desired")).to_contain_text("9")
     await expect(tier.get_by_test_id("value-source")).to_have_text("user:colleague")
     await expect(tier.get_by_test_id("value-age")).to_have_attribute("title", re.compile(r"learnt"))
     await expect(tier.get_by_test_id("sparkline")).to_have_attribute("aria-label", re.compile("4 values from 1 to 5"))
-    await expect(_row(page, "order_cycle_days").get_by_test_id("desired")).to_contain_text("as wanted")
+    await expect(row_of(page, "order_cycle_days").get_by_test_id("desired")).to_contain_text("as wanted")
     await expect(page.get_by_test_id("twin-title")).to_have_text("老店")
 
 
 async def test_the_slider_shows_an_older_state_and_what_has_changed_since(page: Page, shop: str):
-    await _open(page, shop)
+    await open_twin(page, shop)
     await page.get_by_test_id("by-revision").click()
 
     slider = page.get_by_test_id("revision-slider")
     await slider.focus()
     for _ in range(2):
         await slider.press("ArrowLeft")
-    await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("2")
-    differs = {name: await _row(page, name).get_attribute("data-differs") for name in ("tier", "trade_area", "name")}
-    await expect(_row(page, "tier").get_by_test_id("difference")).to_contain_text("4")
+    await expect(row_of(page, "tier").get_by_test_id("value")).to_have_text("2")
+    differs = {name: await row_of(page, name).get_attribute("data-differs") for name in ("tier", "trade_area", "name")}
+    await expect(row_of(page, "tier").get_by_test_id("difference")).to_contain_text("4")
     await page.get_by_test_id("to-now").click()
-    await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("4")
+    await expect(row_of(page, "tier").get_by_test_id("value")).to_have_text("4")
 
     assert differs == {"tier": "changed", "trade_area": "removed", "name": ""}
 
 
 async def test_the_past_is_walked_by_time_and_before_the_beginning_there_was_nothing(page: Page, shop: str):
-    await _open(page, shop)
+    await open_twin(page, shop)
     await expect(page.get_by_test_id("history-line")).to_have_count(4)
 
     await page.get_by_test_id("past-before").click()
-    await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("5")
+    await expect(row_of(page, "tier").get_by_test_id("value")).to_have_text("5")
     await page.get_by_test_id("time-entry").fill("2020-01-01T00:00:00")
 
     await expect(page.get_by_test_id("past-note")).to_contain_text("no such twin")
 
 
 async def test_the_state_is_shown_as_it_was_known(page: Page, shop: str):
-    await _open(page, shop)
+    await open_twin(page, shop)
     await page.get_by_test_id("known-toggle").check()
 
     await page.get_by_test_id("known-entry").fill("2020-01-01T00:00:00")
 
     await expect(page.get_by_test_id("past-note")).to_contain_text("no such twin")
     await page.get_by_test_id("known-toggle").uncheck()
-    await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("4")
+    await expect(row_of(page, "tier").get_by_test_id("value")).to_have_text("4")
 
 
 async def test_a_line_of_the_history_leads_to_its_revision(page: Page, shop: str):
-    await _open(page, shop)
+    await open_twin(page, shop)
     line = page.locator("[data-testid=history-line][data-revision='1']")
     await expect(line).to_contain_text("老店")
 
     await line.get_by_test_id("look-at").click()
 
-    await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("1")
-    await expect(_row(page, "trade_area").get_by_test_id("value")).to_have_text("school")
+    await expect(row_of(page, "tier").get_by_test_id("value")).to_have_text("1")
+    await expect(row_of(page, "trade_area").get_by_test_id("value")).to_have_text("school")
 
 
 async def test_the_whole_history_is_downloaded_line_by_line(page: Page, shop: str):
-    await _open(page, shop)
+    await open_twin(page, shop)
 
     async with page.expect_download() as file:
         await page.get_by_test_id("history-file").click()
@@ -121,40 +108,29 @@ async def test_the_whole_history_is_downloaded_line_by_line(page: Page, shop: st
     assert (await file.value).suggested_filename.endswith("-history.ndjson")
 
 
-async def _said(store: PostgresStore, twin_id: str, *said: tuple[str, float, float, dict[str, Any]]) -> None:
-    """What sources said of a line: hours ago when it was true and when it was learnt."""
-    now = datetime.now(UTC)
-    sightings = [
-        Sighting(twin_id, "line", properties, (), Origin(now - true * HOUR, now - known * HOUR, source, ""))
-        for source, true, known, properties in said
-    ]
-    for each in sightings:
-        await usecases.seed(store, [each])
-
-
 async def test_what_came_late_is_marked_and_was_not_known_before(page: Page, store: PostgresStore):
-    await _said(
+    await said(
         store,
         "line:late",
         ("mes", 9, 9, {"good_base": 100}),
         ("mes", 3, 3, {"good_base": 300}),
         ("mes", 6, 1, {"good_base": 200}),
     )
-    await _open(page, "line:late")
+    await open_twin(page, "line:late")
 
     line = page.locator("[data-testid=history-line][data-late=true]")
     await expect(line).to_have_count(1)
     await expect(line).to_contain_text("200")
     await page.get_by_test_id("past-before").click()
-    await expect(_row(page, "good_base").get_by_test_id("value")).to_have_text("200")
+    await expect(row_of(page, "good_base").get_by_test_id("value")).to_have_text("200")
     await page.get_by_test_id("known-toggle").check()
-    await expect(_row(page, "good_base").get_by_test_id("value")).to_have_text("100")
+    await expect(row_of(page, "good_base").get_by_test_id("value")).to_have_text("100")
 
 
 async def test_a_value_of_several_sources_shows_what_each_says_and_counts_and_that_they_disagree(
     page: Page, twins: Twins, store: PostgresStore
 ):
-    await _said(
+    await said(
         store,
         "line:several",
         ("scada", 1, 1, {"rate_base_per_h": 480_000}),
@@ -163,8 +139,8 @@ async def test_a_value_of_several_sources_shows_what_each_says_and_counts_and_th
     rule = {"method": "weighted", "variance": {"scada": 1e6, "*": 3e6}}
     answer = await twins.api.put(f"{RULES}/rate_base_per_h", json=rule, headers={"if-none-match": "*"})
     assert answer.status_code == 200, answer.text
-    await _open(page, "line:several")
-    row = _row(page, "rate_base_per_h")
+    await open_twin(page, "line:several")
+    row = row_of(page, "rate_base_per_h")
     await expect(row.get_by_test_id("value")).to_have_text("460,000")
 
     await expect(row.get_by_test_id("conflict-mark")).to_be_visible()
@@ -181,55 +157,8 @@ async def test_a_value_of_several_sources_shows_what_each_says_and_counts_and_th
     await expect(page.get_by_test_id("fusion")).to_have_attribute("data-conflict", "true")
 
 
-async def test_a_rule_is_set_with_its_faults_at_their_fields_and_taken_back(
-    page: Page, twins: Twins, store: PostgresStore
-):
-    said = [("scada", 1, 1, {"capacity_hours": 100.0}), ("mes", 1, 1, {"capacity_hours": 60.0})]
-    await _said(store, "line:ruled", *said)
-    await _open(page, "line:ruled")
-    row = _row(page, "capacity_hours")
-    await row.get_by_test_id("fusion-open").click()
-    await page.get_by_test_id("rule-open").click()
-    await page.get_by_test_id("rule-method").select_option("weighted")
-    await page.get_by_test_id("rule-half_life_s").fill("-1")
-    await page.get_by_test_id("rule-save").click()
-    await expect(page.get_by_test_id("rule-fault")).to_contain_text("must be a number from")
-    await expect(page.get_by_test_id("rule-half_life_s")).to_have_attribute("aria-invalid", "true")
-
-    await page.get_by_test_id("rule-half_life_s").fill("")
-    await page.locator("[data-testid=rule-reliability][data-source=mes]").fill("0.25")
-    await expect(page.get_by_test_id("rule-outcome")).to_contain_text("weighted mean")
-    await page.get_by_test_id("rule-save").click()
-
-    await expect(page.get_by_test_id("rule-done")).to_contain_text("version 1")
-    await expect(row.get_by_test_id("value")).to_have_text("92 h")
-    await page.get_by_test_id("rule-undo").click()
-    await expect(page.get_by_test_id("rule-done")).to_contain_text("Taken back")
-    assert "capacity_hours" not in {each["property"] for each in (await twins.api.get(RULES)).json()["items"]}
-
-
-async def test_who_sets_a_rule_upon_one_that_is_no_longer_there_is_told_and_nothing_is_overwritten(
-    page: Page, twins: Twins
-):
-    await page.goto("/#/models/line")
-    field = page.locator("[data-testid=model-property][data-name=changeover_min]")
-    await field.get_by_test_id("rule-open").click()
-    answer = await twins.api.put(f"{RULES}/changeover_min", json={"method": "median"}, headers={"if-none-match": "*"})
-    assert answer.status_code == 200
-
-    await page.get_by_test_id("rule-method").select_option("mean")
-    await page.get_by_test_id("rule-save").click()
-    await expect(page.get_by_test_id("rule-faster")).to_contain_text("user:colleague")
-    held = {each["property"]: each["rule"]["method"] for each in (await twins.api.get(RULES)).json()["items"]}
-    await expect(field.get_by_test_id("fusion-rule")).to_contain_text("median")
-    await page.get_by_test_id("rule-save").click()
-    await expect(field.get_by_test_id("fusion-rule")).to_contain_text("mean")
-
-    assert held["changeover_min"] == "median"
-
-
 async def test_the_graph_is_walked_from_a_shop_to_its_province(page: Page, shop: str):
-    await _open(page, shop)
+    await open_twin(page, shop)
 
     await page.locator("[data-testid=node][data-id='region:3401'] a").first.click()
     await expect(page.get_by_test_id("twin-id")).to_have_text("region:3401")
@@ -247,7 +176,7 @@ async def test_the_graph_is_walked_from_a_shop_to_its_province(page: Page, shop:
 
 
 async def test_what_points_at_a_twin_is_listed_and_all_of_it_can_be_searched(page: Page, twins: Twins):
-    await _open(page, "region:3402")
+    await open_twin(page, "region:3402")
     await page.get_by_test_id("relations-list").click()
     await expect(page.locator("[data-testid=outgoing][data-name=part_of]")).to_contain_text("Anhui")
 
@@ -259,10 +188,10 @@ async def test_what_points_at_a_twin_is_listed_and_all_of_it_can_be_searched(pag
 
 async def test_a_change_appears_as_it_comes_and_waits_while_the_page_is_paused(page: Page, twins: Twins):
     await twins.put("retailer:live", "retailer", {"name": "直播店", "tier": 1})
-    await _open(page, "retailer:live")
+    await open_twin(page, "retailer:live")
 
     await twins.patch("retailer:live", properties={"tier": 2})
-    await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("2")
+    await expect(row_of(page, "tier").get_by_test_id("value")).to_have_text("2")
     await expect(page.get_by_test_id("tail-entry")).to_have_count(1)
     await expect(page.get_by_test_id("history-line")).to_have_count(2)
     await page.get_by_test_id("tail-pause").click()
@@ -270,19 +199,19 @@ async def test_a_change_appears_as_it_comes_and_waits_while_the_page_is_paused(p
     await expect(page.get_by_test_id("tail-pause")).to_contain_text("1")
     held = await _value(page, "tier")
     await page.get_by_test_id("tail-pause").click()
-    await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("3")
+    await expect(row_of(page, "tier").get_by_test_id("value")).to_have_text("3")
 
     assert held == "2"
 
 
 async def test_a_twin_that_changes_faster_than_the_page_is_told_whole(page: Page, twins: Twins):
     await twins.put("retailer:busy", "retailer", {"name": "忙店", "tier": 1})
-    await _open(page, "retailer:busy")
+    await open_twin(page, "retailer:busy")
 
     for n in range(60):
         await twins.patch("retailer:busy", properties={"tier": n % 29 + 2})
 
-    await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("3")
+    await expect(row_of(page, "tier").get_by_test_id("value")).to_have_text("3")
     await expect(page.get_by_test_id("tail-entry")).to_have_count(60)
     await expect(page.get_by_test_id("history-line")).to_have_count(61)
 
@@ -302,7 +231,7 @@ async def test_the_tail_says_that_the_line_broke_and_misses_nothing(page: Page, 
 
     sockets = []
     await page.route_web_socket(re.compile("/live$"), relay)
-    await _open(page, "retailer:line")
+    await open_twin(page, "retailer:line")
     broken = True
     for socket in sockets:
         await socket.close()
@@ -310,23 +239,23 @@ async def test_the_tail_says_that_the_line_broke_and_misses_nothing(page: Page, 
     await twins.patch("retailer:line", properties={"tier": 7})
     broken = False
 
-    await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("7")
+    await expect(row_of(page, "tier").get_by_test_id("value")).to_have_text("7")
     await expect(page.get_by_test_id("tail-entry")).to_have_count(1)
 
 
 async def test_a_value_is_written_and_taken_back(page: Page, twins: Twins):
     await twins.put("retailer:edit", "retailer", {"name": "改店", "tier": 3})
-    await _open(page, "retailer:edit")
+    await open_twin(page, "retailer:edit")
 
-    await _row(page, "tier").get_by_test_id("edit").click()
+    await row_of(page, "tier").get_by_test_id("edit").click()
     await page.get_by_test_id("edit-entry").fill("x")
     await expect(page.get_by_test_id("edit-save")).to_be_disabled()
     await page.get_by_test_id("edit-entry").fill("8")
     await page.get_by_test_id("edit-entry").press("Enter")
-    await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("8")
+    await expect(row_of(page, "tier").get_by_test_id("value")).to_have_text("8")
     written = await twins.get("retailer:edit")
     await page.get_by_test_id("undo").click()
-    await expect(_row(page, "tier").get_by_test_id("value")).to_have_text("3")
+    await expect(row_of(page, "tier").get_by_test_id("value")).to_have_text("3")
 
     assert (written["properties"]["tier"], written["source"]) == (8, "user:reader")
     assert (await twins.get("retailer:edit"))["revision"] == 3
@@ -334,20 +263,20 @@ async def test_a_value_is_written_and_taken_back(page: Page, twins: Twins):
 
 async def test_a_wanted_value_is_written_beside_the_reported_one(page: Page, twins: Twins):
     await twins.put("retailer:wanted", "retailer", {"name": "愿店", "tier": 3})
-    await _open(page, "retailer:wanted")
+    await open_twin(page, "retailer:wanted")
 
-    await _row(page, "tier").get_by_test_id("edit-desired").click()
+    await row_of(page, "tier").get_by_test_id("edit-desired").click()
     await page.get_by_test_id("edit-entry").fill("20")
     await page.get_by_test_id("edit-save").click()
 
-    await expect(_row(page, "tier").get_by_test_id("desired")).to_contain_text("20")
+    await expect(row_of(page, "tier").get_by_test_id("desired")).to_contain_text("20")
     assert (await twins.get("retailer:wanted"))["desired"] == {"tier": 20}
 
 
 async def test_who_was_slower_sees_what_the_other_wrote_and_decides(page: Page, twins: Twins):
     await twins.put("retailer:race", "retailer", {"name": "快店", "tier": 3})
-    await _open(page, "retailer:race")
-    await _row(page, "tier").get_by_test_id("edit").click()
+    await open_twin(page, "retailer:race")
+    await row_of(page, "tier").get_by_test_id("edit").click()
     await twins.patch("retailer:race", properties={"tier": 11, "trade_area": "office"})
     await page.get_by_test_id("edit-entry").fill("12")
 
@@ -369,8 +298,8 @@ async def test_who_was_slower_sees_what_the_other_wrote_and_decides(page: Page, 
 async def test_who_may_only_read_is_offered_no_writing(browser: Browser, door: Door, shop: str):
     async with signed_in(browser, door, "account_manager") as context:
         page = await context.new_page()
-        await _open(page, shop)
-        await expect(_row(page, "tier")).to_be_visible()
+        await open_twin(page, shop)
+        await expect(row_of(page, "tier")).to_be_visible()
 
         assert await page.get_by_test_id("edit").count() == 0
         await page.goto("/#/models/line")
@@ -380,7 +309,7 @@ async def test_who_may_only_read_is_offered_no_writing(browser: Browser, door: D
 
 async def test_a_deleted_twin_says_so_while_it_is_looked_at(page: Page, twins: Twins):
     await twins.put("retailer:gone", "retailer", {"name": "别店"})
-    await _open(page, "retailer:gone")
+    await open_twin(page, "retailer:gone")
 
     await twins.api.delete("/api/v1/twins/retailer:gone", headers={"if-match": "*"})
 
@@ -392,7 +321,7 @@ async def test_a_twin_that_is_not_there_is_a_problem_and_an_odd_id_is_none(page:
     await page.goto("/#/twins/retailer:nobody")
     await expect(page.get_by_test_id("problem")).to_be_visible()
 
-    await _open(page, "retailer:%E7%BA%A2-%E5%8F%8C.%E5%96%9C")
+    await open_twin(page, "retailer:%E7%BA%A2-%E5%8F%8C.%E5%96%9C")
 
     await expect(page.get_by_test_id("twin-id")).to_have_text("retailer:红-双.喜")
 
@@ -400,7 +329,7 @@ async def test_a_twin_that_is_not_there_is_a_problem_and_an_odd_id_is_none(page:
 async def test_the_page_speaks_chinese_and_fits_a_small_phone(browser: Browser, door: Door, shop: str):
     async with signed_in(browser, door, "admin", locale="zh-CN", width=360) as context:
         phone = await context.new_page()
-        await _open(phone, shop)
+        await open_twin(phone, shop)
         width = await phone.evaluate("document.querySelector('.page').scrollWidth")
         words = await phone.get_by_test_id("twin-page").inner_text()
 
