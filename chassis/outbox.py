@@ -91,18 +91,21 @@ async def tell(session: AsyncSession, outbox: sa.Table, events: Sequence[ProtoMe
 
 
 class Relay:
-    """Publishes the outbox of one service, in order. `wake` after a commit saves the wait."""
+    """Publishes the outbox of one service, in order. `wake` after a commit saves the wait.
+
+    Several may run, one a replica: each begins with the oldest row that is left and goes on when that is in the log, so
+    that none publishes a row before those in front of it; what two of them publish is known by its id.
+    """
 
     def __init__(self, db: Database, bus: Bus, outbox: sa.Table) -> None:
         self._db = db
         self._bus = bus
-        # One relay per service at a time, or the order of events would be lost. What another one has published since
-        # the statement began is published again, and known by its id.
         self._next = (
             f"SELECT id, message_id, subject, payload, traceparent FROM {outbox.fullname} "
-            f"WHERE pg_try_advisory_xact_lock(hashtext('{outbox.fullname}.relay')) ORDER BY id LIMIT {RELAY_BATCH}"
+            f"WHERE id <> ALL($1::bigint[]) ORDER BY id LIMIT {RELAY_BATCH}"
         )
-        self._published = f"DELETE FROM {outbox.fullname} WHERE id = ANY($1::bigint[])"
+        self._gone = f"DELETE FROM {outbox.fullname} WHERE id = ANY($1::bigint[])"
+        self._published: list[int] = []
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -114,36 +117,43 @@ class Relay:
         while True:
             self._woken.clear()
             try:
-                published = await self._publish_some()
+                left = await self._publish_some()
             except (Unavailable, OSError) as error:
                 log.warning("outbox.waits", error=type(error).__name__)
-                published = 0
+                left = False
                 await asyncio.sleep(IDLE_S)
-            if published < RELAY_BATCH:
+            if not left and not self._woken.is_set():
                 await self._idle()
 
     async def _idle(self) -> None:
         try:
-            await asyncio.wait_for(self._woken.wait(), IDLE_S)
+            async with asyncio.timeout(IDLE_S):
+                await self._woken.wait()
         except TimeoutError:
             return
 
-    async def _publish_some(self) -> int:
+    async def _publish_some(self) -> bool:
+        """Publishes the oldest rows; whether there may be more.
+
+        What comes next does not wait for a deletion: rows go when nothing else is to be told, or many are to go.
+        """
         try:
-            async with self._db.driver() as connection, connection.transaction():
-                rows = await connection.fetch(self._next)
+            async with self._db.driver() as connection:
+                rows = await connection.fetch(self._next, self._published)
                 for row in rows:
                     headers = {"traceparent": row["traceparent"]} if row["traceparent"] else {}
                     await self._bus.publish(
                         row["subject"], row["payload"], message_id=row["message_id"], headers=headers
                     )
-                if rows:
-                    await connection.execute(self._published, [row["id"] for row in rows])
+                    self._published.append(row["id"])
+                if len(self._published) >= RELAY_BATCH or (self._published and not self._woken.is_set()):
+                    await connection.execute(self._gone, self._published)
+                    self._published.clear()
         except (PostgresError, InterfaceError, TimeoutError) as error:
             if isinstance(error, TimeoutError) or is_away(error):
                 raise Unavailable("PostgreSQL went away", retry_after_s=1) from error
             raise
-        return len(rows)
+        return len(rows) == RELAY_BATCH
 
 
 async def prune_inbox(db: Database, inbox: sa.Table) -> None:

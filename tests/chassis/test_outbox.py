@@ -105,6 +105,38 @@ async def test_what_is_told_is_published_once_in_order_and_in_its_trace(db: Data
         assert await session.scalar(sa.select(sa.func.count()).select_from(OUTBOX)) == 0
 
 
+async def test_two_relays_publish_each_once_and_in_order(db: Database, log: Bus):
+    key, heard = uuid.uuid4().hex, []
+
+    async def handle(message: Message) -> None:
+        heard.append(events_pb2.TwinChanged.FromString(message.data).twins[0].id)
+
+    hearing = asyncio.create_task(
+        log.consume(durable=key, subjects=[f"marketwin.twin.v1.TwinChanged.{key}"], handle=handle)
+    )
+    async with _relaying(db, log) as one, _relaying(db, log) as other:
+        for number in range(60):
+            async with db.transaction() as session:
+                await tell(session, OUTBOX, [_of(f"{number}.{part}") for part in range(3)], key=key)
+            for relay in (one, other) if number % 3 else (other,):
+                relay.wake()
+
+        async def nothing_left() -> bool:
+            async with db.transaction() as session:
+                return await session.scalar(sa.select(sa.func.count()).select_from(OUTBOX)) == 0
+
+        await eventually(nothing_left)
+
+        async def all_heard() -> bool:
+            return len(heard) >= 180
+
+        await eventually(all_heard)
+    hearing.cancel()
+    await asyncio.gather(hearing, return_exceptions=True)
+
+    assert heard == [f"{number}.{part}" for number in range(60) for part in range(3)]
+
+
 async def test_what_is_told_in_a_transaction_that_fails_is_never_published(db: Database):
     async def tell_and_fail() -> None:
         async with db.transaction() as session:
