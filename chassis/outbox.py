@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.bus import Bus, subject_of
-from chassis.db import Database, is_away
+from chassis.db import Database, driver_of, is_away
 from chassis.errors import Unavailable
 from chassis.telemetry import carry
 
@@ -66,11 +66,14 @@ async def is_new(session: AsyncSession, inbox: sa.Table, consumer: str, message_
 
 async def mark_new(session: AsyncSession, inbox: sa.Table, consumer: str, message_ids: Sequence[str]) -> set[str]:
     """Marks several messages as handled; answers those that had not been."""
-    ids = sa.func.unnest(sa.bindparam("ids", list(message_ids), type_=sa.ARRAY(sa.Text))).column_valued("id")
-    rows = sa.select(sa.literal(consumer), ids)
-    statement = insert(inbox).from_select(["consumer", "message_id"], rows)
-    marked = statement.on_conflict_do_nothing().returning(inbox.c.message_id)
-    return set((await session.execute(marked)).scalars())
+    driver = await driver_of(session)
+    marked = await driver.fetch(
+        f"INSERT INTO {inbox.fullname} (consumer, message_id) SELECT $1, unnest($2::text[]) "
+        "ON CONFLICT DO NOTHING RETURNING message_id",
+        consumer,
+        list(message_ids),
+    )
+    return {row["message_id"] for row in marked}
 
 
 async def tell(session: AsyncSession, outbox: sa.Table, events: Sequence[ProtoMessage], *, key: str = "") -> None:
