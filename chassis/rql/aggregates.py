@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from chassis.rql.reading import Reader
 from chassis.rql.sql import Statement, typed
-from chassis.rql.tree import KINDS, Field, Kind
+from chassis.rql.tree import Field, Kind
 
 MAX_AGGREGATES = 8
 MAX_GROUPINGS = 3
@@ -99,14 +99,20 @@ class Taken(Statement):
         self.values = rows.values
         self._rows = rows
         self._places: dict[Field, str] = {}
+        self._plain: set[str] = set()
 
     def json(self, field: Field, alias: str = "t0") -> str:
         place = self._places.setdefault(Field(field.root, field.path), f"v{len(self._places)}")
         return f"{alias}.{place}"
 
+    def scalar(self, field: Field, alias: str = "t0") -> str:
+        if not field.is_number:
+            self._plain.add(field.root)
+        return super().scalar(field, alias)
+
     def columns(self) -> str:
-        """What is to be taken out of a row, for a table of the name that expressions are over."""
-        plain = [f"t0.{name}" for name, kind in KINDS.items() if kind not in (Kind.JSON, Kind.TARGETS)]
+        """What is to be taken out of a row, and no more: the end of a row is far from its beginning."""
+        plain = [f"t0.{root}" for root in sorted(self._plain)]
         return ", ".join(plain + [f"{self._rows.json(field)} AS {place}" for field, place in self._places.items()])
 
 
