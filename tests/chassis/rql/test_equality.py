@@ -47,6 +47,7 @@ TABLES = ", ".join(f"{SCHEMA}.{name}" for name in ("twin", "relation", "journal"
 SLOW = settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
 
 
+ORIGIN = Origin(NOW, NOW, "", "")
 FIELDS = ("properties/v", "properties/v/a", "number(properties/v)")
 
 
@@ -68,7 +69,7 @@ class Shelf:
         async with self._db.transaction() as session:
             await session.execute(sa.text(f"TRUNCATE {TABLES}"))
         async with self.store.write() as unit:
-            await unit.lock([twin.id for twin in twins], twins[0].origin)
+            await unit.lock([twin.id for twin in twins], ORIGIN)
             await unit.save([(twin, Change(twin.revision, {"relations": []}, twin.origin)) for twin in twins])
 
     async def found(self, **asked: Any) -> tuple[list[Twin], str]:
@@ -116,10 +117,7 @@ def _every_query() -> list[str]:
 
 async def test_sql_and_predicate_tell_the_same_of_every_value_beside_every_other(shelf: Shelf):
     states = [{}, *({"v": value} for value in EVERY_VALUE)]
-    twins = {
-        f"sku:{n}": Twin(f"sku:{n}", "sku", 1, state, {}, (), Origin(NOW, NOW, "", ""))
-        for n, state in enumerate(states)
-    }
+    twins = {f"sku:{n}": Twin(f"sku:{n}", "sku", 1, state, {}, (), ORIGIN) for n, state in enumerate(states)}
     await shelf.filled(list(twins.values()))
 
     for query in _every_query():
@@ -247,9 +245,7 @@ async def test_sums_by_group_are_those_of_the_twins_in_it(
 
 async def test_groups_stand_in_the_order_of_their_values(shelf: Shelf):
     states = [{"v": value} for value in (10, 9, True, "b", "B", None, [1])] + [{}]
-    await shelf.filled(
-        [Twin(f"sku:{n}", "sku", 1, state, {}, (), Origin(NOW, NOW, "", "")) for n, state in enumerate(states)]
-    )
+    await shelf.filled([Twin(f"sku:{n}", "sku", 1, state, {}, (), ORIGIN) for n, state in enumerate(states)])
 
     texts = await shelf.store.summarise(summary_of(group_by="properties/v"), limit=10)
 
