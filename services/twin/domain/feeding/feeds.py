@@ -20,7 +20,7 @@ from services.twin.domain.twins import Origin, Relation, Sighting
 from services.twin.domain.types import TwinType, Types
 
 SHIPPED = Path(__file__).parent / "feeds"
-_MOST_PLANS = 1000
+_MOST_PLANS, _MOST_KINDS = 1000, 8
 _MOST_SPANS = 1_000_000
 _DELETE = "delete"
 _WHO = ["id", "source", "at"]
@@ -52,7 +52,7 @@ class Feeds:
             self.silent.pop(feed.kind, None)
             if not self._rules[feed.kind]:
                 self.silent[feed.kind] = feed.because
-        self._plans: dict[Any, Plan | None] = {}
+        self._plans: dict[Any, list[tuple[list[pl.DataType], Plan | None]]] = {}
         self._spans: dict[int, dict[tuple[str, str], int]] = {}
 
     @classmethod
@@ -121,16 +121,17 @@ class Feeds:
         known = self._plan(rule, types[rule.model], records)
         if known is None or records.is_empty():
             return
-        said = records.filter(known.names if ends else known.applies).select(known.said)
-        fitting = said.filter("fits")
+        meant = records.select(known.names if ends else known.applies).to_series()
+        said = _those(records, meant).select(known.said)
+        fitting = _those(said, said.get_column("fits"))
         if fitting.height < said.height:
             seen.left_out[rule.model] += said.height - fitting.height
         told = known.said_columns
-        if told and not ends:
+        if told and not ends and all(fitting.get_column(name).null_count() for name in told):
             fitting = fitting.filter(pl.any_horizontal(pl.col(told).is_not_null()))
         if fitting.is_empty():
             return
-        ordered = _in_time(fitting.drop("fits"))
+        ordered = _in_time(fitting)
         stated = _joined(ordered if rule.takes_every else _newest(ordered, told))
         if rule.at_most_s and not ends:
             stated = self._rare(rule, stated, seen)
@@ -138,12 +139,17 @@ class Feeds:
         seen.sightings.extend(told_by)
 
     def _plan(self, rule: FeedRule, model: TwinType, records: pl.DataFrame) -> Plan | None:
-        key = (id(rule), model, tuple(records.columns), tuple(records.dtypes))
-        if key not in self._plans:
-            if len(self._plans) >= _MOST_PLANS:
-                self._plans.clear()
-            self._plans[key] = plan(rule, model, records.schema)
-        return self._plans[key]
+        if len(self._plans) >= _MOST_PLANS:
+            self._plans.clear()
+        known = self._plans.setdefault((id(rule), model, *records.columns), [])
+        kinds = records.dtypes
+        # Types are compared sooner than hashed.
+        for some, made in known:
+            if some == kinds:
+                return made
+        known[_MOST_KINDS - 1 :] = []
+        known.insert(0, (kinds, plan(rule, model, records.schema)))
+        return known[0][1]
 
 
 def _read(path: Path, types: Types) -> Feed:
@@ -154,13 +160,19 @@ def standing(records: pl.DataFrame) -> pl.DataFrame:
     """The records that say something, without those that only take back."""
     if "op" not in records.columns:
         return records
-    return records.filter(~pl.col("op").eq_missing(pl.lit(_DELETE)))
+    takes_back = records.get_column("op") == _DELETE
+    return records.filter(~takes_back.fill_null(value=False)) if takes_back.any() else records
 
 
 def _taking_back(records: pl.DataFrame) -> pl.DataFrame:
     if "op" not in records.columns:
         return records.clear()
     return records.filter(pl.col("op") == _DELETE)
+
+
+def _those(records: pl.DataFrame, meant: pl.Series) -> pl.DataFrame:
+    """The records that are meant; nearly always they are all of them, and to look costs less than to filter."""
+    return records if meant.all(ignore_nulls=False) else records.filter(meant)
 
 
 def _in_time(said: pl.DataFrame) -> pl.DataFrame:
@@ -170,6 +182,8 @@ def _in_time(said: pl.DataFrame) -> pl.DataFrame:
 def _newest(ordered: pl.DataFrame, told: Sequence[str]) -> pl.DataFrame:
     """Of each twin and source the newest record; and the newest that says something of a property the newest is silent
     about, so that a batch says what its records would say one by one."""
+    if ordered.height == 1:
+        return ordered
     who = ["id", "source"]
     last = ordered.unique(who, keep="last", maintain_order=True)
     partly = [name for name in told if 0 < ordered.get_column(name).null_count() < ordered.height]
