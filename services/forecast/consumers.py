@@ -36,7 +36,7 @@ T = TypeVar("T")
 _AWAY = (Unavailable, OperationalError, InterfaceError, OSError, TimeoutError)
 
 DURABLE = "forecast-records"
-GROUP_MESSAGES = 16
+GROUP_MESSAGES = 32
 """Messages in a transaction; forecasts are not saved as long as it lasts."""
 KINDS = ("sku", "commercial_sale", "commercial_order", "price_observation")
 _UNASKED_S = 1.0

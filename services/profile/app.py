@@ -60,13 +60,13 @@ async def keep_renewed(renewer: Renewer, store: PostgresStore, settings: Profile
     while True:
         store.stale.clear()
         now = time.monotonic()
-        takes_all = now - store.heard_at >= settings.gather_s or now - last_bulk >= settings.gather_at_most_s
+        takes_all = store.quiet_s() >= settings.gather_s or now - last_bulk >= settings.gather_at_most_s
         done = await renewer.renew_stale(at_most=None if takes_all else settings.live_retailers)
         if takes_all:
             last_bulk = time.monotonic()
         if done.stale:
             log.info("profile.renewed", stale=done.stale, changed=done.changed, seconds=round(done.seconds, 3))
-        elif takes_all and (now - store.heard_at >= settings.quiet_s or now - last_yardstick >= settings.overdue_s):
+        elif takes_all and (store.quiet_s() >= settings.quiet_s or now - last_yardstick >= settings.overdue_s):
             last_yardstick = now
             taken = await renewer.renew_markets()
             if taken.changed:

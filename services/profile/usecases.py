@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -55,10 +56,20 @@ class Cause:
     traceparent: str
 
 
-class IntakeUnit(Protocol):
-    """One transaction that takes in a message."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A message: records of one kind, and what it brought with it."""
 
-    async def is_new(self, consumer: str, message_id: str) -> bool: ...
+    message_id: str
+    kind: str
+    records: pl.DataFrame
+    cause: Cause
+
+
+class IntakeUnit(Protocol):
+    """One transaction that takes in messages."""
+
+    async def new_ones(self, consumer: str, message_ids: Sequence[str]) -> set[str]: ...
     async def take_lines(self, lines: pl.DataFrame, cards: pl.DataFrame, causes: pl.DataFrame) -> None: ...
     async def drop_lines(self, keys: pl.DataFrame, cause: Cause) -> None: ...
     async def take_cards(self, cards: pl.DataFrame, causes: pl.DataFrame) -> None: ...
@@ -79,6 +90,7 @@ class RenewalUnit(Protocol):
 
 
 class Store(Protocol):
+    def note_waiting(self, messages: int) -> None: ...
     def intake(self) -> AbstractAsyncContextManager[IntakeUnit]: ...
     def renewal(self) -> AbstractAsyncContextManager[RenewalUnit]: ...
     async def get(self, retailer: str) -> Row | None: ...
@@ -88,28 +100,44 @@ class Store(Protocol):
     async def labels(self, retailer: str) -> list[tuple[int, str]]: ...
 
 
-async def take_in_records(
-    store: Store, *, consumer: str, message_id: str, kind: str, records: pl.DataFrame, cause: Cause
-) -> None:
-    """Takes in a batch of records once per message: a repeated or older content of a line changes nothing."""
-    gone = deleted_keys(records) if kind == "commercial_order" else None
-    if gone is None and "op" in records.columns:
-        # A shop or product that is taken back keeps the profile of what it did.
-        records = records.filter(~pl.col("op").eq_missing("delete"))
-    if gone is not None and not gone.is_empty():
-        records = records.filter(pl.col("retailer_code").is_not_null())
-    why = causes(records, trace_id=cause.trace_id, traceparent=cause.traceparent) if kind != "sku" else None
+async def take_in_records(store: Store, parts: Sequence[Part], *, consumer: str) -> None:
+    """Takes in messages, each once, in one transaction: a repeated or older content of a line changes nothing."""
     async with store.intake() as unit:
-        if not await unit.is_new(consumer, message_id):
-            return
-        if why is None:
-            await unit.take_skus(sku_facts(records))
-        elif kind == "retailer":
-            await unit.take_cards(retailer_cards(records), why)
-        else:
-            await unit.take_lines(order_lines(records), cards_of_orders(records), why)
-            if gone is not None and not gone.is_empty():
-                await unit.drop_lines(gone, cause)
+        new = await unit.new_ones(consumer, [part.message_id for part in parts])
+        fresh = [part for part in parts if part.message_id in new]
+        for kind, alike in itertools.groupby(fresh, key=lambda part: part.kind):
+            await _take(unit, kind, list(alike))
+
+
+async def _take(unit: IntakeUnit, kind: str, parts: Sequence[Part]) -> None:
+    kept = [_kept(kind, part.records) for part in parts]
+    # Records of an older version of the schema lack its newest columns.
+    records = pl.concat(kept, how="diagonal_relaxed")
+    if kind == "sku":
+        await unit.take_skus(sku_facts(records))
+        return
+    why = pl.concat(
+        causes(each, trace_id=part.cause.trace_id, traceparent=part.cause.traceparent)
+        for each, part in zip(kept, parts, strict=True)
+    )
+    if kind == "retailer":
+        await unit.take_cards(retailer_cards(records), why)
+        return
+    await unit.take_lines(order_lines(records), cards_of_orders(records), why)
+    for part in parts:
+        gone = deleted_keys(part.records)
+        if not gone.is_empty():
+            await unit.drop_lines(gone, part.cause)
+
+
+def _kept(kind: str, records: pl.DataFrame) -> pl.DataFrame:
+    """Without the records that take back a shop or product, which keeps the profile of what it did; nor bare keys."""
+    if "op" not in records.columns:
+        return records
+    is_deleted = pl.col("op").eq_missing("delete")
+    if kind != "commercial_order":
+        return records.filter(~is_deleted)
+    return records.filter(~is_deleted | pl.col("retailer_code").is_not_null())
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import copy_frame, stage_frame, upsert_frame
-from chassis.outbox import is_new
+from chassis.outbox import mark_new
 from services.profile.domain.lines import KEY
 from services.profile.domain.masters import causes as causes_of
 from services.profile.store.tables import INBOX, MARKET, ORDER_LINE, RETAILER, SCHEMA, SKU
@@ -36,14 +36,14 @@ RETURNING kept.retailer_code
 
 
 class Intake:
-    """One transaction that takes in one message."""
+    """One transaction that takes in messages."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
         self.changed = False
 
-    async def is_new(self, consumer: str, message_id: str) -> bool:
-        return await is_new(self._session, INBOX, consumer, message_id)
+    async def new_ones(self, consumer: str, message_ids: Sequence[str]) -> set[str]:
+        return await mark_new(self._session, INBOX, consumer, message_ids)
 
     async def take_lines(self, lines: pl.DataFrame, cards: pl.DataFrame, causes: pl.DataFrame) -> None:
         """Keeps the newest content per line; a retailer that a corrected line has left is profiled anew too."""

@@ -31,7 +31,16 @@ class PostgresStore:
         self._relay = relay
         self._writer = writer
         self.stale = asyncio.Event()
-        self.heard_at = time.monotonic()
+        self._heard_at = time.monotonic()
+        self._waiting = 0
+
+    def note_waiting(self, messages: int) -> None:
+        """So many messages are yet to be taken in: as long as there are any, no pause is one."""
+        self._waiting = messages
+
+    def quiet_s(self) -> float:
+        """Seconds since something changed, 0 while messages wait."""
+        return 0.0 if self._waiting else time.monotonic() - self._heard_at
 
     @asynccontextmanager
     async def intake(self) -> AsyncIterator[Intake]:
@@ -39,7 +48,7 @@ class PostgresStore:
             unit = Intake(session)
             yield unit
         if unit.changed:
-            self.heard_at = time.monotonic()
+            self._heard_at = time.monotonic()
             self.stale.set()
 
     @asynccontextmanager
