@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from types import NoneType
 from typing import Any
 
 import msgspec
@@ -14,62 +13,71 @@ from marketwin.twin.v1 import events_pb2, types_pb2
 from services.twin.domain.twins import Change, Json, Origin, Relation, Twin, difference
 
 EVENT_TWINS = 1000
+Told = tuple[Twin, str, str]
+"""A twin, and its properties and what is desired of it as JSON text."""
 _ENCODED = msgspec.json.Encoder().encode
 _DECODED = msgspec.json.Decoder().decode
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def changed_messages(told: Sequence[tuple[types_pb2.Twin, str]]) -> list[events_pb2.TwinChanged]:
+def changed_messages(told: Sequence[tuple[Told, str]]) -> list[events_pb2.TwinChanged]:
     """What followers are told: twins, and of each the way back to what it was."""
-    parts = [told[start : start + EVENT_TWINS] for start in range(0, len(told), EVENT_TWINS)]
-    return [
-        events_pb2.TwinChanged(twins=[twin for twin, _ in part], undo_json=[undo for _, undo in part]) for part in parts
-    ]
+    events = []
+    for start in range(0, len(told), EVENT_TWINS):
+        part = told[start : start + EVENT_TWINS]
+        event = events_pb2.TwinChanged(undo_json=[undo for _, undo in part])
+        for (twin, properties, desired), _ in part:
+            # Made where it belongs: what is put into a message is copied.
+            _fill(event.twins.add(), twin, properties, desired)
+        events.append(event)
+    return events
 
 
 def undo_text(before: Twin | None, after: Twin) -> str:
     """`TwinChanged.undo_json` of a twin: the patch that leads back, `null` where it was not there, empty where that
     is not known or no merge patch can say it, because something was null."""
-    if before is None or _holds_null(before.properties) or _holds_null(before.desired):
+    if before is None:
         return ""
     if not before.exists:
         return "null"
     undo: Json = {"revision": before.revision}
     for name in ("properties", "desired"):
-        was, now = getattr(before, name), getattr(after, name)
-        if was is not now and (changed := difference(now, was)):
+        changed = difference(getattr(after, name), was := getattr(before, name))
+        if _holds_null([was[each] for each in changed if each in was]):
+            return ""
+        if changed:
             undo[name] = changed
     if before.relations != after.relations:
         undo["relations"] = before.relations
-    for name in ("changed_at", "known_at", "source"):
-        was = getattr(before.origin, name)
-        if was != getattr(after.origin, name):
-            undo[name] = was if name == "source" else was.isoformat()
+    origin = {name: getattr(before.origin, name) for name in ("changed_at", "known_at", "source")}
+    undo |= {name: was for name, was in origin.items() if was != getattr(after.origin, name)}
     return json_text(undo)
 
 
-def _holds_null(value: Mapping[str, Any]) -> bool:
-    kinds = set(map(type, value.values()))
-    return NoneType in kinds or (
-        dict in kinds and any(type(each) is dict and _holds_null(each) for each in value.values())
-    )
+def _holds_null(values: Iterable[Any]) -> bool:
+    return any(each is None or (type(each) is dict and _holds_null(each.values())) for each in values)
 
 
-def twin_message(twin: Twin, *, properties_json: str | None = None, desired_json: str | None = None) -> types_pb2.Twin:
-    """A twin as a message; the texts of its parts where they are made already."""
-    return types_pb2.Twin(
-        id=twin.id,
-        model=twin.model,
-        revision=twin.revision,
-        properties_json=json_text(twin.properties) if properties_json is None else properties_json,
-        desired_json=json_text(twin.desired) if desired_json is None else desired_json,
-        relations=[types_pb2.Relation(name=each.name, target=each.target) for each in twin.relations],
-        changed_at=timestamp(twin.origin.changed_at),
-        known_at=timestamp(twin.origin.known_at),
-        source=twin.origin.source,
-        trace_id=twin.origin.trace_id,
-        deleted=twin.deleted,
-    )
+def twin_message(twin: Twin) -> types_pb2.Twin:
+    message = types_pb2.Twin()
+    _fill(message, twin, json_text(twin.properties), json_text(twin.desired))
+    return message
+
+
+def _fill(message: types_pb2.Twin, twin: Twin, properties: str, desired: str) -> None:
+    origin = twin.origin
+    message.id = twin.id
+    message.model = twin.model
+    message.revision = twin.revision
+    message.properties_json = properties
+    message.desired_json = desired
+    for each in twin.relations:
+        message.relations.add(name=each.name, target=each.target)
+    _set(message.changed_at, origin.changed_at)
+    _set(message.known_at, origin.known_at)
+    message.source = origin.source
+    message.trace_id = origin.trace_id
+    message.deleted = twin.deleted
 
 
 def shown_twin(message: types_pb2.Twin) -> Twin:
@@ -109,5 +117,12 @@ def json_text(value: object) -> str:
 
 def timestamp(moment: datetime) -> Timestamp:
     """A moment as a message."""
+    stamp = Timestamp()
+    _set(stamp, moment)
+    return stamp
+
+
+def _set(stamp: Timestamp, moment: datetime) -> None:
     since = moment - _EPOCH
-    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
+    stamp.seconds = since.days * 86_400 + since.seconds
+    stamp.nanos = since.microseconds * 1000

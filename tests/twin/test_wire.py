@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.twin.domain.twins import Origin, Relation, Twin, empty, merge_patch
-from services.twin.wire import changed_messages, twin_message, undo_text
+from services.twin.wire import changed_messages, undo_text
 
 SEEN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 LEARNT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
@@ -30,8 +30,8 @@ def _shown(twin: Twin) -> dict[str, Any]:
         "properties": twin.properties,
         "desired": twin.desired,
         "relations": [{"name": each.name, "target": each.target} for each in twin.relations],
-        "changed_at": twin.origin.changed_at.isoformat(),
-        "known_at": twin.origin.known_at.isoformat(),
+        "changed_at": twin.origin.changed_at.isoformat().replace("+00:00", "Z"),
+        "known_at": twin.origin.known_at.isoformat().replace("+00:00", "Z"),
         "source": twin.origin.source,
     }
 
@@ -69,7 +69,7 @@ def test_where_no_merge_patch_can_say_it_nothing_is_said(properties: dict[str, A
 
 
 def test_a_message_holds_a_thousand_twins_and_as_many_ways_back():
-    many = [(twin_message(replace(AFTER, id=f"sku:{number}")), str(number)) for number in range(1001)]
+    many = [((replace(AFTER, id=f"sku:{number}"), "{}", "{}"), str(number)) for number in range(1001)]
 
     messages = changed_messages(many)
 

@@ -79,10 +79,10 @@ def latest_everywhere(_model: str, _name: str) -> Rule:
 
 
 def seen(sighting: Sighting) -> Statement:
-    """A sighting as a statement; null says nothing. What ends a twin sets right all that was seen of it before."""
+    """A sighting as a statement. What ends a twin sets right all that was seen of it before."""
     if sighting.ends:
         return Statement({DELETED: True}, sighting.origin, sighting.quality, writes=True)
-    facets = {name: value for name, value in sighting.properties.items() if value is not None}
+    facets = {**sighting.properties}
     for relation in sighting.relations:
         facets.setdefault(RELATIONS + relation.name, []).append(relation.target)
     for name in sighting.gone:
@@ -132,11 +132,10 @@ def reshown(twin: Twin, name: str, rules: Rules, origin: Origin) -> tuple[Twin, 
 
 def joined(twin: Twin, origin: Origin) -> Origin:
     """Where the state comes from: who said something last; the newest time of which, and at which, it was said."""
-    if not twin.revision:
+    before = twin.origin
+    if not twin.revision or (origin.changed_at >= before.changed_at and origin.known_at >= before.known_at):
         return origin
-    changed_at, known_at = max(origin.changed_at, twin.origin.changed_at), max(origin.known_at, twin.origin.known_at)
-    if (changed_at, known_at) == (origin.changed_at, origin.known_at):
-        return origin
+    changed_at, known_at = max(origin.changed_at, before.changed_at), max(origin.known_at, before.known_at)
     return Origin(changed_at, known_at, origin.source, origin.trace_id)
 
 

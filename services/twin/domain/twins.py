@@ -12,6 +12,7 @@ from msgspec import Struct, field
 from services.twin.domain.inputs import Inputs
 
 Json = dict[str, Any]
+_ABSENT: Any = object()
 ID_PATTERN = re.compile(r"[a-z][a-z_]*:[^\s/?#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffd]{1,128}\Z")
 """No space, no control, nothing that is left of what was no text: an id stands in addresses, files and logs."""
 
@@ -69,6 +70,7 @@ class Sighting(Struct, frozen=True, gc=False):
     id: str
     model: str
     properties: Json
+    """What it says something of: none of it is null."""
     relations: tuple[Relation, ...]
     origin: Origin
     quality: float = 1.0
@@ -94,15 +96,12 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 def difference(before: Json, after: Json) -> Json:
     """The smallest RFC 7396 merge patch that turns `before` into `after`."""
-    patch: Json = {}
-    for key in before.keys() - after.keys():
-        patch[key] = None
+    patch: Json = {key: None for key in before if key not in after}
     for key, value in after.items():
-        if key not in before:
-            patch[key] = value
-        elif before[key] != value:
-            both = isinstance(before[key], dict) and isinstance(value, dict)
-            patch[key] = difference(before[key], value) if both else value
+        known = before.get(key, _ABSENT)
+        if known != value:
+            both = isinstance(known, dict) and isinstance(value, dict)
+            patch[key] = difference(known, value) if both else value
     return patch
 
 

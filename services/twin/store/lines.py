@@ -16,7 +16,7 @@ from services.twin.domain.twins import Change, Twin
 from services.twin.store.journal import SNAPSHOT_EVERY, snapshot_row
 from services.twin.store.rows import Texts, line_columns, state_columns
 from services.twin.store.tables import JOURNAL, OUTBOX, RELATION, SCHEMA, TWIN
-from services.twin.wire import changed_messages, json_text, twin_message, undo_text
+from services.twin.wire import changed_messages, json_text, undo_text
 
 _STATE, _LINE = tuple(state_columns([])), tuple(line_columns([]))
 _TOLD = ("message_id", "subject", "payload", "traceparent")
@@ -105,8 +105,7 @@ async def write_lines(
 def _told(before: Mapping[str, Twin], newest: Sequence[Texts]) -> list[list[Any]]:
     by_model: dict[str, list[Any]] = {}
     for each in newest:
-        message = twin_message(each.twin, properties_json=each.properties, desired_json=each.desired)
-        by_model.setdefault(each.twin.model, []).append((message, undo_text(before.get(each.twin.id), each.twin)))
+        by_model.setdefault(each.twin.model, []).append((each, undo_text(before.get(each.twin.id), each.twin)))
     events = [(model, event) for model, told in by_model.items() for event in changed_messages(told)]
     traceparent = carry().get("traceparent", "")
     return [

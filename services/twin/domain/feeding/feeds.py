@@ -211,31 +211,40 @@ def _endings(model: str, stated: pl.DataFrame, known_at: datetime) -> Iterator[S
 
 
 def _sightings(model: str, known: Plan, stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:
-    columns = {name: stated.get_column(name).to_list() for name in stated.columns}
-    names = [name for name, _ in (*known.values, *known.lists)]
-    values = [
-        *(columns[column] for _, column in known.values),
-        *([None if text is None else json.loads(text) for text in columns[column]] for _, column in known.lists),
-    ]
-    told = zip(*values, strict=True) if values else iter([()] * stated.height)
-    who = zip(*(columns[name] for name in ("id", "at", "source", "trace_id", "quality")), strict=True)
+    silences = {name: count for name, (count,) in stated.null_count().to_dict(as_series=False).items()}
+    columns = {name: stated.get_column(name).to_list() for name, count in silences.items() if count < stated.height}
+    lists = {name for name, _ in known.lists}
+    told = [(name, column) for name, column in (*known.values, *known.lists) if column in columns]
+    names = [name for name, _ in told]
+    values = [_read_lists(columns[column]) if name in lists else columns[column] for name, column in told]
+    is_partly_silent = any(silences[column] for _, column in told)
+    rows = zip(*values, strict=True) if values else iter([()] * stated.height)
+    nothing = [None] * stated.height
+    who = zip(*(columns.get(name, nothing) for name in ("id", "at", "source", "trace_id", "quality")), strict=True)
     links = _links(known, columns, stated.height)
-    for (twin_id, at, source, trace_id, quality), row, (relations, gone) in zip(who, told, links, strict=True):
-        properties = {name: value for name, value in zip(names, row, strict=True) if value is not None}
+    for (twin_id, at, source, trace_id, quality), row, (relations, gone) in zip(who, rows, links, strict=True):
+        properties = dict(zip(names, row, strict=True))
+        if is_partly_silent:
+            properties = {name: value for name, value in properties.items() if value is not None}
         origin = Origin(at, known_at, source, trace_id or "")
         yield Sighting(twin_id, model, properties, relations, origin, quality, gone=gone)
+
+
+def _read_lists(texts: Sequence[str | None]) -> list[Any]:
+    return [None if text is None else json.loads(text) for text in texts]
 
 
 def _links(
     known: Plan, columns: Mapping[str, list[Any]], height: int
 ) -> Iterator[tuple[tuple[Relation, ...], tuple[str, ...]]]:
     """The relations of each row, and the names of those that lead nowhere any more."""
-    singles = [(name, columns[column]) for name, column in known.links]
-    several = [(name, columns[column], model) for name, column, model in known.link_lists]
+    singles = [(name, columns[column]) for name, column in known.links if column in columns]
+    several = [(name, columns[column], model) for name, column, model in known.link_lists if column in columns]
     named = [*singles, *((name, texts) for name, texts, _ in several)]
+    empty = [(name, texts) for name, texts in named if "" in texts]
     for row in range(height):
         relations = [Relation(name, targets[row]) for name, targets in singles if targets[row]]
         for name, texts, model in several:
             codes = json.loads(texts[row]) if texts[row] else []
             relations += [Relation(name, f"{model}:{code}") for code in dict.fromkeys(codes)]
-        yield tuple(relations), tuple([name for name, texts in named if texts[row] == ""])
+        yield tuple(relations), tuple([name for name, texts in empty if texts[row] == ""])
