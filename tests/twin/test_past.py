@@ -127,6 +127,41 @@ async def test_a_time_long_ago_is_told_from_few_lines(store: PostgresStore):
     assert (first.revision, [each.revision for each in within]) == (300, list(range(301, 321)))
 
 
+async def test_a_range_of_times_holds_the_lines_that_lie_in_it(store: PostgresStore):
+    twin_id, dice = _id(), random.Random(11)
+    said = [
+        _seen(twin_id, day - dice.choice([0, 0, 0, 0.5, 40.5, 290.5]), day - dice.random() / 100, day)
+        for day in range(1, 301)
+    ]
+    await usecases.seed(store, said)
+    lines = await _lines(store, twin_id)
+
+    for _ in range(80):
+        begin, end = sorted((dice.randrange(-10, 310), dice.randrange(-10, 310)))
+        name = dice.choice(["changed", "known"])
+        bounds = {f"{name}_from": NOW + begin * DAY, f"{name}_to": NOW + end * DAY}
+        told, following = await store.lines(twin_id, Range(**bounds, newest_first=dice.random() < 0.5), limit=1000)
+
+        times = {each.revision: getattr(each.origin, f"{name}_at") for each in lines}
+        meant = {revision for revision, time in times.items() if bounds[f"{name}_from"] <= time < bounds[f"{name}_to"]}
+        assert {each.revision for each in told} == meant
+        assert not following
+
+
+async def test_what_was_learnt_in_a_range_is_looked_for_in_few_of_many_lines(
+    store: PostgresStore, common: CommonSettings
+):
+    twin_id = _id()
+    await usecases.seed(store, [_seen(twin_id, day, day, day) for day in range(1, 1001)])
+    begin, end = NOW + 900 * DAY, NOW + 905 * DAY
+    ranges = [Range(known_from=begin, known_to=end), Range(known_from=begin), Range(known_to=end), Range()]
+
+    async with database(common.postgres_url, SCHEMA) as db, db.transaction() as session:
+        looked_at = [await journal.learnt_within(session, twin_id, wanted) for wanted in ranges]
+
+    assert looked_at == [(851, 950), (851, journal.LAST), (1, 950), (1, journal.LAST)]
+
+
 async def test_what_is_older_than_it_is_kept_goes_and_the_rest_is_told_as_before(store: PostgresStore):
     twin_id = _id()
     states = await _said(store, twin_id, 180)

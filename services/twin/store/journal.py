@@ -8,6 +8,7 @@ Retention leaves a snapshot where it takes lines away: what came after is told a
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -21,6 +22,9 @@ from services.twin.store.tables import JOURNAL, SNAPSHOT, change_of
 SNAPSHOT_EVERY = 50
 PAGE_CHARACTERS = 8 * 1024 * 1024
 """A page of lines ends with the one that reaches this."""
+DISORDER = timedelta(hours=1)
+"""By how much lines are learnt out of their order at most."""
+LAST = 2**63 - 1
 
 
 async def kept(session: AsyncSession, twin_id: str) -> Kept | None:
@@ -41,6 +45,9 @@ async def page(session: AsyncSession, twin_id: str, wanted: Range, limit: int) -
     ):
         conditions += [JOURNAL.c[name] >= lower] if lower is not None else []
         conditions += [JOURNAL.c[name] < upper] if upper is not None else []
+    if wanted.known_from is not None or wanted.known_to is not None:
+        # Asked beforehand: of numbers that it does not see the planner takes any for as good as the next.
+        conditions.append(JOURNAL.c.revision.between(*await learnt_within(session, twin_id, wanted)))
 
     def placed(rows: sa.FromClause) -> sa.ColumnElement[Any]:
         return rows.c.revision.desc() if wanted.newest_first else rows.c.revision
@@ -55,6 +62,24 @@ async def page(session: AsyncSession, twin_id: str, wanted: Range, limit: int) -
     has_more = bool(rows) and rows[0].found > len(rows)
     following = rows[-1].revision + (-1 if wanted.newest_first else 1) if has_more else 0
     return [change_of(row) for row in rows], following
+
+
+async def learnt_within(session: AsyncSession, twin_id: str, wanted: Range) -> tuple[int, int]:
+    """The first and the last revision that may have been learnt in a range, as far as snapshots tell.
+
+    A snapshot has the newest times of all lines before it. What comes behind it was learnt as much earlier as clocks of
+    replicas differ, or as writers waited for each other.
+    """
+    known_at, revision = SNAPSHOT.c.known_at, SNAPSHOT.c.revision
+    of_twin = sa.select(revision).where(SNAPSHOT.c.id == twin_id).limit(1)
+    before = behind = None
+    if wanted.known_from is not None:
+        query = of_twin.where(known_at < wanted.known_from).order_by(known_at.desc(), revision.desc())
+        before = await session.scalar(query)
+    if wanted.known_to is not None:
+        query = of_twin.where(known_at > wanted.known_to + DISORDER).order_by(known_at, revision)
+        behind = await session.scalar(query)
+    return (before or 0) + 1, behind or LAST
 
 
 def snapshot_row(twin: Twin) -> dict[str, Any]:
