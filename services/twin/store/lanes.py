@@ -7,17 +7,22 @@ that is refused leaves its group alone. Nothing is locked while decisions are ma
 rows and writes only if each twin, and the types, are still what was read; another replica or a message of records may
 have changed them. Then, where a twin is to be made, or at an error nobody foresaw, nothing was written, and the group
 is carried out one by one, each in a transaction of its own with its row locked.
+
+Twins written lately are remembered: whoever writes one again need not read it first. What is remembered may be old; as
+said above, nothing is written then. A refusal is never based on it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import asyncpg
 import structlog
+from asyncpg.pool import PoolConnectionProxy
 
 from chassis.db import Database, is_away
 from chassis.errors import ChassisError, Unavailable
@@ -34,6 +39,9 @@ LANES = 2
 TOGETHER = 128
 WAITING = 2048
 """Commands of a lane that wait at most; one more is sent away."""
+REMEMBERED = 1000
+REMEMBERED_CHARACTERS = 8 * 1024
+"""So many twins are remembered, each of so many characters of JSON at most."""
 _READ = f"""
 SELECT {WHOLE}, (SELECT stamp FROM {SCHEMA}.registry) AS stamp
 FROM {TWIN.fullname} WHERE id = ANY($1::text[])
@@ -54,6 +62,8 @@ class Decider:
 Decide = Callable[[Deciding, Twin], tuple[Twin, Change] | None]
 Written = tuple[Twin, Twin]
 """A twin before and after a command."""
+Outcome = tuple[list[Written | ChassisError], bool]
+Driver: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 
 @dataclass(slots=True)
@@ -84,6 +94,7 @@ class Lanes:
         self._told = told
         self._waiting: list[list[_Command]] = [[] for _ in range(LANES)]
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._lately = _Lately()
 
     async def carry_out(self, twin_id: str, origin: Origin, decide: Decide) -> Written:
         """Decides on the locked twin and answers when that is on disk; raises what the decision raises."""
@@ -144,19 +155,65 @@ class Lanes:
         for each, found in zip(group, answers, strict=True):
             _answer(each, found)
 
-    async def _written(self, group: Sequence[_Command], decider: Decider) -> tuple[list[Written | ChassisError], bool]:
+    async def _written(self, group: Sequence[_Command], decider: Decider) -> Outcome:
         """What each is answered now that all is on disk, and whether anything was written."""
         ids = sorted({each.twin_id for each in group})
         async with self._db.driver() as connection:
-            rows = await connection.fetch(_READ, ids)
-            stamp = decider.types.stamp
-            if len(rows) < len(ids) or rows[0]["stamp"] != stamp:
-                raise _AsItIs
-            before = {row["id"]: _twin(row) for row in rows}
-            answers, outcomes = _decided(group, before, decider)
-            if outcomes and not await write_lines(connection, before, outcomes, stamp=stamp):
-                raise _AsItIs
+            if remembered := self._lately.some_of(ids):
+                found = await self._attempt(connection, group, decider, remembered)
+                if found is not None:
+                    return found
+                self._lately.forget(ids)
+            found = await self._attempt(connection, group, decider, {})
+        if found is None:
+            raise _AsItIs
+        return found
+
+    async def _attempt(
+        self, connection: Driver, group: Sequence[_Command], decider: Decider, remembered: dict[str, Twin]
+    ) -> Outcome | None:
+        """None, and nothing is written, where some twin, or the types, are not what the decisions were based on."""
+        missing = sorted({each.twin_id for each in group}.difference(remembered))
+        before = remembered | await _read(connection, missing, decider.types.stamp)
+        answers, outcomes = _decided(group, before, decider)
+        if remembered and len(outcomes) < len(group):
+            # What is refused, or says nothing new, may be so of an old state only.
+            return None
+        if outcomes:
+            sizes = await write_lines(connection, before, outcomes, stamp=decider.types.stamp)
+            if not sizes:
+                return None
+            self._lately.keep({twin.id: twin for twin, _ in outcomes}, sizes)
         return answers, bool(outcomes)
+
+
+class _Lately:
+    """Twins as this process wrote them last, those that were written again least lately forgotten first."""
+
+    def __init__(self) -> None:
+        self._twins: dict[str, Twin] = {}
+
+    def some_of(self, ids: Sequence[str]) -> dict[str, Twin]:
+        return {each: self._twins[each] for each in ids if each in self._twins}
+
+    def forget(self, ids: Iterable[str]) -> None:
+        for each in ids:
+            self._twins.pop(each, None)
+
+    def keep(self, written: Mapping[str, Twin], sizes: Mapping[str, int]) -> None:
+        self.forget(written)
+        self._twins |= {each: twin for each, twin in written.items() if sizes[each] <= REMEMBERED_CHARACTERS}
+        self.forget(list(self._twins)[: max(len(self._twins) - REMEMBERED, 0)])
+
+
+async def _read(connection: Driver, ids: Sequence[str], stamp: int) -> dict[str, Twin]:
+    """The twins of the ids, where all of them are there and the types are those of the stamp."""
+    if not ids:
+        return {}
+    rows = await connection.fetch(_READ, ids)
+    if len(rows) < len(ids) or rows[0]["stamp"] != stamp:
+        raise _AsItIs
+    return {row["id"]: _twin(row) for row in rows}
 
 
 def _decided(

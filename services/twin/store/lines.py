@@ -19,6 +19,7 @@ from services.twin.store.tables import JOURNAL, OUTBOX, RELATION, SCHEMA, TWIN
 from services.twin.wire import changed_messages, json_text, undo_text
 
 _STATE, _LINE = tuple(state_columns([])), tuple(line_columns([]))
+_JSON = ("properties", "desired", "relations", "inputs")
 _TOLD = ("message_id", "subject", "payload", "traceparent")
 
 
@@ -77,29 +78,34 @@ SELECT id, revision, state::jsonb, changed_at, known_at, source, trace_id FROM u
 
 async def write_lines(
     connection: Any, before: Mapping[str, Twin], changed: Sequence[tuple[Twin, Change]], *, stamp: int | None = None
-) -> bool:
+) -> dict[str, int]:
     """Keeps each change in the journal, and of each twin, which is there already, the newest state, which it tells.
 
-    False, and nothing is written, where one of the twins is not what it was `before`, or the types are not those of
-    the stamp, if one is given. One statement is a transaction of its own; relations and snapshots need more.
+    Returns how many characters the JSON of each twin has. It is empty, and nothing is written, where one of the twins
+    is not what it was `before`, or the types are not those of the stamp, if one is given. One statement is a
+    transaction of its own; relations and snapshots need more.
     """
     newest = list({twin.id: twin for twin, _ in changed}.values())
     marked = [snapshot_row(twin) for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]
     led = {twin.id for twin, change in changed if "relations" in change.patch}
     texts = [Texts.of(twin) for twin in newest]
-    columns = [*state_columns(texts).values(), *line_columns(changed).values(), *_told(before, texts)]
+    states = state_columns(texts)
+    columns = [*states.values(), *line_columns(changed).values(), *_told(before, texts)]
     arguments = [*columns, [before[twin.id].revision for twin in newest], stamp]
+    sizes = {
+        twin_id: sum(map(len, each)) for twin_id, *each in zip(*(states[name] for name in ("id", *_JSON)), strict=True)
+    }
     if not marked and not led:
-        return bool(await connection.fetchval(_WRITTEN, *arguments))
+        return sizes if await connection.fetchval(_WRITTEN, *arguments) else {}
     async with connection.transaction():
         if not await connection.fetchval(_WRITTEN, *arguments):
-            return False
+            return {}
         await _keep_relations(connection, led, newest)
         if marked:
             names = ("id", "revision", "state", "changed_at", "known_at", "source", "trace_id")
             rows = [[json_text(row[name]) if name == "state" else row[name] for row in marked] for name in names]
             await connection.execute(_MARKED, *rows)
-    return True
+    return sizes
 
 
 def _told(before: Mapping[str, Twin], newest: Sequence[Texts]) -> list[list[Any]]:
