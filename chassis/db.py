@@ -6,8 +6,9 @@ import asyncio
 import io
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ from alembic import command
 from alembic.config import Config
 from asyncpg import InterfaceError as DriverError
 from asyncpg import InternalClientError, PostgresError
-from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy import Connection, MetaData, Table, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.schema import CreateSchema
 
 from chassis.app import in_thread
+from chassis.connections import Connections, Driver
 from chassis.errors import Invalid, Unavailable
 
 CONNECT_TIMEOUT_S = 10
@@ -88,8 +89,8 @@ class Database:
         self,
         engine: AsyncEngine,
         schema: str,
-        drivers: asyncpg.Pool[asyncpg.Record],
-        askers: asyncpg.Pool[asyncpg.Record],
+        drivers: Connections,
+        askers: Connections,
     ) -> None:
         self.engine = engine
         self.schema = schema
@@ -103,21 +104,17 @@ class Database:
         async with self._sessions() as session, session.begin():
             yield session
 
-    @asynccontextmanager
-    async def driver(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+    def driver(self) -> AbstractAsyncContextManager[Driver]:
         """A connection of the driver itself, for statements so many and so small that the layers above cost more.
 
         Nothing asks beforehand whether it still works: whoever uses it tries again.
         """
-        async with self._drivers.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
-            yield connection
+        return self._drivers.one()
 
-    @asynccontextmanager
-    async def asking(self) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+    def asking(self) -> AbstractAsyncContextManager[Driver]:
         """A connection of the driver for searches: each is planned for its very values, where a plan that is kept
         takes any value for a common one."""
-        async with self._askers.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
-            yield connection
+        return self._askers.one()
 
     async def migrate(self, folder: Path) -> None:
         """Brings the schema to the newest revision of the migrations in the folder."""
@@ -195,8 +192,8 @@ async def database(
             "server_settings": named | {"idle_session_timeout": str(idle_ms)} | dict(session_settings or {}),
         },
     )
-    of_driver = await _pool(url, drivers, idle_ms, named | dict(driver_settings or {}))
-    of_askers = await _pool(url, ASKERS, idle_ms, named | {"plan_cache_mode": "force_custom_plan"})
+    of_driver = _connections(url, drivers, idle_ms, named | dict(driver_settings or {}))
+    of_askers = _connections(url, ASKERS, idle_ms, named | {"plan_cache_mode": "force_custom_plan"})
     try:
         yield Database(engine, schema, of_driver, of_askers)
     finally:
@@ -205,22 +202,9 @@ async def database(
         await engine.dispose()
 
 
-async def _pool(url: str, size: int, idle_ms: int, settings: dict[str, str]) -> asyncpg.Pool[asyncpg.Record]:
-    """Opens its first connection when somebody asks for one."""
-    pool: asyncpg.Pool[asyncpg.Record] = await asyncpg.create_pool(
-        url,
-        min_size=0,
-        max_size=size,
-        max_inactive_connection_lifetime=idle_ms / 1000,
-        reset=_as_it_is,
-        timeout=CONNECT_TIMEOUT_S,
-        server_settings=settings,
-    )
-    return pool
-
-
-async def _as_it_is(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    """Single statements leave nothing behind that had to be reset."""
+def _connections(url: str, size: int, idle_ms: int, settings: dict[str, str]) -> Connections:
+    opened = partial(asyncpg.connect, url, timeout=CONNECT_TIMEOUT_S, server_settings=settings)
+    return Connections(opened, size=size, idle_s=idle_ms / 1000, within_s=CONNECT_TIMEOUT_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from chassis.outbox import Relay
 from chassis.settings import CommonSettings
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
-from services.twin.domain.twins import Origin, Relation, Sighting, Twin
+from services.twin.domain.twins import Origin, Relation, Sighting, Twin, empty
 from services.twin.domain.types import Types
 from services.twin.store import CONNECTIONS, OUTBOX, SCHEMA, PostgresStore, lanes
 from services.twin.usecases import Precondition
@@ -193,6 +193,40 @@ async def test_relations_and_new_twins_are_written_among_others(market: Market):
     assert await _tier(market, 2) == 9
     with pytest.raises(NotFound):
         await usecases.get_twin(market.one, SHOPS[1])
+
+
+async def test_who_writes_a_twin_again_need_not_read_it(market: Market, monkeypatch: pytest.MonkeyPatch):
+    await market.patch(SHOPS[0], 1)
+    monkeypatch.setattr(lanes, "_READ", "no statement")
+
+    second = await market.patch(SHOPS[0], 2)
+
+    assert (second.revision, second.properties["tier"]) == (3, 2)
+    assert await _tier(market, 0) == 2
+
+
+async def test_nobody_is_refused_because_of_what_is_remembered(market: Market):
+    await market.patch(SHOPS[0], 1)
+    await market.patch(SHOPS[0], 2, store=market.other)
+
+    third = await market.patch(SHOPS[0], 3, Precondition(revision=3))
+    await usecases.delete_twin(market.other, SHOPS[0], Precondition(), market.origin())
+
+    assert third.revision == 4
+    with pytest.raises(NotFound):
+        await market.patch(SHOPS[0], 4)
+
+
+def test_only_so_much_is_remembered(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lanes, "REMEMBERED", 3)
+    monkeypatch.setattr(lanes, "REMEMBERED_CHARACTERS", 100)
+    lately = lanes.Lately()
+    twins = {each: empty(each, Origin(NOW, NOW, "user:test", "")) for each in SHOPS[:5]}
+    for each, twin in twins.items():
+        lately.keep({each: twin}, {each: 100})
+    lately.keep({SHOPS[3]: twins[SHOPS[3]]}, {SHOPS[3]: 101})
+
+    assert list(lately.some_of(SHOPS)) == [SHOPS[2], SHOPS[4]]
 
 
 async def test_more_writes_than_can_wait_are_sent_away(market: Market, monkeypatch: pytest.MonkeyPatch):

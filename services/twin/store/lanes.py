@@ -18,12 +18,11 @@ import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import asyncpg
 import structlog
-from asyncpg.pool import PoolConnectionProxy
 
+from chassis.connections import Driver
 from chassis.db import Database, is_away
 from chassis.errors import ChassisError, Unavailable
 from services.twin.domain.statements import Rules
@@ -63,7 +62,6 @@ Decide = Callable[[Deciding, Twin], tuple[Twin, Change] | None]
 Written = tuple[Twin, Twin]
 """A twin before and after a command."""
 Outcome = tuple[list[Written | ChassisError], bool]
-Driver: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 
 
 @dataclass(slots=True)
@@ -94,7 +92,7 @@ class Lanes:
         self._told = told
         self._waiting: list[list[_Command]] = [[] for _ in range(LANES)]
         self._running: dict[int, asyncio.Task[None]] = {}
-        self._lately = _Lately()
+        self._lately = Lately()
 
     async def carry_out(self, twin_id: str, origin: Origin, decide: Decide) -> Written:
         """Decides on the locked twin and answers when that is on disk; raises what the decision raises."""
@@ -187,7 +185,7 @@ class Lanes:
         return answers, bool(outcomes)
 
 
-class _Lately:
+class Lately:
     """Twins as this process wrote them last, those that were written again least lately forgotten first."""
 
     def __init__(self) -> None:

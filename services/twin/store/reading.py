@@ -8,9 +8,9 @@ from typing import Any
 
 import asyncpg
 import msgspec
-from asyncpg.pool import PoolConnectionProxy
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from chassis.connections import Driver
 from chassis.db import Database, is_away
 from chassis.errors import Unavailable
 from marketwin.twin.v1 import types_pb2
@@ -73,8 +73,8 @@ async def _rows(db: Database, statement: str, *arguments: object) -> list[asyncp
 
 @asynccontextmanager
 async def connected(
-    opening: AbstractAsyncContextManager[PoolConnectionProxy[asyncpg.Record]],
-) -> AsyncIterator[PoolConnectionProxy[asyncpg.Record]]:
+    opening: AbstractAsyncContextManager[Driver],
+) -> AsyncIterator[Driver]:
     """A connection of the driver itself; Unavailable where the server is away."""
     try:
         async with opening as connection:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
+from chassis.connections import Driver
 from chassis.db import Database
 from chassis.rql.aggregates import (
     Taken,
@@ -119,7 +119,7 @@ class _Following:
     thousand.
     """
 
-    def __init__(self, connection: PoolConnectionProxy[asyncpg.Record], indexed: Indexed) -> None:
+    def __init__(self, connection: Driver, indexed: Indexed) -> None:
         self._connection = connection
         self._indexed = indexed
 
