@@ -18,6 +18,7 @@ MAX_FUNCTION_LINES = 60
 CHASSIS_MODULES = {
     "app",
     "bus",
+    "connections",
     "db",
     "documents",
     "errors",
