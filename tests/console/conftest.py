@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -35,13 +37,26 @@ PATCH = "application/merge-patch+json"
 
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The console built from a copy of its sources by the two commands that `make run` uses."""
-    copy = tmp_path_factory.mktemp("console") / "console"
-    shutil.copytree(CONSOLE, copy, ignore=shutil.ignore_patterns("node_modules", "dist"))
+    """The console built from a copy of its sources by the two commands that `make run` uses.
+
+    Where several processes share the tests, the first that needs it builds it for all of them.
+    """
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    copy = shared / "console"
+    with (shared / "console.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "console.built").exists():
+            _build(copy)
+            (shared / "console.built").touch()
+    return copy / "dist"
+
+
+def _build(copy: Path) -> None:
+    shutil.copytree(CONSOLE, copy, ignore=shutil.ignore_patterns("node_modules", "dist"), dirs_exist_ok=True)
     for command in (["npm", "ci", "--no-audit", "--no-fund"], ["npm", "run", "build"]):
         done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=BUILD_LIMIT_S, check=False)
         assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}"
-    return copy / "dist"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import AsyncIterator
@@ -77,15 +78,16 @@ async def _colours(page: Page) -> int:
     picture = await page.get_by_test_id("map-canvas").screenshot()
     return int(
         await page.evaluate(
-            """async (bytes) => {
-                const image = await createImageBitmap(new Blob([new Uint8Array(bytes)], {type: "image/png"}));
+            """async (text) => {
+                const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+                const image = await createImageBitmap(new Blob([bytes], {type: "image/png"}));
                 const canvas = new OffscreenCanvas(image.width, image.height);
                 const context = canvas.getContext("2d");
                 context.drawImage(image, 0, 0);
                 const data = new Uint32Array(context.getImageData(0, 0, image.width, image.height).data.buffer);
                 return new Set(data).size;
             }""",
-            list(picture),
+            base64.b64encode(picture).decode(),
         )
     )
 

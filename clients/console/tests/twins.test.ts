@@ -102,7 +102,7 @@ describe("values", () => {
     expect(text("4714484175.00")).toBe("4714484175.00");
     expect(text("4714484175.00", "price")).toBe("4,714,484,175.00");
     expect(text("-90071992547409931234.50", "price")).toBe("-90,071,992,547,409,931,234.50");
-    expect(text("1250.5", "price")).toBe("1250.5");
+    expect(text("1250.5", "price")).toBe("1,250.5");
     expect(text("0012345.50", "price")).toBe("0012345.50");
     expect(text(476730.1850790185)).toBe("476,730.1851");
     expect(text(0.1)).toBe("0.1");

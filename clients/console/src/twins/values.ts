@@ -38,7 +38,7 @@ function textOf(value: string, property: Property | undefined, { language }: Wor
 /** A number that is spelt keeps each of its digits: a price of 12.50 is not 12.5. */
 function groupedText(value: string, language: Language): string {
   const [, sign = "", whole = "", decimals = ""] = /^(-?)(\d+)(\.\d+)?$/.exec(value) ?? [];
-  if (whole.length < 5 || whole.startsWith("0")) return value;
+  if (whole.length < 4 || whole.startsWith("0")) return value;
   return sign + BigInt(whole).toLocaleString(localeOf(language)) + decimals;
 }
 

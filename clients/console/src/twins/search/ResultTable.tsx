@@ -131,7 +131,7 @@ function Cell({ twin, column }: { twin: WholeTwin; column: ResultColumn }) {
   if (column.of === "relation") {
     const targets = targetsByName(twin.relations).get(column.name) ?? [];
     return (
-      <td data-label={names.relation(column.name, twin.model)} className="targets">
+      <td data-label={names.relation(column.name, twin.model)} className={targets.length > 0 ? "targets" : "targets none"}>
         {targets.slice(0, mostTargets).map((target) => (
           <a key={target} href={twinAddress(target)}>
             {shortId(target)}
@@ -144,7 +144,7 @@ function Cell({ twin, column }: { twin: WholeTwin; column: ResultColumn }) {
   const value = twin.properties[column.name];
   const text = valueText(value, column.property, words, names);
   return (
-    <td data-label={names.property(column.name, column.property)} className={isNumber(column) ? "number" : "value"} title={text.length > 40 ? text : undefined}>
+    <td data-label={names.property(column.name, column.property)} className={`${isNumber(column) ? "number" : "value"} ${value === undefined ? "none" : ""}`} title={text.length > 40 ? text : undefined}>
       {value === undefined ? <span className="faint">–</span> : text}
     </td>
   );
