@@ -304,19 +304,10 @@ async def upsert_frame(
     return Upserted(int(inserted), int(updated))
 
 
-async def fetched(session: AsyncSession, statement: str, *arguments: object) -> list[asyncpg.Record]:
-    """The rows of one SELECT ($1, $2 are its arguments) as the driver has them; it sees what is committed."""
-    return await (await _driver(session)).fetch(statement, *arguments)
-
-
-async def _driver(session: AsyncSession) -> asyncpg.Connection[asyncpg.Record]:
-    raw = await (await session.connection()).get_raw_connection()
-    return raw.driver_connection  # type: ignore[return-value]  # it is asyncpg
-
-
 async def driver_of(session: AsyncSession) -> asyncpg.Connection[asyncpg.Record]:
     """The driver's connection below a session, inside its transaction: for what goes past the layers above."""
-    driver = await _driver(session)
+    raw = await (await session.connection()).get_raw_connection()
+    driver: asyncpg.Connection[asyncpg.Record] = raw.driver_connection  # type: ignore[assignment]  # it is asyncpg
     if not driver.is_in_transaction():
         # It is opened with the first statement that the layers above see.
         await session.execute(text("SELECT 1"))
