@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct, structs
@@ -148,23 +149,20 @@ def _shown_since(
     twin: Twin, inputs: Inputs, touched: Collection[str], rules: Rules, origin: Origin
 ) -> tuple[Twin, Json]:
     """The next revision of the twin, as its inputs show it, and what of it changed as a merge patch."""
-    said = made_of.saying(inputs, touched)
-    # Mostly it is one statement that says all of it.
-    only = said[0][1].facets if len(said) == 1 else None
-    properties, desired, relations = dict(twin.properties), twin.desired, twin.relations
-    changed: Json = {}
-    for facet in touched:
-        is_property = "/" not in facet
-        value = only.get(facet) if only is not None else _fused(said, rules if is_property else None, twin, facet)
-        if is_property:
-            before = properties.get(facet)
-            if before != value:
-                changed[facet] = _difference(before, value)
-                _set(properties, facet, value)
-        elif facet == DESIRED:
+    values = _values(twin, inputs, touched, rules)
+    desired, relations = twin.desired, twin.relations
+    for facet in _no_properties(tuple(values)):
+        value = values.pop(facet)
+        if facet == DESIRED:
             desired = value or {}
         elif facet != DELETED:
             relations = _with_relation(relations, facet.removeprefix(RELATIONS), value or [])
+    properties, changed = dict(twin.properties), {}
+    for name, value in values.items():
+        before = properties.get(name)
+        if before != value:
+            changed[name] = _difference(before, value)
+            _set(properties, name, value)
     is_gone = made_of.is_gone(inputs)
     after = Twin(twin.id, twin.model, twin.revision + 1, properties, desired, relations, origin, inputs, is_gone)
     if not (twin.exists and after.exists):
@@ -172,18 +170,32 @@ def _shown_since(
     return after, _patch(twin, after, changed)
 
 
+def _values(twin: Twin, inputs: Inputs, touched: Collection[str], rules: Rules) -> Json:
+    """What is to be shown of each touched facet; None: nothing."""
+    said = made_of.saying(inputs, touched)
+    if len(said) == 1:
+        # Mostly it is one statement that says all of it.
+        only = said[0][1].facets
+        return dict(only) if touched is only else {facet: only.get(facet) for facet in touched}
+    return {facet: _fused(said, rules, twin, facet) for facet in touched}
+
+
+@lru_cache(4096)
+def _no_properties(facets: tuple[str, ...]) -> tuple[str, ...]:
+    """Relations and what else is no property: most statements of a source name the same."""
+    return tuple([facet for facet in facets if "/" in facet])
+
+
 def said_by(statement: Statement) -> Json:
     """A statement as JSON: {properties, desired, relations: {NAME: [ids]}, deleted, quality, writes}, what applies."""
     said: Json = {}
     relations: Json = {}
-    facets = statement.facets
-    properties = {facet: value for facet, value in facets.items() if "/" not in facet}
-    if len(properties) < len(facets):
-        for facet in facets.keys() - properties.keys():
-            if facet.startswith(RELATIONS):
-                relations[facet.removeprefix(RELATIONS)] = facets[facet]
-            else:
-                said[facet.removeprefix("/")] = facets[facet]
+    properties = dict(statement.facets)
+    for facet in _no_properties(tuple(properties)):
+        if facet.startswith(RELATIONS):
+            relations[facet.removeprefix(RELATIONS)] = properties.pop(facet)
+        else:
+            said[facet.removeprefix("/")] = properties.pop(facet)
     if properties:
         said["properties"] = properties
     if relations:
@@ -222,15 +234,15 @@ def _implied(patch: Json, source: str) -> Json:
 
 def _says_all(patch: Json, statement: Statement) -> bool:
     """Whether a statement can be told from what its line changes."""
-    names = patch.get("properties", _NOTHING)
-    if "model" not in patch and any("/" not in facet for facet in statement.facets.keys() - names.keys()):
+    facets = statement.facets
+    if "model" not in patch and len(facets) > len(patch.get("properties", ())) + len(_no_properties(tuple(facets))):
         return False
     return said_by(statement) == _implied(patch, statement.origin.source)
 
 
-def _fused(said: Sequence[tuple[str, Held]], rules: Rules | None, twin: Twin, facet: str) -> Any:
+def _fused(said: Sequence[tuple[str, Held]], rules: Rules, twin: Twin, facet: str) -> Any:
     told = {source: each for source, each in said if facet in each.facets}
-    if rules is not None and len(told) > 1:
+    if len(told) > 1 and "/" not in facet:
         rule = rules(twin.model, facet)
         if rule.method != "latest":
             return fused_value(inputs_of({source: (each,) for source, each in told.items()}, facet), rule)
