@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 import re
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -19,9 +21,10 @@ from alembic import command
 from alembic.config import Config
 from asyncpg import InterfaceError as DriverError
 from asyncpg import InternalClientError, PostgresError
-from sqlalchemy import Connection, MetaData, Table, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, MetaData, Table, event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
 
 from chassis.app import in_thread
@@ -34,6 +37,7 @@ DRIVERS = 3
 ASKERS = 4
 """Connections at most for statements that are planned anew each time."""
 STATEMENT_TIMEOUT_MS = 60_000
+RESTED_S = 1.0
 IDLE_MS = 30_000
 """A connection that nobody used for so long is ended: each costs the server some 15 MB."""
 INLINE_ROWS = 2000
@@ -183,7 +187,6 @@ async def database(
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=30,
-        pool_pre_ping=True,
         # The last one given back is the first one taken, so that those a busy hour needed grow idle.
         pool_use_lifo=True,
         json_deserializer=msgspec.json.decode,
@@ -192,6 +195,7 @@ async def database(
             "server_settings": named | {"idle_session_timeout": str(idle_ms)} | dict(session_settings or {}),
         },
     )
+    _ask_who_rested(engine, min(RESTED_S, idle_ms / 2000))
     of_driver = _connections(url, drivers, idle_ms, named | dict(driver_settings or {}))
     of_askers = _connections(url, ASKERS, idle_ms, named | {"plan_cache_mode": "force_custom_plan"})
     try:
@@ -205,6 +209,22 @@ async def database(
 def _connections(url: str, size: int, idle_ms: int, settings: dict[str, str]) -> Connections:
     opened = partial(asyncpg.connect, url, timeout=CONNECT_TIMEOUT_S, server_settings=settings)
     return Connections(opened, size=size, idle_s=idle_ms / 1000, within_s=CONNECT_TIMEOUT_S)
+
+
+def _ask_who_rested(engine: AsyncEngine, rested_s: float) -> None:
+    """Asks a connection that rested whether it still works; `pool_pre_ping` asks each time, in three round trips."""
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def given_back(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def taken(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if time.monotonic() - record.info.get("rests_since", math.inf) > rested_s:
+            try:
+                engine.sync_engine.dialect.do_ping(connection)
+            except Exception as error:
+                raise InvalidatePoolError from error
 
 
 @dataclass(frozen=True, slots=True)
