@@ -35,8 +35,6 @@ class Held(Struct, frozen=True, array_like=True, gc=False):
 
 Inputs = Mapping[str, tuple[Held, ...]]
 """By source; its newest statement first, and each facet in one of them."""
-ByFacet = Mapping[str, Mapping[str, Held]]
-"""By facet and source: the statement that has it."""
 Learnt = tuple[Inputs, Collection[str], bool]
 """Inputs with a statement, the facets that it moved, and whether some of it came too late to count."""
 
