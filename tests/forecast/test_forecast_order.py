@@ -26,6 +26,7 @@ SKUS = ("even-a", "even-b", "even-c")
 YEARS = range(2018, 2025)
 WEEKS = 60
 MONDAY = date(2024, 1, 1)
+TRACE = "5e" * 16
 Piece = tuple[str, pl.DataFrame]
 
 
@@ -63,6 +64,28 @@ async def test_two_orders_and_splittings_of_the_same_data_end_in_the_same_foreca
     assert {row[4] for row in years} == {2025}
     assert years_again == years
     assert weeks_again == weeks
+
+
+async def test_what_is_renewed_for_the_sake_of_its_neighbours_keeps_the_trace_of_its_own_record(
+    log: Bus, common: CommonSettings, shared_servers: Servers, tmp_path: Path
+) -> None:
+    async with fresh_database(shared_servers.postgres_url) as url:
+        own = _settings(common.model_copy(update={"postgres_url": url, "data": tmp_path}), tmp_path)
+        async with running(own) as stub:
+            await publish(
+                log, "commercial_sale", envelope([_sale(40, MONDAY, "week", PLACES[0], "first")], trace=TRACE)
+            )
+            await eventually(settled(stub, log), within_s=60)
+            await eventually(_whole(own), within_s=60)
+            await eventually(settled(stub, log), within_s=60)
+
+            async def again() -> bool:
+                return await query(own, "SELECT FROM forecast.demand_forecast WHERE revision > 1") != []
+
+            await eventually(again, within_s=60)
+            traces = await query(own, "SELECT DISTINCT trace_id FROM forecast.demand_forecast")
+
+    assert traces == [(TRACE,)]
 
 
 def _settings(common: CommonSettings, folder: Path) -> ForecastSettings:

@@ -160,7 +160,7 @@ class PostgresStore:
             await lock_history(session)
             if await results.is_renewed(session):
                 return False
-            await results.mark_everything(session)
+            await results.mark_everything(session, trace_id=None)
             return True
 
     async def recover(self) -> None:
@@ -187,7 +187,7 @@ class PostgresStore:
                     "created_at": now,
                 }
                 await registry.save_model(session, row, model.backtests)
-            await results.mark_everything(session)
+            await results.mark_everything(session, trace_id="")
 
     async def current_models(self) -> dict[str, bytes]:
         """File content of the models in use, by target; without those whose file is gone."""

@@ -112,17 +112,17 @@ async def unclaim(session: AsyncSession) -> None:
         )
 
 
-async def mark_everything(session: AsyncSession) -> None:
-    """All series and units are to be forecast again: there is a new model, or their neighbours have changed."""
-    await session.execute(
-        text(
-            f"UPDATE {SCHEMA}.series SET dirty_at = clock_timestamp(), dirty_rank = 1, trace_id = '' "
-            "WHERE dirty_at IS NULL AND NOT is_shadowed"
-        )
-    )
-    await session.execute(
-        text(f"UPDATE {SCHEMA}.unit SET dirty_at = clock_timestamp(), trace_id = '' WHERE dirty_at IS NULL")
-    )
+async def mark_everything(session: AsyncSession, *, trace_id: str | None) -> None:
+    """All series and units are to be forecast again: by a new model, or as their neighbours have changed.
+
+    Without a trace each keeps that of its own last change.
+    """
+    mark = "dirty_at = clock_timestamp(), trace_id = coalesce(:trace, trace_id)"
+    for statement in (
+        f"UPDATE {SCHEMA}.series SET {mark}, dirty_rank = 1 WHERE dirty_at IS NULL AND NOT is_shadowed",
+        f"UPDATE {SCHEMA}.unit SET {mark} WHERE dirty_at IS NULL",
+    ):
+        await session.execute(text(statement), {"trace": trace_id})
     await session.execute(text(f"UPDATE {SCHEMA}.history SET renewed = revision"))
 
 
