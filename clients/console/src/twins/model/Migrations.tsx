@@ -12,8 +12,18 @@ import { MisfitList } from "./FaultList";
 
 const everyMs = 700;
 
+interface Props {
+  name: string;
+  /** The version that is shown. */
+  dtmi: string;
+  /** Another number: something about types has changed. */
+  round: number;
+  /** Told when the types have to be read again. */
+  onEnded: () => void;
+}
+
 /** How twins of a type come from version to version; looked at again while some are on their way. */
-export function Migrations({ name, round, onEnded }: { name: string; round: number; onEnded: () => void }) {
+export function Migrations({ name, dtmi, round, onEnded }: Props) {
   const { t } = useWords();
   const { api } = useSession();
   const load = useCallback((signal: AbortSignal) => api.migrations(name, signal), [api, name]);
@@ -21,13 +31,19 @@ export function Migrations({ name, round, onEnded }: { name: string; round: numb
   useEffect(reload, [round, reload]);
   const isRunning = data?.items.some(({ state }) => state === "running") ?? false;
   const wasRunning = useRef(false);
+  const told = useRef("");
   useEffect(() => {
-    if (wasRunning.current && data && !isRunning) onEnded();
-    if (data) wasRunning.current = isRunning;
+    if (!data) return;
+    // A short one may have ended between two looks: the types were read before, and show the version before.
+    const newest = data.items.at(-1);
+    const isUnseen = newest?.state === "done" && newest.after_dtmi !== dtmi && told.current !== newest.id;
+    if (isUnseen) told.current = newest.id;
+    if (isUnseen || (wasRunning.current && !isRunning)) onEnded();
+    wasRunning.current = isRunning;
     if (!isRunning) return;
     const timer = setTimeout(reload, everyMs);
     return () => clearTimeout(timer);
-  }, [data, isRunning, reload, onEnded]);
+  }, [data, dtmi, isRunning, reload, onEnded]);
   if (problem) return <ProblemLine problem={problem} />;
   if (!data || data.items.length === 0) return null;
   return (

@@ -62,7 +62,7 @@ export function ModelCard({ model, total, round, onNewVersion, onChanged }: Prop
         {isAdder && total === 0 && versions.every((each) => each.created_by) && <TakeAway name={model.name} onDone={onChanged} />}
       </header>
       <Versions versions={versions} dtmi={model.dtmi} />
-      <Migrations name={model.name} round={round} onEnded={onChanged} />
+      <Migrations name={model.name} dtmi={model.dtmi} round={round} onEnded={onChanged} />
       {names.description(model) && <p className="muted">{names.description(model)}</p>}
       <Inheritance model={model} />
       <h3>{t("twins.properties")}</h3>
