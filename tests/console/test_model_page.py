@@ -8,6 +8,7 @@ from typing import Any
 
 from playwright.async_api import Browser, Page, expect
 
+from chassis.testing import eventually
 from services.twin.store import PostgresStore
 from tests.console.conftest import Twins, signed_in
 from tests.console.twinpages import open_twin, row_of, said
@@ -93,6 +94,16 @@ async def test_a_version_that_twins_do_not_fit_says_which_and_with_steps_is_foll
     steps = [{"op": "rename", "property": "hue", "to": "colour"}]
     await _check(page, {"models": [second], "migration": {"booth": steps}})
     await expect(page.get_by_test_id("plan")).to_have_attribute("data-misfits", "0")
+
+    async def has_ended() -> bool:
+        jobs = (await twins.api.get("/api/v1/models/booth/migrations")).json()["items"]
+        return bool(jobs) and jobs[-1]["state"] == "done"
+
+    async def late(route):
+        await eventually(has_ended)
+        await route.continue_()
+
+    await page.route(re.compile("/models/booth/migrations$"), late)
     await page.get_by_test_id("models-add").click()
 
     await expect(page.get_by_test_id("migration")).to_have_attribute("data-state", "done")
