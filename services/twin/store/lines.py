@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis.bus import subject_of
 from chassis.telemetry import carry
-from services.twin.domain.twins import Change, Twin
+from services.twin.domain.twins import Change, Relation, Twin
 from services.twin.store.journal import SNAPSHOT_EVERY, snapshot_row
 from services.twin.store.rows import Texts, line_columns, state_columns
 from services.twin.store.tables import JOURNAL, OUTBOX, RELATION, SCHEMA, TWIN
@@ -66,8 +66,12 @@ WITH state AS (
 )
 SELECT yes FROM same
 """
-_LED_NOWHERE = f"DELETE FROM {RELATION.fullname} WHERE id = ANY($1::text[])"
-_LEADS = f"INSERT INTO {RELATION.fullname} (id, name, target) SELECT * FROM unnest($1::text[], $2::text[], $3::text[])"
+_EDGES = "unnest($1::text[], $2::text[], $3::text[]) AS t(id, name, target)"
+_LEADS_NO_MORE = f"""
+DELETE FROM {RELATION.fullname} AS known USING {_EDGES}
+WHERE (known.id, known.name, known.target) = (t.id, t.name, t.target)
+"""
+_LEADS = f"INSERT INTO {RELATION.fullname} (id, name, target) SELECT * FROM {_EDGES}"
 _MARKED = f"""
 INSERT INTO {SCHEMA}.snapshot (id, revision, state, changed_at, known_at, source, trace_id)
 SELECT id, revision, state::jsonb, changed_at, known_at, source, trace_id FROM unnest(
@@ -100,7 +104,7 @@ async def write_lines(
     async with connection.transaction():
         if not await connection.fetchval(_WRITTEN, *arguments):
             return {}
-        await _keep_relations(connection, led, newest)
+        await _keep_relations(connection, before, [twin for twin in newest if twin.id in led])
         if marked:
             names = ("id", "revision", "state", "changed_at", "known_at", "source", "trace_id")
             rows = [[json_text(row[name]) if name == "state" else row[name] for row in marked] for name in names]
@@ -122,11 +126,15 @@ def _told(before: Mapping[str, Twin], newest: Sequence[Texts]) -> list[list[Any]
     ]
 
 
-async def _keep_relations(connection: Any, led: set[str], newest: Sequence[Twin]) -> None:
-    if not led:
-        return
-    await connection.execute(_LED_NOWHERE, list(led))
-    living = [twin for twin in newest if twin.id in led and twin.exists]
-    edges = [(twin.id, each.name, each.target) for twin in living for each in twin.relations]
-    if edges:
-        await connection.execute(_LEADS, *map(list, zip(*edges, strict=True)))
+async def _keep_relations(connection: Any, before: Mapping[str, Twin], newest: Sequence[Twin]) -> None:
+    """The rows of relations: what leads nowhere any more, and what leads somewhere new."""
+    steps = [(twin.id, _led(before[twin.id]), _led(twin)) for twin in newest]
+    gone = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in was - now]
+    new = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in now - was]
+    for statement, edges in ((_LEADS_NO_MORE, gone), (_LEADS, new)):
+        if edges:
+            await connection.execute(statement, *map(list, zip(*edges, strict=True)))
+
+
+def _led(twin: Twin) -> frozenset[Relation]:
+    return frozenset(twin.relations if twin.exists else ())
