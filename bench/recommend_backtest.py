@@ -65,7 +65,7 @@ def whole_market(lines: pl.DataFrame) -> ListInput:
         products=products.with_columns(
             *[pl.lit(value).alias(name) for name, value in texts.items()], licence_required=pl.lit(False)
         ),
-        trends=pl.DataFrame(schema={"retailer_code": pl.String, "sku_code": pl.String, "growth": pl.Float64}),
+        trends=pl.DataFrame(schema={"region": pl.String, "sku_code": pl.String, "growth": pl.Float64}),
         avoided=pl.DataFrame(schema={"retailer_code": pl.String, "sku_code": pl.String}),
     )
 

@@ -74,7 +74,7 @@ def all_products(**more: object) -> pl.DataFrame:
 
 
 def given_for(shops: pl.DataFrame, purchases: pl.DataFrame = BASKETS, **more: pl.DataFrame) -> ListInput:
-    trends = pl.DataFrame(schema={"retailer_code": pl.String, "sku_code": pl.String, "growth": pl.Float64})
+    trends = pl.DataFrame(schema={"region": pl.String, "sku_code": pl.String, "growth": pl.Float64})
     mine = purchases.join(shops, on="retailer_code", how="semi")
     fields = {"products": all_products(), "trends": trends, "avoided": NO_PAIRS} | more
     return ListInput(cycle=NOW, today="2026-01-01", shops=shops, purchases=mine, **fields)

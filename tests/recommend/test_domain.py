@@ -49,13 +49,26 @@ def test_the_strongest_reason_comes_first_and_names_the_figures() -> None:
 
 
 def test_a_rising_forecast_of_the_region_is_a_reason_of_its_own() -> None:
-    trends = pl.DataFrame({"retailer_code": ["R1", "R1"], "sku_code": ["tea", "soap"], "growth": [0.25, 0.05]})
+    trends = pl.DataFrame({"region": ["340100", "340100"], "sku_code": ["tea", "soap"], "growth": [0.25, 0.05]})
 
-    lists = lists_of(shops_named("R1"), trends=trends)
+    codes = _codes(lists_of(shops_named("R1", adcode="340100"), trends=trends))
 
-    codes = {row["sku_code"]: [each["code"] for each in json.loads(row["reasons"])] for row in lists.to_dicts()}
     assert codes["tea"][-1] == "region_trend"
     assert "region_trend" not in codes["soap"]
+
+
+@pytest.mark.parametrize(("growth", "is_told"), [(0.25, True), (0.05, False), (None, True)])
+def test_the_region_of_the_shop_counts_before_its_province(growth: float | None, is_told: bool) -> None:
+    trends = pl.DataFrame({"region": ["340100", "340000"], "sku_code": ["tea", "tea"], "growth": [growth, 0.3]})
+
+    codes = _codes(lists_of(shops_named("R1", adcode="340100"), trends=trends.drop_nulls()))
+
+    assert ("region_trend" in codes["tea"]) is is_told
+
+
+def _codes(lists: pl.DataFrame) -> dict[str, list[str]]:
+    """The reasons of each product."""
+    return {row["sku_code"]: [each["code"] for each in json.loads(row["reasons"])] for row in lists.to_dicts()}
 
 
 def test_the_quantity_is_the_shops_own_or_the_markets_usual_one() -> None:

@@ -23,7 +23,7 @@ class ListInput:
     `shops`: retailer_code, name, adcode, account_manager, license_status, license_valid_to, school_zone, is_key;
     `purchases` as for `rank_products`; `products`: sku_code, name_zh, name_en, base_unit, licence_required, status,
     supply_state;
-    `trends`: retailer_code, sku_code, growth; `avoided`: retailer_code, sku_code that no list shall hold.
+    `trends`: region, sku_code, growth; `avoided`: retailer_code, sku_code that no list shall hold.
     `cycle` is the market's clock, `today` the ISO day of the wall clock, which licences are held against.
     """
 
@@ -48,7 +48,8 @@ def make_lists(given: ListInput, model: MarketModel, rules: RankingRules) -> pl.
         excluded=frozenset(gone),
         avoided=given.avoided,
     )
-    told = with_reasons(ranked, given.purchases, trends=given.trends, names=given.products, model=at_clock, rules=rules)
+    trends = _trends_of(ranked, given.shops, given.trends)
+    told = with_reasons(ranked, given.purchases, trends=trends, names=given.products, model=at_clock, rules=rules)
     # Nothing is recommended without a reason (C-08).
     founded = told.filter(pl.col("reasons") != "[]").with_columns(
         rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("retailer_code", "mode")
@@ -89,6 +90,21 @@ def make_lists(given: ListInput, model: MarketModel, rules: RankingRules) -> pl.
             .reinterpret(signed=True)
         )
     )
+
+
+def _trends_of(ranked: pl.DataFrame, shops: pl.DataFrame, trends: pl.DataFrame) -> pl.DataFrame:
+    """How demand for ranked products grows in the retailer's own region, or else in its province."""
+    province = pl.col("adcode").str.slice(0, 2) + "0000"
+    wanted = (
+        ranked.select("retailer_code", "sku_code")
+        .unique()
+        .join(shops.select("retailer_code", "adcode", province=province), on="retailer_code")
+    )
+    by_region = wanted.join(trends, left_on=["adcode", "sku_code"], right_on=["region", "sku_code"], how="left")
+    by_province = trends.rename({"growth": "growth_of_province"})
+    return by_region.join(
+        by_province, left_on=["province", "sku_code"], right_on=["region", "sku_code"], how="left"
+    ).select("retailer_code", "sku_code", growth=pl.coalesce("growth", "growth_of_province"))
 
 
 def target_cycles(shops: pl.DataFrame, purchases: pl.DataFrame, cycle: int) -> pl.DataFrame:

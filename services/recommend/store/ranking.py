@@ -44,7 +44,7 @@ PRODUCTS: Schema = {
     "status": pl.String,
     "supply_state": pl.String,
 }
-TRENDS: Schema = {"retailer_code": pl.String, "sku_code": pl.String, "growth": pl.Float64}
+TRENDS: Schema = {"region": pl.String, "sku_code": pl.String, "growth": pl.Float64}
 AVOIDED: Schema = {"retailer_code": pl.String, "sku_code": pl.String}
 KEPT: Schema = {
     "id": pl.String,
@@ -149,7 +149,7 @@ class Ranking:
             shops=shops,
             purchases=await self._purchases(clause, argument),
             products=await pull_frame(self._session, f"SELECT {', '.join(PRODUCTS)} FROM {PRODUCT.fullname}", PRODUCTS),
-            trends=await self._trends(clause, argument),
+            trends=await self._trends(),
             avoided=await self._avoided(clause, argument, cycle - reject_cycles),
         )
 
@@ -163,21 +163,15 @@ class Ranking:
             argument,
         )
 
-    async def _trends(self, clause: str, argument: object) -> pl.DataFrame:
-        """Mean forecast of the next weeks over recent demand, in the shop's own region or else its province."""
+    async def _trends(self) -> pl.DataFrame:
+        """Mean forecast of the next weeks over recent demand, by region and product."""
         return await pull_frame(
             self._session,
             f"""
-            SELECT DISTINCT ON (s.retailer_code, d.sku_code) s.retailer_code, d.sku_code, d.growth
-            FROM {SHOP.fullname} s
-            JOIN (
-                SELECT region, sku_code, avg(value) / avg(recent_mean) - 1 AS growth FROM {DEMAND.fullname}
-                WHERE horizon <= {HORIZONS} GROUP BY region, sku_code HAVING avg(recent_mean) > 0
-            ) d ON d.region IN (s.adcode, left(s.adcode, 2) || '0000')
-            WHERE {clause} ORDER BY s.retailer_code, d.sku_code, d.region = s.adcode DESC
+            SELECT region, sku_code, avg(value) / avg(recent_mean) - 1 AS growth FROM {DEMAND.fullname}
+            WHERE horizon <= {HORIZONS} GROUP BY region, sku_code HAVING avg(recent_mean) > 0
             """,
             TRENDS,
-            argument,
         )
 
     async def _avoided(self, clause: str, argument: object, since: int) -> pl.DataFrame:
