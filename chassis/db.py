@@ -172,7 +172,6 @@ async def database(
     pool_size: int = 5,
     idle_ms: int = IDLE_MS,
     drivers: int = DRIVERS,
-    session_settings: Mapping[str, str] | None = None,
     driver_settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Database]:
     """An engine for one schema; leaving closes its connections. The settings are PostgreSQL's."""
@@ -192,11 +191,12 @@ async def database(
         json_deserializer=msgspec.json.decode,
         connect_args={
             "timeout": CONNECT_TIMEOUT_S,
-            "server_settings": named | {"idle_session_timeout": str(idle_ms)} | dict(session_settings or {}),
+            "server_settings": named | {"idle_session_timeout": str(idle_ms)},
         },
     )
     _ask_who_rested(engine, min(RESTED_S, idle_ms / 2000))
     of_driver = _connections(url, drivers, idle_ms, named | dict(driver_settings or {}))
+    # A plan made for no value in particular takes any search for a common one.
     of_askers = _connections(url, ASKERS, idle_ms, named | {"plan_cache_mode": "force_custom_plan"})
     try:
         yield Database(engine, schema, of_driver, of_askers)

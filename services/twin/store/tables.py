@@ -23,8 +23,6 @@ CONNECTIONS: dict[str, Any] = {
     # Two lanes of writes, two of reads, and whoever looks after indexes; their few statements are planned once.
     "drivers": 5,
     "driver_settings": {"plan_cache_mode": "force_generic_plan"},
-    # A plan made for no value in particular takes any search for a common one.
-    "session_settings": {"plan_cache_mode": "force_custom_plan"},
 }
 """How the twin service connects, beside how often."""
 

@@ -211,7 +211,7 @@ def _endings(model: str, stated: pl.DataFrame, known_at: datetime) -> Iterator[S
 
 
 def _sightings(model: str, known: Plan, stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:
-    silences = {name: count for name, (count,) in stated.null_count().to_dict(as_series=False).items()}
+    silences = {name: stated.get_column(name).null_count() for name in stated.columns}
     columns = {name: stated.get_column(name).to_list() for name, count in silences.items() if count < stated.height}
     lists = {name for name, _ in known.lists}
     told = [(name, column) for name, column in (*known.values, *known.lists) if column in columns]
