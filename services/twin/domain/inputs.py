@@ -10,7 +10,7 @@ The inputs do not depend on the order in which statements are learnt; of two at 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -101,9 +101,9 @@ def _with_some_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:
     return {**inputs, source: _with(others, structs.replace(new, facets=fresh))}, fresh, is_late
 
 
-def with_written(inputs: Inputs, source: str, new: Held) -> Learnt | None:
+def with_written(inputs: Inputs, source: str, new: Held) -> Learnt:
     """The inputs with what a source set right: what was seen of it until then counts no more."""
-    known = by_facet(inputs)
+    known = by_facet(inputs, new.facets.keys() | {DELETED})
     begun = _written_at(known.get(DELETED, {}))
     fresh = {
         facet: value
@@ -112,7 +112,7 @@ def with_written(inputs: Inputs, source: str, new: Held) -> Learnt | None:
     }
     if not fresh:
         return inputs, fresh, True
-    moved: Collection[str] = known.keys() | fresh.keys() if DELETED in fresh else fresh
+    moved: Collection[str] = facets_in(inputs) | fresh.keys() if DELETED in fresh else fresh
     after = {name: left for name, held in inputs.items() if (left := _since(held, moved, new.at))}
     after[source] = _with(after.get(source, ()), structs.replace(new, facets=fresh))
     return after, moved, len(fresh) < len(new.facets)
@@ -120,10 +120,11 @@ def with_written(inputs: Inputs, source: str, new: Held) -> Learnt | None:
 
 def is_gone(inputs: Inputs) -> bool:
     """Whether nothing is left but that the twin ended."""
-    if not is_written(inputs):
-        return not inputs
-    known = by_facet(inputs)
-    return known.keys() == {DELETED} and latest(DELETED, known[DELETED]) is True
+    for held in inputs.values():
+        for each in held:
+            if len(each.facets) > 1 or DELETED not in each.facets:
+                return False
+    return not inputs or latest(DELETED, by_facet(inputs, {DELETED})[DELETED]) is True
 
 
 def is_written(inputs: Inputs) -> bool:
@@ -135,12 +136,12 @@ def is_written(inputs: Inputs) -> bool:
     return False
 
 
-def by_facet(inputs: Inputs, wanted: Collection[str] | None = None) -> dict[str, dict[str, Held]]:
-    """Of each wanted facet (all where none are named) who says something of it, and in which statement."""
+def by_facet(inputs: Inputs, wanted: Set[str]) -> dict[str, dict[str, Held]]:
+    """Of each wanted facet who says something of it, and in which statement."""
     found: dict[str, dict[str, Held]] = {}
     for source, held in inputs.items():
         for each in held:
-            for facet in each.facets if wanted is None else each.facets.keys() & wanted:
+            for facet in each.facets.keys() & wanted:
                 found.setdefault(facet, {})[source] = each
     return found
 
