@@ -23,7 +23,7 @@ from gateway.auth import WRITES_RECORDS, admit
 from gateway.middleware import GZIP_MIN_BYTES, compressed
 from gateway.problems import chassis_response, failed
 from gateway.routes.records import MAX_KEY, take_in
-from gateway.views import receipt_view
+from gateway.views.records import receipt_view
 
 _PATH = re.compile(r"/api/v1/records/([a-z0-9_]{1,64})")
 _QUERY = re.compile(rb"(?:source=([a-z0-9_.\-]{0,64}))?")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis.errors import Invalid
-from gateway.views import band_view
+from gateway.views.forecasts import band_view
 from marketwin.forecast.v1 import service_pb2 as forecast_service
 from marketwin.forecast.v1 import types_pb2
 

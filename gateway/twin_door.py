@@ -22,7 +22,7 @@ from gateway.lookups import Lookups
 from gateway.middleware import GZIP_MIN_BYTES, compressed
 from gateway.preconditions import etag
 from gateway.problems import chassis_response, failed
-from gateway.views import twin_text
+from gateway.views.twins import twin_text
 from marketwin.twin.v1 import types_pb2
 
 _PATH = re.compile(r"/api/v1/twins/([a-z][a-z_]*:[^\s/?#]{1,128})")

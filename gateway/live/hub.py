@@ -24,7 +24,7 @@ from chassis.bus import Bus, Message, subject_of
 from chassis.replay import follow
 from gateway.live.changes import NOT_KNOWN, Change
 from gateway.live.filters import Filter, Selection
-from gateway.views import twin_text
+from gateway.views.twins import twin_text
 from marketwin.twin.v1 import events_pb2, types_pb2
 
 log = structlog.get_logger()

@@ -22,7 +22,7 @@ from chassis.replay import Missed, replayed
 from gateway.auth import Caller, unauthenticated
 from gateway.live.filters import Filter
 from gateway.live.hub import SUBJECT, Hub, Subscription, Told, delta_heard, mark_at, run_of, snapshot_text
-from gateway.views import twin_text
+from gateway.views.twins import twin_text
 from marketwin.twin.v1 import service_pb2 as pb
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from gateway.auth import ReadsForecasts, Trains
 from gateway.clients import Behind
 from gateway.map import RegionMap
 from gateway.schemas import AnnualForecast, Backtest, DemandForecast, Listing, Page, Training
-from gateway.views import annual_view, backtest_view, demand_view, training_view
+from gateway.views.forecasts import annual_view, backtest_view, demand_view, training_view
 from marketwin.forecast.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["forecasts"])

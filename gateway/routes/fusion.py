@@ -14,7 +14,7 @@ from gateway.moments import Moment, stamp
 from gateway.preconditions import IfMatch, IfNoneMatch, etag, meant_revision
 from gateway.schemas.base import Listing
 from gateway.schemas.fusion import Fusion, FusionRule, FusionRuleBody, TwinFusion
-from gateway.views_of_fusion import fusion_view, rule_view
+from gateway.views.fusion import fusion_view, rule_view
 from marketwin.twin.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["twins"])

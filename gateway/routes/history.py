@@ -14,7 +14,7 @@ from gateway.bodies import JSON_TYPE
 from gateway.clients import Behind
 from gateway.moments import Moment, stamp
 from gateway.schemas import Change, Json, Page
-from gateway.views import change_text
+from gateway.views.twins import change_text
 from marketwin.twin.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["twins"])

@@ -14,7 +14,7 @@ from chassis.errors import NotFound, Unavailable
 from gateway.auth import ReadsRecords
 from gateway.clients import Behind, Services
 from gateway.schemas import Json, Lineage
-from gateway.views import time_text
+from gateway.views.base import time_text
 from marketwin.forecast.v1 import service_pb2 as forecast_pb
 from marketwin.ingest.v1 import service_pb2 as pb
 from marketwin.profile.v1 import service_pb2 as profile_pb

@@ -20,7 +20,7 @@ from gateway.schemas.models import (
     TwinModelsAdded,
     TwinModelsBody,
 )
-from gateway.views_of_models import details_view, migration_view, model_view, plan_view
+from gateway.views.models import details_view, migration_view, model_view, plan_view
 from marketwin.twin.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["twins"])

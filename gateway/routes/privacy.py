@@ -10,7 +10,7 @@ from chassis.errors import Invalid, Problem
 from gateway.auth import AnswersPrivacy, ReadsPrivacy
 from gateway.clients import Behind
 from gateway.schemas import Page, PrivacyRequest, PrivacyRequestBody
-from gateway.views import erasure_view
+from gateway.views.records import erasure_view
 from marketwin.ingest.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["privacy"])

@@ -12,7 +12,7 @@ from gateway import bodies
 from gateway.auth import Caller, ReadsProfiles, WritesProfiles
 from gateway.clients import Behind
 from gateway.schemas import KeyFlag, PageWithTotal, Profile, ProfileExplanation
-from gateway.views import GROWTH, GROWTH_BY_NAME, profile_view
+from gateway.views.profiles import GROWTH, GROWTH_BY_NAME, profile_view
 from marketwin.profile.v1 import service_pb2 as pb
 from marketwin.profile.v1 import types_pb2 as profile_pb
 

@@ -11,7 +11,8 @@ from chassis.errors import NotFound
 from gateway.auth import ReadsRecords, RunsSources
 from gateway.clients import Behind
 from gateway.schemas import AskedRun, CleaningRule, Kind, Listing, Quality, QualityDays, Source
-from gateway.views import BALANCE, balance_view, day_view, fields, kind_view, source_view
+from gateway.views.base import fields
+from gateway.views.records import BALANCE, balance_view, day_view, kind_view, source_view
 from marketwin.ingest.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["quality"])

@@ -22,7 +22,7 @@ from gateway.schemas import (
     ReplayBody,
     ReplayOutcome,
 )
-from gateway.views import quarantine_view, replay_view
+from gateway.views.records import quarantine_view, replay_view
 from marketwin.ingest.v1 import service_pb2 as pb
 from marketwin.ingest.v1 import types_pb2
 

@@ -12,7 +12,7 @@ from gateway.auth import AnswersRecommendations, Caller, ReadsRecommendations
 from gateway.clients import Behind
 from gateway.routes.profiles import own
 from gateway.schemas import Feedback, Page, Recommendation
-from gateway.views import recommendation_view
+from gateway.views.recommendations import recommendation_view
 from marketwin.recommend.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["recommendations"])

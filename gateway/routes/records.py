@@ -20,7 +20,7 @@ from gateway.exports import CSV, FIRST_ROWS, PAGE_ROWS, XLSX, download, frame_of
 from gateway.limits import Intake
 from gateway.pushes import Pushes
 from gateway.schemas import Page, PageWithTotal, Receipt, RecordStatistics
-from gateway.views import receipt_view
+from gateway.views.records import receipt_view
 from gateway.workbooks import Note
 from marketwin.ingest.v1 import service_pb2 as pb
 from marketwin.ingest.v1 import types_pb2

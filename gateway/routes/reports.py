@@ -16,7 +16,7 @@ from gateway.auth import ReadsRecords
 from gateway.clients import Behind
 from gateway.exports import CSV, PAGE_ROWS, XLSX, download, frame_of, printable
 from gateway.schemas import Difference, Json, OrderChain, Page
-from gateway.views import fields
+from gateway.views.base import fields
 from gateway.workbooks import Note
 from marketwin.ingest.v1 import service_pb2 as pb
 

@@ -13,7 +13,7 @@ from gateway.clients import Behind
 from gateway.moments import Moment, stamp
 from gateway.preconditions import IfMatch, IfNoneMatch, etag, is_known, meant_revision
 from gateway.schemas import Json, Page, Twin, TwinBody, TwinGroups, TwinPart
-from gateway.views import twin_text
+from gateway.views.twins import twin_text
 from marketwin.twin.v1 import service_pb2 as pb
 from marketwin.twin.v1 import types_pb2
 

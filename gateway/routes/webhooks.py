@@ -10,7 +10,7 @@ from gateway.clients import Behind
 from gateway.limits import Intake
 from gateway.routes.records import RECORD_BODY
 from gateway.schemas import Receipt
-from gateway.views import receipt_view
+from gateway.views.records import receipt_view
 from marketwin.ingest.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["records"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from gateway.views import Json, fields, time_text
+from gateway.views.base import Json, fields, time_text
 from marketwin.twin.v1 import types_pb2 as pb
 
 

@@ -1,0 +1,1 @@
+"""Protobuf messages as the JSON that clients see."""
