@@ -45,7 +45,7 @@ token: $(VENV)/.ready ## Print a bearer token for the running stack
 
 test: check peers ## Check and test everything on real servers
 	cd $(CONSOLE) && npm test --silent
-	$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile --ignore tests/e2e)
+	$(BIN)/python -m pytest $(or $(ARGS),-n 2 --dist loadfile --no-loadscope-reorder --ignore tests/e2e)
 	$(if $(ARGS),,$(BIN)/python -m pytest tests/e2e)
 
 check: setup lint types ## Lint, type check, import rules, contracts

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 from google.protobuf.wrappers_pb2 import StringValue
 
+from chassis.app import background
 from chassis.bus import Bus, Message, bus
 from chassis.db import Database, database
 from chassis.outbox import Relay, inbox_table, is_new, outbox_table, tell
@@ -64,12 +65,17 @@ async def test_a_mark_that_did_not_commit_does_not_count(db: Database):
 @asynccontextmanager
 async def _relaying(db: Database, log: Bus) -> AsyncIterator[Relay]:
     relay = Relay(db, log, OUTBOX)
-    task = asyncio.create_task(relay.run())
-    try:
+    async with background() as tasks:
+        tasks.spawn(relay.run(), name="relay")
         yield relay
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _hearing(log: Bus, key: str, handle: Callable[[Message], Awaitable[None]]) -> AsyncIterator[None]:
+    async with background() as tasks:
+        hearing = log.consume(durable=key, subjects=[f"marketwin.twin.v1.TwinChanged.{key}"], handle=handle)
+        tasks.spawn(hearing, name="hearing")
+        yield
 
 
 async def test_what_is_told_is_published_once_in_order_and_in_its_trace(db: Database, log: Bus):
@@ -78,14 +84,11 @@ async def test_what_is_told_is_published_once_in_order_and_in_its_trace(db: Data
     async def handle(message: Message) -> None:
         heard.append((events_pb2.TwinChanged.FromString(message.data).twins[0].id, trace_id()))
 
-    hearing = asyncio.create_task(
-        log.consume(durable=key, subjects=[f"marketwin.twin.v1.TwinChanged.{key}"], handle=handle)
-    )
     events = [events_pb2.TwinChanged() for _ in range(150)]
     for number, event in enumerate(events):
         event.twins.add(id=str(number))
 
-    async with _relaying(db, log) as relay:
+    async with _hearing(log, key, handle), _relaying(db, log) as relay:
         with span("telling"):
             told_in = trace_id()
             async with db.transaction() as session:
@@ -102,8 +105,6 @@ async def test_what_is_told_is_published_once_in_order_and_in_its_trace(db: Data
         await eventually(all_heard)
         # They are heard a moment before the relay has noted that they are told.
         await eventually(none_left)
-    hearing.cancel()
-    await asyncio.gather(hearing, return_exceptions=True)
 
     assert told_in
     assert heard == [(str(number), told_in) for number in range(150)]
@@ -115,10 +116,7 @@ async def test_two_relays_publish_each_once_and_in_order(db: Database, log: Bus)
     async def handle(message: Message) -> None:
         heard.append(events_pb2.TwinChanged.FromString(message.data).twins[0].id)
 
-    hearing = asyncio.create_task(
-        log.consume(durable=key, subjects=[f"marketwin.twin.v1.TwinChanged.{key}"], handle=handle)
-    )
-    async with _relaying(db, log) as one, _relaying(db, log) as other:
+    async with _hearing(log, key, handle), _relaying(db, log) as one, _relaying(db, log) as other:
         for number in range(60):
             async with db.transaction() as session:
                 await tell(session, OUTBOX, [_of(f"{number}.{part}") for part in range(3)], key=key)
@@ -135,8 +133,6 @@ async def test_two_relays_publish_each_once_and_in_order(db: Database, log: Bus)
             return len(heard) >= 180
 
         await eventually(all_heard)
-    hearing.cancel()
-    await asyncio.gather(hearing, return_exceptions=True)
 
     assert heard == [f"{number}.{part}" for number in range(60) for part in range(3)]
 
