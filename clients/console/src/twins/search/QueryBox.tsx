@@ -1,4 +1,4 @@
-import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 
 import type { Problem } from "../../api/problem";
 import { chineseOfQuery } from "../../i18n/chineseQueries";
@@ -129,7 +129,8 @@ function useSuggestions(
   );
   const isOpen = items.length > 0;
   const wanted = useRef<number | null>(null);
-  useEffect(() => {
+  // Not an ordinary effect: one that waits from before would take the place for the text that is still there.
+  useLayoutEffect(() => {
     if (wanted.current === null) return;
     area.current?.setSelectionRange(wanted.current, wanted.current);
     wanted.current = null;
