@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from chassis.bus import Message, bus, subject_of
 from chassis.settings import CommonSettings
+from deploy.servers import Servers
 from gateway.live.filters import EVERYTHING, Filter
 from gateway.live.hub import Hub, Subscription, snapshot_text
 from marketwin.twin.v1 import events_pb2, types_pb2
@@ -248,9 +252,21 @@ def test_a_part_of_a_snapshot_says_whether_another_follows():
     assert not parts[1]["more"]
 
 
-async def test_the_hub_hears_from_where_the_stream_stands_and_misses_nothing(installation: CommonSettings):
+@pytest_asyncio.fixture(loop_scope="session")
+async def quiet_nats_url(installation: CommonSettings, tmp_path: Path) -> AsyncIterator[str]:
+    """A NATS of the test's own: on the shared one, twins of other tests are still being told."""
+    given = {"MARKETWIN_POSTGRES_URL": installation.postgres_url, "MARKETWIN_REDIS_URL": installation.redis_url}
+    own = Servers(tmp_path, environ=given)
+    await own.start()
+    try:
+        yield own.nats_url
+    finally:
+        await own.stop()
+
+
+async def test_the_hub_hears_from_where_the_stream_stands_and_misses_nothing(quiet_nats_url: str):
     subject = subject_of(events_pb2.TwinChanged, "sku")
-    async with bus(installation.nats_url, "hub") as log:
+    async with bus(quiet_nats_url, "hub") as log:
         await log.ensure_stream("twin")
 
         async def publish(code: str) -> None:

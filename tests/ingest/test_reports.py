@@ -293,7 +293,7 @@ async def test_late_orders_are_listed_as_of_a_day(ingest: Stub, log: Bus):
     await load(ingest, log, "oms_order", {**promise, "ordered_at": at(days=6), "promised_on": ago(2), "status": "new"})
     await load(ingest, log, "commercial_order", order(order_no="L1", ordered_at=at(days=20), state="confirmed"))
 
-    late = {row["no"]: row for row in await report(ingest, "late_orders")}
+    late = {row["no"]: row for row in await report(ingest, "late_orders", to_date=ago(0))}
     before = {row["no"] for row in await report(ingest, "late_orders", to_date=ago(3))}
 
     assert (late["T9"]["kind"], late["T9"]["days_late"], late["T9"]["party"]) == ("transfer", 3, "C340100")
