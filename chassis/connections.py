@@ -13,6 +13,9 @@ from typing import TypeAlias
 import asyncpg
 
 Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+# A server that ends the connection between a question and its sending makes the client contradict itself.
+FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What a statement of the driver raises: the server is away, or refuses it."""
 
 
 class Connections:

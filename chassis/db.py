@@ -7,22 +7,24 @@ import io
 import math
 import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import msgspec
 import polars as pl
+import structlog
 from alembic import command
 from alembic.config import Config
 from asyncpg import InterfaceError as DriverError
 from asyncpg import InternalClientError, PostgresError
 from sqlalchemy import Connection, MetaData, Table, event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InvalidatePoolError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateSchema
@@ -30,6 +32,9 @@ from sqlalchemy.schema import CreateSchema
 from chassis.app import in_thread
 from chassis.connections import Connections, Driver
 from chassis.errors import Invalid, Unavailable
+
+log = structlog.get_logger()
+T = TypeVar("T")
 
 CONNECT_TIMEOUT_S = 10
 DRIVERS = 3
@@ -43,6 +48,7 @@ IDLE_MS = 30_000
 INLINE_ROWS = 2000
 PIECE_ROWS = 8000
 """Larger frames become CSV beside the event loop, so many rows at a time."""
+AGAIN_S = 1.0
 
 # Classes of SQLSTATE: what passes when the server is back or the other transaction is done, and what values cause.
 _AWAY = ("08", "40", "53", "55", "57", "58")
@@ -67,7 +73,23 @@ def is_away(error: BaseException) -> bool:
     if state:
         return state[:2] in _AWAY and state != _TOO_SLOW
     # A server that ends the connection while a statement is on its way makes the driver contradict itself.
-    return isinstance(error, OperationalError | InterfaceError | DriverError | InternalClientError)
+    driver = isinstance(error, OperationalError | InterfaceError | DriverError | InternalClientError)
+    return driver or isinstance(error, OSError | NoneFree)
+
+
+async def patiently(name: str, work: Callable[[], Awaitable[T]]) -> T | None:
+    """What work in the background gives; None, a moment later, where the database was away or too busy for it.
+
+    Nobody waits for such work, and whoever does it for ever begins it anew: nothing of that ends a process.
+    """
+    try:
+        return await work()
+    except Exception as error:
+        if not (isinstance(error, Unavailable) or is_away(error) or _state(error) == _TOO_SLOW):
+            raise
+        log.warning("database.waits", work=name, error=type(error).__name__)
+        await asyncio.sleep(AGAIN_S)
+        return None
 
 
 def refusal(error: BaseException) -> Unstorable | None:

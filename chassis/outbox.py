@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 import structlog
-from asyncpg import InterfaceError, PostgresError
 from google.protobuf.message import Message as ProtoMessage
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.bus import Bus, subject_of
-from chassis.db import Database, driver_of, is_away
+from chassis.connections import FAILURES
+from chassis.db import Database, driver_of, is_away, patiently
 from chassis.errors import Unavailable
 from chassis.telemetry import carry
 
@@ -121,7 +121,7 @@ class Relay:
             self._woken.clear()
             try:
                 left = await self._publish_some()
-            except (Unavailable, OSError) as error:
+            except Unavailable as error:
                 log.warning("outbox.waits", error=type(error).__name__)
                 left = False
                 await asyncio.sleep(IDLE_S)
@@ -152,8 +152,8 @@ class Relay:
                 if len(self._published) >= RELAY_BATCH or (self._published and not self._woken.is_set()):
                     await connection.execute(self._gone, self._published)
                     self._published.clear()
-        except (PostgresError, InterfaceError, TimeoutError) as error:
-            if isinstance(error, TimeoutError) or is_away(error):
+        except FAILURES as error:
+            if is_away(error):
                 raise Unavailable("PostgreSQL went away", retry_after_s=1) from error
             raise
         return len(rows) == RELAY_BATCH
@@ -161,7 +161,12 @@ class Relay:
 
 async def prune_inbox(db: Database, inbox: sa.Table) -> None:
     """Forgets marks older than 14 days (the log keeps messages for 7), once an hour, for ever."""
-    while True:
+
+    async def prune() -> bool:
         async with db.transaction() as session:
             await session.execute(sa.delete(inbox).where(inbox.c.handled_at < sa.func.now() - INBOX_KEPT))
-        await asyncio.sleep(3600)
+        return True
+
+    while True:
+        if await patiently("old marks", prune):
+            await asyncio.sleep(3600)

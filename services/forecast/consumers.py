@@ -13,14 +13,14 @@ import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from functools import partial
+from typing import Protocol
 
 import polars as pl
 import structlog
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from chassis.bus import Bus, Message, subject_of
-from chassis.errors import Unavailable
+from chassis.db import patiently
 from chassis.telemetry import where
 from marketwin.ingest.v1 import events_pb2
 from services.forecast.settings import ForecastSettings
@@ -31,9 +31,6 @@ from services.forecast.usecases.taking import Part, Taking, take_in_records
 from services.forecast.usecases.training import Training
 
 log = structlog.get_logger()
-T = TypeVar("T")
-
-_AWAY = (Unavailable, OperationalError, InterfaceError, OSError, TimeoutError)
 
 DURABLE = "forecast-records"
 GROUP_MESSAGES = 32
@@ -168,29 +165,23 @@ class Forecaster:
             is_pause = not pace.bulk_waits and pace.quiet_s() >= self.settings.auto_train_after_s
             if not is_pause and time.monotonic() < due_at:
                 continue
-            if await self._patiently(self.store.renew):
+            if await patiently("renewal", self.store.renew):
                 log.info("forecast.renewed")
                 pace.changed.set()
                 await asyncio.sleep(self.settings.renew_every_s)
             due_at = time.monotonic() + self.settings.renew_every_s
 
     async def _pass(self, work: Pass, limit: int) -> int:
-        made = await self._patiently(lambda: work(self.store, self.models, self.how, self.heavy, self.now, limit=limit))
+        """How many forecasts were made; where the database was away what was claimed is given back, in the end."""
+        how = partial(work, self.store, self.models, self.how, self.heavy, self.now, limit=limit)
+        made = await patiently("forecasts", how)
+        while made is None and await patiently("claims", self._given_back) is None:
+            pass
         return made or 0
 
-    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T | None:
-        """What the work gives; when the database is away what was claimed is given back, for as long as that takes."""
-        try:
-            return await work()
-        except _AWAY as error:
-            log.warning("forecast.waits", error=type(error).__name__)
-        while True:
-            await asyncio.sleep(_UNASKED_S)
-            try:
-                await self.store.give_back()
-                return None
-            except _AWAY as error:
-                log.warning("forecast.waits", error=type(error).__name__)
+    async def _given_back(self) -> bool:
+        await self.store.give_back()
+        return True
 
 
 class Trainer:
@@ -205,13 +196,14 @@ class Trainer:
         self._how = how
         self._pace = pace
         self._queued: asyncio.Queue[str] = asyncio.Queue()
-        self._taken: set[str] = set()
+        self._taken: dict[str, asyncio.Event] = {}
+        """Those that wait or run here, and when they have ended."""
 
     async def ask(self) -> Row:
         """Queues a training, or returns the one under way or already done for this history."""
         run = await trainings.ask_for_training(self._store, lambda: uuid.uuid4().hex, self._now)
         if run["status"] in ("queued", "running") and run["id"] not in self._taken:
-            self._taken.add(run["id"])
+            self._taken[run["id"]] = asyncio.Event()
             self._queued.put_nowait(run["id"])
         return run
 
@@ -229,7 +221,7 @@ class Trainer:
                 log.error("forecast.training_failed", error=type(error).__name__, where=where(error))
             else:
                 log.info("forecast.trained", seconds=round(time.monotonic() - started, 1))
-            self._taken.discard(training_id)
+            self._taken.pop(training_id).set()
             self._pace.touch()
 
     async def keep_watch(self) -> None:
@@ -240,8 +232,10 @@ class Trainer:
             is_pause = self._pace.quiet_s() >= self._settings.auto_train_after_s
             if due_at and not is_pause and time.monotonic() < due_at and self._models.demand is None:
                 continue
-            revision = await self._store.history_revision() if self._models.demand is None else tried
-            if revision == tried or not await self._store.has_much_history():
+            revision = None
+            if self._models.demand is None:
+                revision = await patiently("watch", partial(self._learnable, tried))
+            if revision is None:
                 self._pace.bulk_waits, due_at = False, 0.0
                 continue
             # A model of years alone does not make everything wait for one of weeks.
@@ -249,11 +243,14 @@ class Trainer:
             if not is_pause and not due_at:
                 due_at = time.monotonic() + _LONGEST_S
                 continue
+            run = await patiently("first training", self.ask)
+            if run is None:
+                continue
             tried, due_at = revision, 0.0
-            await self._until_done(await self.ask())
+            if ended := self._taken.get(run["id"]):
+                await ended.wait()
 
-    async def _until_done(self, run: Row) -> None:
-        found: Row | None = run
-        while found is not None and found["status"] in ("queued", "running"):
-            await asyncio.sleep(_UNASKED_S / 2)
-            found = await self._store.get_training(run["id"])
+    async def _learnable(self, tried: int) -> int | None:
+        """The revision of the history where there is enough of it to learn from, and more than was tried with."""
+        revision = await self._store.history_revision()
+        return revision if revision != tried and await self._store.has_much_history() else None

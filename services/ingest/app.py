@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 
 from chassis.app import Background, Running, background, in_thread, utc_now
 from chassis.bus import Bus, bus
-from chassis.db import Database, database
+from chassis.db import Database, database, patiently
 from chassis.outbox import prune_inbox
 from chassis.rpc import serve
 from marketwin.ingest.v1.service_pb2_grpc import add_IngestServiceServicer_to_server
@@ -222,7 +222,7 @@ async def _let_minutes_go(settings: IngestSettings, minutes: Minutes) -> None:
     """Lets go of what the minutes of signals need not keep any more, for ever."""
     while True:
         merged, kept = timedelta(days=settings.scada_merge_days), timedelta(days=settings.scada_kept_days)
-        await minutes.prune(utc_now(), merged_for=merged, kept_for=kept)
+        await patiently("minutes", partial(minutes.prune, utc_now(), merged_for=merged, kept_for=kept))
         await asyncio.sleep(SCADA_UPKEEP_S)
 
 

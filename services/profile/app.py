@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
 
 from chassis.app import Running, background, in_thread, utc_now
 from chassis.bus import bus
-from chassis.db import database
+from chassis.db import database, patiently
 from chassis.outbox import Relay, prune_inbox
 from chassis.rpc import serve
 from marketwin.profile.v1.service_pb2_grpc import add_ProfileServiceServicer_to_server
@@ -61,15 +62,21 @@ async def keep_renewed(renewer: Renewer, store: PostgresStore, settings: Profile
         store.stale.clear()
         now = time.monotonic()
         takes_all = store.quiet_s() >= settings.gather_s or now - last_bulk >= settings.gather_at_most_s
-        done = await renewer.renew_stale(at_most=None if takes_all else settings.live_retailers)
+        at_most = None if takes_all else settings.live_retailers
+        done = await patiently("renewal", partial(renewer.renew_stale, at_most=at_most))
+        if done is None:
+            renewer.forget()
+            continue
         if takes_all:
             last_bulk = time.monotonic()
         if done.stale:
             log.info("profile.renewed", stale=done.stale, changed=done.changed, seconds=round(done.seconds, 3))
         elif takes_all and (store.quiet_s() >= settings.quiet_s or now - last_yardstick >= settings.overdue_s):
             last_yardstick = now
-            taken = await renewer.renew_markets()
-            if taken.changed:
+            taken = await patiently("yardsticks", renewer.renew_markets)
+            if taken is None:
+                renewer.forget()
+            elif taken.changed:
                 log.info("profile.yardsticks_taken", changed=taken.changed, seconds=round(taken.seconds, 3))
         await _woken(store.stale)
 

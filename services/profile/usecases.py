@@ -243,6 +243,11 @@ class Renewer:
             whole = market not in self.yardsticks.peers
             await self._profile(unit, market, clock, None if whole else [retailer], stale)
 
+    def forget(self) -> None:
+        """Forgets all yardsticks: a round that broke off may have taken them for profiles that were not kept."""
+        for each in (self.yardsticks.peers, self.yardsticks.taken_at, self.yardsticks.changed):
+            each.clear()
+
     async def _profile(
         self, unit: RenewalUnit, market: str, clock: Clock, codes: Sequence[str] | None, stale: pl.DataFrame
     ) -> int:

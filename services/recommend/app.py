@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import redis.asyncio
@@ -13,7 +14,7 @@ import structlog
 
 from chassis.app import Running, background, in_thread, utc_now
 from chassis.bus import bus
-from chassis.db import database
+from chassis.db import database, patiently
 from chassis.outbox import Relay, prune_inbox
 from chassis.rpc import serve
 from marketwin.recommend.v1.service_pb2_grpc import add_RecommendServiceServicer_to_server
@@ -91,7 +92,11 @@ async def keep_ranked(ranker: Ranker, store: PostgresStore, settings: RecommendS
         now = time.monotonic()
         is_quiet = now - store.heard_at >= settings.quiet_s
         takes_all = is_quiet or now - last_bulk >= settings.overdue_s
-        done = await ranker.rank_stale(live_only=not takes_all)
+        done = await patiently("ranking", partial(ranker.rank_stale, live_only=not takes_all))
+        if done is None:
+            # What was learnt in a round that broke off may not have reached the lists.
+            ranker.forget()
+            continue
         if takes_all:
             last_bulk = time.monotonic()
         if done.stale:
@@ -104,7 +109,8 @@ async def keep_ranked(ranker: Ranker, store: PostgresStore, settings: RecommendS
             )
         elif is_quiet and now - last_refresh >= REFRESH_S:
             last_refresh = now
-            await ranker.refresh()
+            if await patiently("models", ranker.refresh) is None:
+                ranker.forget()
         await _woken(store.stale)
 
 
@@ -112,7 +118,7 @@ async def keep_delivered(store: PostgresStore, postman: WeComPostman) -> None:
     """Delivers due cards for ever."""
     while True:
         store.cards.clear()
-        while await deliver_next(store, postman, utc_now):
+        while await patiently("cards", partial(deliver_next, store, postman, utc_now)):
             pass
         await _woken(store.cards)
 

@@ -10,8 +10,9 @@ import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
+from structlog.testing import capture_logs
 
-from chassis.db import Database, Upserted, database, pull_frame, read_frame, upsert_frame
+from chassis.db import Database, Upserted, database, patiently, pull_frame, read_frame, upsert_frame
 from chassis.settings import CommonSettings
 from chassis.testing import eventually
 
@@ -153,3 +154,28 @@ async def test_connections_that_a_busy_hour_needed_are_ended_and_nobody_notices(
 
     assert most == 4
     assert again == 2
+
+
+async def test_work_that_is_too_slow_for_the_database_ends_no_process_and_may_begin_anew(db: Database):
+    times = iter([30, 0])
+
+    async def work() -> int:
+        async with db.transaction() as session:
+            await session.execute(sa.text("SET LOCAL statement_timeout = '20ms'"))
+            await session.execute(sa.text("SELECT pg_sleep(:seconds)"), {"seconds": next(times)})
+        return 1
+
+    with capture_logs() as told:
+        found = [await patiently("sleep", work), await patiently("sleep", work)]
+
+    assert found == [None, 1]
+    assert [(each["event"], each["work"]) for each in told] == [("database.waits", "sleep")]
+
+
+async def test_work_that_is_wrong_is_not_tried_anew(db: Database):
+    async def work() -> None:
+        async with db.transaction() as session:
+            await session.execute(sa.text("SELECT nothing"))
+
+    with pytest.raises(sa.exc.ProgrammingError):
+        await patiently("mistake", work)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.dialects.postgresql import insert
 
+from chassis.connections import FAILURES
 from chassis.db import CONNECT_TIMEOUT_S, Database
 from services.ingest.sources.connection import Checkpoint, Connection
 from services.ingest.store.tables import CONNECTION, NEWS
@@ -24,8 +25,6 @@ log = structlog.get_logger()
 PING_S = 2.0
 ANSWER_S = 5.0
 MAX_SHOWN_CHARS = 300
-# A server that ends the connection between a question and its sending makes the client contradict itself.
-AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _LOCK = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtextextended($1, 0))"
 # A replica whose machine is gone gives its connections up within half a minute.
@@ -194,7 +193,7 @@ class Leases:
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S + ANSWER_S):
                     return await (await self._connected()).fetchval(question, f"{name}@ingest" if name else "")
-            except AWAY as error:
+            except FAILURES as error:
                 log.warning("source.leases_wait", error=type(error).__name__)
                 self._lose_all()
                 return None

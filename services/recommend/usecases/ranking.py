@@ -131,6 +131,11 @@ class Ranker:
                     changed, cards = changed + done[0], cards + done[1]
         return Ranked(0, changed, cards, time.monotonic() - started)
 
+    def forget(self) -> None:
+        """Forgets all models: a market is learnt and ranked as a whole when one of its shops changes next."""
+        for each in (self.models.models, self.models.ranked_at, self.models.changed, self.models.waiting):
+            each.clear()
+
     async def _learn(self, unit: RankingUnit, market: str, clock: Clock) -> None:
         purchases = await unit.market_purchases(market)
         classes = await unit.price_classes()

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import asyncpg
 import structlog
 
+from chassis.connections import FAILURES
 from chassis.db import Database
 from chassis.rql.patterns import beginning, longest_run
 from chassis.rql.search import Search
@@ -103,7 +103,7 @@ class Indexes:
         while True:
             try:
                 await self.tend()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except FAILURES as error:
                 log.warning("indexes.wait", error=type(error).__name__)
             await asyncio.sleep(EVERY_S)
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
-from chassis.connections import Driver
+from chassis.connections import FAILURES, Driver
 from chassis.db import Database, is_away
 from chassis.errors import ChassisError, Unavailable
 from services.twin.domain.statements import Rules
@@ -141,8 +141,8 @@ class Lanes:
             raise _AsItIs
         try:
             answers, has_news = await self._written(group, decider)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            if not is_away(error) and not isinstance(error, OSError):
+        except FAILURES as error:
+            if not is_away(error):
                 raise
             # Whether it was written nobody knows: to try again is for the caller, who knows the revision that is meant.
             for each in group:

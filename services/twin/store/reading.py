@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from chassis.connections import Driver
+from chassis.connections import FAILURES, Driver
 from chassis.db import Database, is_away
 from chassis.errors import Unavailable
 from marketwin.twin.v1 import types_pb2
@@ -79,8 +79,8 @@ async def connected(
     try:
         async with opening as connection:
             yield connection
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        if is_away(error) or isinstance(error, OSError):
+    except FAILURES as error:
+        if is_away(error):
             raise Unavailable("PostgreSQL went away", retry_after_s=1) from error
         raise
 

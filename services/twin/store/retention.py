@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from chassis.db import Database
+from chassis.db import Database, driver_of
 from services.twin.domain.past import nothing, state_at
 from services.twin.store.journal import snapshot_row
 from services.twin.store.tables import JOURNAL, SNAPSHOT, TWIN
-from services.twin.store.telling import Connection, told
+from services.twin.store.telling import told
 
 DUE = f"""
 SELECT coalesce(array_agg(known.id ORDER BY known.id) FILTER (WHERE first.is_due), '{{}}') AS ids,
@@ -51,8 +50,7 @@ async def drop(db: Database, twin_id: str, before: datetime, *, limit: int) -> i
         last = await session.scalar(sa.select(sa.func.max(oldest.c.revision)).where(is_old))
         if last is None:
             return 0
-        raw = (await (await session.connection()).get_raw_connection()).driver_connection
-        start, changes = await told(cast(Connection, raw), twin_id, revision=last)
+        start, changes = await told(await driver_of(session), twin_id, revision=last)
         state = state_at(start or nothing(twin_id), changes)
         await session.execute(insert(SNAPSHOT).values(snapshot_row(state)).on_conflict_do_nothing())
         await session.execute(sa.delete(SNAPSHOT).where(SNAPSHOT.c.id == twin_id, SNAPSHOT.c.revision < last))

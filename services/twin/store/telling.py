@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache
-from typing import Any, Protocol
 
 import asyncpg
 import msgspec
 
+from chassis.connections import Driver
 from services.twin.domain.inputs import Held
 from services.twin.domain.twins import Change, Origin, Twin, relations_of
 from services.twin.store.tables import JOURNAL, SNAPSHOT
@@ -45,14 +45,8 @@ _MOST = f"""coalesce((
 _decoded = msgspec.json.decode
 
 
-class Connection(Protocol):
-    """A connection of the driver itself."""
-
-    async def fetch(self, query: str, *arguments: Any) -> list[asyncpg.Record]: ...
-
-
 async def told(
-    connection: Connection,
+    connection: Driver,
     twin_id: str,
     *,
     revision: int | None = None,

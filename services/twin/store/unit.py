@@ -8,9 +8,9 @@ from itertools import chain
 import asyncpg
 import polars as pl
 import sqlalchemy as sa
-from asyncpg import InterfaceError, PostgresError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from chassis.connections import FAILURES
 from chassis.db import driver_of, is_away, read_frame, refusal, stage_frame, upsert_frame
 from chassis.errors import Unavailable
 from chassis.outbox import mark_new
@@ -124,7 +124,7 @@ class PostgresUnit(ModelUnit):
             for part in _parts(changed):
                 if not await write_lines(driver, self._before, part):
                     raise AssertionError("a twin moved while it was locked")
-        except (PostgresError, InterfaceError) as error:
+        except FAILURES as error:
             # Errors of the driver come past the layer above, as it has them.
             if is_away(error):
                 raise Unavailable("PostgreSQL went away") from error
