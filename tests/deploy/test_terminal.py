@@ -43,6 +43,8 @@ class Terminal:
         self.pid, self._descriptor = pty.fork()
         if self.pid == 0:
             os.chdir(folder)
+            # Tests may run below nohup, a person's shell does not.
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
             os.environ["PYTHONPATH"] = str(ROOT)
             os.execvp(command[0], command)
         self.shown = ""
