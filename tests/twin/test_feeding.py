@@ -336,6 +336,7 @@ def test_a_move_is_true_from_its_end_on():
         ("equipment_state", {"machine": "M1", "from_at": NOW, "state": "asleep"}, {"machine": 1}),
         ("equipment_state", {"machine": "M 1", "from_at": NOW, "state": "run"}, {"machine": 1}),
         ("wms_slot", {"wh_code": "W1", "slot": "A/1"}, {"slot": 1}),
+        ("wms_slot", {"wh_code": "W1", "slot": "A\x1e1"}, {"slot": 1}),
         ("wms_slot", {"wh_code": "W1", "slot": "A1", "sku_code": "a b"}, {"slot": 1}),
         ("wms_slot", {"wh_code": "W1", "slot": "A" * 200}, {"slot": 1}),
         ("sku", {"sku_code": "S1", "price_class": 2**40}, {"sku": 1}),

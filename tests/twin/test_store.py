@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 import pytest_asyncio
 import sqlalchemy as sa
 
 from chassis.bus import bus
 from chassis.db import Database, database
+from chassis.errors import Invalid
 from chassis.outbox import Relay
 from chassis.settings import CommonSettings
 from chassis.testing import fresh_database
@@ -119,6 +121,16 @@ async def _execute(db: Database, statement: str, **values: Any) -> list[Any]:
     async with db.transaction() as session:
         result = await session.execute(sa.text(statement), values)
         return list(result.all()) if result.returns_rows else []
+
+
+async def test_a_name_that_would_end_a_column_of_names_is_refused_and_nothing_is_written(store: PostgresStore):
+    machine = _machine()
+    origin = Origin(NOW, NOW, "scada\x1etrace", "")
+
+    with pytest.raises(Invalid):
+        await usecases.seed(store, [Sighting(machine, "machine", {"state": "run"}, (), origin)])
+
+    assert await store.get(machine) is None
 
 
 async def test_states_of_before_statements_were_kept_stay_what_they_are(common: CommonSettings):

@@ -4,7 +4,8 @@ tables   what is kept                       unit       writing, one transaction
 journal  what was said, and snapshots       searching  queries over the newest states
 models   types that were added, migrations  retention  what is too old to be kept
 indexes  made where searches ask for them   reading    newest states, past every layer that costs
-telling  what leads to a past state, likewise
+telling  what leads to a past state, likewise   lines      changes and what is told of them, one statement
+lanes    writes that share a transaction        columns    values as arguments of a statement
 """
 
 from __future__ import annotations

@@ -133,7 +133,7 @@ def _id_fits(columns: Sequence[Column]) -> pl.Expr:
 
 
 def _is_bad(code: pl.Expr) -> pl.Expr:
-    return code.str.contains(r"[\s/?#]") | (code.str.len_chars() > LONGEST_ID) | (code.str.len_bytes() == 0)
+    return code.str.contains(r"[\s/?#\p{Cc}]") | (code.str.len_chars() > LONGEST_ID) | (code.str.len_bytes() == 0)
 
 
 def _target_fits(link: Link) -> pl.Expr:
