@@ -105,6 +105,10 @@ class Bus:
     def is_connected(self) -> bool:
         return bool(self._client.is_connected)
 
+    async def connected(self) -> None:
+        """Waits for the first connection."""
+        await asyncio.shield(self._connecting)
+
     async def publish(
         self, subject: str, data: bytes, *, message_id: str, headers: dict[str, str] | None = None
     ) -> bool:
@@ -122,7 +126,7 @@ class Bus:
 
     async def ensure_stream(self, owner: str) -> None:
         """Creates the stream of an owner where it does not exist yet; waits for a log that was never there yet."""
-        await asyncio.shield(self._connecting)
+        await self.connected()
         await self._ensure(owner.upper(), [f"marketwin.{owner}.v1.>"])
 
     async def _ensure(self, name: str, subjects: list[str]) -> None:

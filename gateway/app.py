@@ -23,6 +23,7 @@ from gateway.door import RecordDoor
 from gateway.heads import bounded_http
 from gateway.limits import Intake, RateLimit
 from gateway.live.hub import Hub
+from gateway.live.readings import Readings
 from gateway.live.seats import Seats
 from gateway.live.serving import Live
 from gateway.lookups import Lookups
@@ -75,7 +76,8 @@ async def app(settings: GatewaySettings) -> AsyncIterator[Running]:
         web.state.readiness = operation.Readiness(behind.addresses)
         web.state.redis = store
         web.state.hub = Hub()
-        web.state.live = Live(web.state.hub, log, behind.twin)
+        web.state.readings = Readings()
+        web.state.live = Live(web.state.hub, web.state.readings, log, behind.twin)
         web.state.seats = Seats(per_caller=settings.live_per_caller, overall=settings.live_overall)
         web.state.callers_limit = RateLimit(settings.requests_per_s, burst=2 * settings.requests_per_s)
         web.state.sign_in_limit = RateLimit(settings.sign_ins_per_s, burst=4 * settings.sign_ins_per_s)
@@ -88,6 +90,7 @@ async def app(settings: GatewaySettings) -> AsyncIterator[Running]:
         if settings.console is not None:
             web.router.default = Console(settings.console)
         tasks.spawn(web.state.hub.run(log), name="live")
+        tasks.spawn(web.state.readings.run(log), name="readings")
         async with _listening(web, settings, tasks) as address:
             yield Running(address, tasks, web)
 

@@ -21,7 +21,7 @@ class Filter:
 
     def select(self, changes: Sequence[Change]) -> Selection:
         """Which of the changes are told. Without a query, a deletion is told as the twin's last state."""
-        near = [each for each in changes if self._is_near(each)]
+        near = [each for each in changes if self.is_of(each.id, each.model)]
         if not self.query:
             return _selection(near, ()) if near else NOTHING
         query = compiled(self.query)
@@ -30,8 +30,9 @@ class Filter:
         gone = tuple(each.id for each in near if each.id not in twins and each.may_have_fulfilled(query))
         return _selection(inside, gone) if inside or gone else NOTHING
 
-    def _is_near(self, change: Change) -> bool:
-        return (not self.model or change.model == self.model) and (not self.ids or change.id in self.ids)
+    def is_of(self, twin_id: str, model: str) -> bool:
+        """Whether the twin is wanted, whatever it is like."""
+        return (not self.model or model == self.model) and (not self.ids or twin_id in self.ids)
 
 
 EVERYTHING = Filter()

@@ -22,6 +22,7 @@ from chassis.replay import Missed, replayed
 from gateway.auth import Caller, unauthenticated
 from gateway.live.filters import Filter
 from gateway.live.hub import SUBJECT, Hub, Subscription, Told, delta_heard, mark_at, run_of, snapshot_text
+from gateway.live.readings import Readings
 from gateway.views.twins import twin_text
 from marketwin.twin.v1 import service_pb2 as pb
 
@@ -44,14 +45,20 @@ HEARD_WITHIN_S = 2.0
 class Live:
     """What serves the clients of the live stream."""
 
-    def __init__(self, hub: Hub, bus: Bus, twin: TwinServiceAsyncStub) -> None:
+    def __init__(self, hub: Hub, readings: Readings, bus: Bus, twin: TwinServiceAsyncStub) -> None:
         self.hub = hub
+        self.readings = readings
         self._bus = bus
         self._twin = twin
         self._replays = asyncio.Semaphore(REPLAYS)
 
-    async def told(self, wanted: Filter, after: int | None) -> AsyncGenerator[Told, None]:
-        """Everything for one client, for ever; at least a mark every 15 s.
+    def told(self, wanted: Filter, after: int | None, *, measured: bool = False) -> AsyncGenerator[Told, None]:
+        """All for one client, for ever: changes of twins and, where that is wanted, what is measured meanwhile."""
+        changes = self._changes(wanted, after)
+        return merged(changes, self.readings.told(wanted)) if measured else changes
+
+    async def _changes(self, wanted: Filter, after: int | None) -> AsyncGenerator[Told, None]:
+        """Every change for one client, for ever; at least a mark every 15 s.
 
         The first one comes at once. It fails with Unavailable while there is no stream of changes, or no twin service
         to take a snapshot from.
@@ -114,6 +121,26 @@ class Live:
             cursor, more = page.next_cursor, bool(page.next_cursor)
             text = snapshot_text(sequence, [twin_text(twin) for twin in page.twins], more=more)
             yield Told(text, None if more else sequence, "snapshot")
+
+
+async def merged(first: AsyncGenerator[Told, None], *others: AsyncGenerator[Told, None]) -> AsyncGenerator[Told, None]:
+    """What each of them tells, as it comes; nothing of the others before the first has begun."""
+    yield await anext(first)
+    coming = {asyncio.ensure_future(anext(each)): each for each in (first, *others)}
+    try:
+        while True:
+            done, _ = await asyncio.wait(coming, return_when=asyncio.FIRST_COMPLETED)
+            for each in done:
+                teller = coming.pop(each)
+                told = each.result()
+                coming[asyncio.ensure_future(anext(teller))] = teller
+                yield told
+    finally:
+        for each in coming:
+            each.cancel()
+        await asyncio.gather(*coming, return_exceptions=True)
+        for teller in (first, *others):
+            await teller.aclose()
 
 
 async def _followed(subscription: Subscription) -> AsyncGenerator[Told, None]:

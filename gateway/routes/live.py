@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -18,6 +18,7 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from chassis.errors import ChassisError, Denied, Invalid, Problem
 from gateway.auth import Caller, unauthenticated
 from gateway.live.filters import Filter, compiled
+from gateway.live.readings import check_readings
 from gateway.live.serving import Live, until_gone
 from gateway.problems import problem_of
 
@@ -28,7 +29,10 @@ SUBSCRIBE_WITHIN_S = 10.0
 MAX_IDS = 1000
 MAX_REASON_BYTES = 123
 UNAUTHENTICATED, DENIED, INVALID, TRY_LATER = 4401, 4403, 4400, 1013
-HOW = 'send {"subscribe": {"filter": "RQL", "model": "...", "ids": [...]}, "after": sequence}; subscribe may be {}'
+HOW = (
+    'send {"subscribe": {"filter": "RQL", "model": "...", "ids": [...], "readings": true}, "after": sequence}; '
+    "subscribe may be {}"
+)
 
 
 @router.websocket("/live")
@@ -38,8 +42,8 @@ async def live(socket: WebSocket) -> None:
     try:
         caller = _caller(socket)
         with socket.app.state.seats.taken_by(caller.subject):
-            wanted, after = _asked(await _first_message(socket))
-            await until_gone(caller, serving=_serve(socket, wanted, after), leaving=_wait_for_leave(socket))
+            asked = _asked(await _first_message(socket))
+            await until_gone(caller, serving=_serve(socket, asked), leaving=_wait_for_leave(socket))
     except ChassisError as error:
         with contextlib.suppress(RuntimeError, WebSocketDisconnect):
             document = problem_of(error)
@@ -81,13 +85,21 @@ async def _first_message(socket: WebSocket) -> str:
     return str(message.get("text") or "")
 
 
-def _asked(text: str) -> tuple[Filter, int | None]:
-    """The filter, and the sequence to go on after."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a client wants, the sequence to go on after, and whether it wants readings, too."""
+
+    wanted: Filter
+    after: int | None
+    measured: bool
+
+
+def _asked(text: str) -> Asked:
     try:
         message: Any = json.loads(text)
         asked = message["subscribe"]
         query, model = asked.get("filter") or "", asked.get("model") or ""
-        ids, after = asked.get("ids") or [], message.get("after")
+        ids, after, measured = asked.get("ids") or [], message.get("after"), asked.get("readings") or False
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise Invalid(HOW) from None
     well_formed = (
@@ -97,10 +109,14 @@ def _asked(text: str) -> tuple[Filter, int | None]:
         and len(ids) <= MAX_IDS
         and all(_is_plain(each) for each in ids)
         and (after is None or type(after) is int)
+        and isinstance(measured, bool)
     )
     if not well_formed:
         raise Invalid(HOW)
-    return Filter(model, frozenset(ids), _readable(query.strip())), after
+    wanted = Filter(model, frozenset(ids), _readable(query.strip()))
+    if measured:
+        check_readings(wanted, "/subscribe/readings")
+    return Asked(wanted, after, measured)
 
 
 def _readable(query: str) -> str:
@@ -128,11 +144,12 @@ async def _wait_for_leave(socket: WebSocket) -> None:
         pass
 
 
-async def _serve(socket: WebSocket, wanted: Filter, after: int | None) -> None:
+async def _serve(socket: WebSocket, asked: Asked) -> None:
     stream: Live = socket.app.state.live
-    reached = after
-    async with aclosing(stream.told(wanted, after)) as everything:
+    reached = asked.after
+    async with aclosing(stream.told(asked.wanted, asked.after, measured=asked.measured)) as everything:
         async for told in everything:
             if told.kind != "mark" or told.sequence != reached:
                 await socket.send_text(told.text)
-            reached = told.sequence
+            if told.kind != "readings":
+                reached = told.sequence

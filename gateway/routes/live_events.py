@@ -24,8 +24,9 @@ from chassis.errors import ChassisError, Invalid, Problem
 from gateway.auth import Caller, ReadsTwins
 from gateway.live.filters import Filter, compiled
 from gateway.live.hub import Told
+from gateway.live.readings import check_readings
 from gateway.live.seats import Seats
-from gateway.live.serving import Live, until_gone
+from gateway.live.serving import until_gone
 from gateway.problems import chassis_response, problem_of
 
 router = APIRouter(tags=["twins"])
@@ -55,6 +56,9 @@ async def follow_events(
     after: Annotated[
         int | None, Query(ge=0, le=MAX_SEQUENCE, description="Sequence to go on after; none: begin with a snapshot")
     ] = None,
+    readings: Annotated[
+        bool, Query(description="Tell what is measured between changes, too; not with a filter")
+    ] = False,
     last_event_id: Annotated[str, Header(max_length=64, description="Goes before `after`")] = "",
 ) -> Response:
     """Follows changes of twins as server-sent events: a snapshot, then deltas with sequence."""
@@ -62,8 +66,11 @@ async def follow_events(
     if query:
         compiled(query)
     wanted = Filter(model, frozenset(each for each in ids or () if each), query)
+    if readings:
+        check_readings(wanted, "/query/readings")
     state = request.app.state
-    return EventStream(state.live, state.seats, caller, wanted, _known(last_event_id, after))
+    told = state.live.told(wanted, _known(last_event_id, after), measured=readings)
+    return EventStream(told, state.seats, caller)
 
 
 def _known(last_event_id: str, after: int | None) -> int | None:
@@ -78,19 +85,17 @@ def _known(last_event_id: str, after: int | None) -> int | None:
 class EventStream(Response):
     """Serves one client; what is wrong before the first event is a problem, as on every path."""
 
-    def __init__(self, live: Live, seats: Seats, caller: Caller, wanted: Filter, after: int | None) -> None:
+    def __init__(self, told: AsyncGenerator[Told, None], seats: Seats, caller: Caller) -> None:
         super().__init__()
-        self._live = live
+        self._told = told
         self._seats = seats
         self._caller = caller
-        self._wanted = wanted
-        self._after = after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_begun = False
         try:
             with self._seats.taken_by(self._caller.subject):
-                async with aclosing(self._live.told(self._wanted, self._after)) as everything:
+                async with aclosing(self._told) as everything:
                     first = await anext(everything)
                     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
                     has_begun = True

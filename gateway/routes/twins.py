@@ -12,7 +12,7 @@ from gateway.bodies import JSON_TYPE, described, read_object
 from gateway.clients import Behind
 from gateway.moments import Moment, stamp
 from gateway.preconditions import IfMatch, IfNoneMatch, etag, is_known, meant_revision
-from gateway.schemas import Json, Page, Twin, TwinBody, TwinGroups, TwinPart
+from gateway.schemas import Json, Page, Twin, TwinBody, TwinGroups, TwinPart, TwinReadings
 from gateway.views.twins import twin_text
 from marketwin.twin.v1 import service_pb2 as pb
 from marketwin.twin.v1 import types_pb2
@@ -94,6 +94,13 @@ async def get_twin(
     if is_known(if_none_match, found.twin.revision):
         return Response(status_code=304, headers={"ETag": etag(found.twin.revision)})
     return _answer(found.twin)
+
+
+@router.get("/twins/{twin_id}/readings", response_model=TwinReadings)
+async def get_readings(twin_id: str, request: Request, behind: Behind, caller: ReadsTwins) -> Json:
+    """What is measured of a twin this moment, which its state takes in only once in a while."""
+    found = await behind.twin.GetTwin(pb.GetTwinRequest(id=twin_id))
+    return {"id": twin_id, "model": found.twin.model, "readings": request.app.state.readings.of(twin_id)}
 
 
 @router.put("/twins/{twin_id}", response_model=Twin, responses=CREATED, openapi_extra=described(TwinBody))

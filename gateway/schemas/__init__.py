@@ -33,7 +33,7 @@ from gateway.schemas.records import (
     SourceBalance,
 )
 from gateway.schemas.reports import Difference, OrderChain, OrderState
-from gateway.schemas.twins import Relation, Twin, TwinGroup, TwinGroups, TwinPart
+from gateway.schemas.twins import Reading, Relation, Twin, TwinGroup, TwinGroups, TwinPart, TwinReadings
 
 __all__ = [
     "AnnualForecast",
@@ -78,6 +78,7 @@ __all__ = [
     "Quality",
     "QualityDays",
     "QuarantineItem",
+    "Reading",
     "Reason",
     "Receipt",
     "Recommendation",
@@ -100,6 +101,7 @@ __all__ = [
     "TwinGroup",
     "TwinGroups",
     "TwinPart",
+    "TwinReadings",
     "User",
 ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from gateway.schemas.base import Json, Shape
@@ -23,6 +25,19 @@ class Twin(Shape):
     known_at: str = Field(description="When the twin learnt of it")
     source: str
     trace_id: str
+
+
+class Reading(Shape):
+    value: Any = Field(description="As the property has it, in its unit")
+    at: str = Field(description="When it was measured")
+    source: str
+    quality: float = Field(description="0 to 1, how far the source trusts it and what cleaning had to mend")
+
+
+class TwinReadings(Shape):
+    id: str
+    model: str
+    readings: dict[str, Reading] = Field(description="The newest by property; none: nothing was measured lately")
 
 
 class TwinPart(Shape):

@@ -10,10 +10,12 @@ import polars as pl
 import structlog
 
 from chassis.bus import Bus, Message, subject_of
+from chassis.passing import tell
 from marketwin.ingest.v1 import events_pb2
 from services.twin import usecases
 from services.twin.domain.feeding.feeds import Feeds
 from services.twin.usecases import Part, Store
+from services.twin.wire import readings_messages
 
 log = structlog.get_logger()
 
@@ -32,6 +34,8 @@ async def hear_records(bus: Bus, store: Store, feeds: Feeds, now: Callable[[], d
             taken = await usecases.take_in_records(store, feeds, parts, consumer=DURABLE, known_at=now())
             for model, count in taken.left_out.items():
                 log.warning("twin.left_out", model=model, count=count, kinds=sorted({part.kind for part in parts}))
+            for readings in readings_messages(taken.readings):
+                await tell(bus, readings)
 
     subjects = [subject_of(events_pb2.RecordsAccepted, kind) for kind in feeds.kinds]
     await bus.consume_many(durable=DURABLE, subjects=subjects, handle=handle, most=GROUP_MESSAGES)

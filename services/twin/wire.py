@@ -10,7 +10,7 @@ import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from marketwin.twin.v1 import events_pb2, types_pb2
-from services.twin.domain.twins import Change, Json, Origin, Relation, Twin, difference
+from services.twin.domain.twins import Change, Json, Origin, Relation, Sighting, Twin, difference
 
 EVENT_TWINS = 1000
 Told = tuple[Twin, str, str]
@@ -29,6 +29,25 @@ def changed_messages(told: Sequence[tuple[Told, str]]) -> list[events_pb2.TwinCh
         for (twin, properties, desired), _ in part:
             # Made where it belongs: what is put into a message is copied.
             _fill(event.twins.add(), twin, properties, desired)
+        events.append(event)
+    return events
+
+
+def readings_messages(readings: Sequence[Sighting]) -> list[events_pb2.TwinReadings]:
+    """What was measured, as it is told to those who follow machines."""
+    events = []
+    for start in range(0, len(readings), EVENT_TWINS):
+        event = events_pb2.TwinReadings()
+        for each in readings[start : start + EVENT_TWINS]:
+            reading = event.readings.add(
+                id=each.id,
+                model=each.model,
+                properties_json=json_text(each.properties),
+                source=each.origin.source,
+                quality=each.quality,
+            )
+            _set(reading.at, each.origin.changed_at)
+            _set(reading.known_at, each.origin.known_at)
         events.append(event)
     return events
 

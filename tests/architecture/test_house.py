@@ -24,6 +24,7 @@ CHASSIS_MODULES = {
     "errors",
     "json_texts",
     "outbox",
+    "passing",
     "pull",
     "replay",
     "rpc",

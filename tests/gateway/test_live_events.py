@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -15,76 +10,15 @@ import pytest
 
 from chassis.testing import eventually
 from tests.gateway.contract import judge
-from tests.gateway.house import AUTHORITIES, Door, House, door
-from tests.gateway.streams import PATIENCE_S, put
-
-EVENTS = "/api/v1/live/events"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What stands between two empty lines; a comment alone has no kind."""
-
-    kind: str
-    id: str
-    text: str
-
-    @property
-    def data(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.text)
-        return found
-
-
-class Events:
-    """An answer that does not end, event by event."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self.response = response
-        self._lines = response.aiter_lines()
-
-    async def next(self) -> Event:
-        fields = {"event": "", "id": "", "data": ""}
-        async with asyncio.timeout(PATIENCE_S):
-            async for line in self._lines:
-                if not line:
-                    return Event(fields["event"], fields["id"], fields["data"])
-                name, _, value = line.partition(": ")
-                fields[name] = value
-        raise EOFError
-
-    async def told(self) -> Event:
-        """The next event that has a kind."""
-        while not (event := await self.next()).kind:
-            pass
-        return event
-
-    async def snapshot(self) -> tuple[int, list[dict[str, Any]]]:
-        twins: list[dict[str, Any]] = []
-        while True:
-            event = await self.told()
-            assert event.kind == event.data["type"] == "snapshot"
-            twins += event.data["twins"]
-            assert bool(event.id) is not event.data["more"]
-            if event.id:
-                return int(event.id), twins
-
-
-@asynccontextmanager
-async def _events(
-    opened: Door, *, token: str = "", headers: dict[str, str] | None = None, **asked: Any
-) -> AsyncIterator[Events]:
-    sent = {"authorization": f"Bearer {token or opened.token()}"} | (headers or {})
-    async with (
-        httpx.AsyncClient(base_url=opened.url, trust_env=False, verify=AUTHORITIES, timeout=PATIENCE_S) as client,
-        client.stream("GET", EVENTS, params=asked, headers=sent) as response,
-    ):
-        yield Events(response)
+from tests.gateway.events import EVENTS, events_of
+from tests.gateway.house import Door, House, door
+from tests.gateway.streams import put
 
 
 async def test_a_snapshot_then_deltas_each_with_the_place_to_go_on_after(door: Door, api: httpx.AsyncClient):
     name = uuid.uuid4().hex
     there = await put(api, name=name)
-    async with _events(door, filter=f'eq(properties/name_zh,"{name}")') as events:
+    async with events_of(door, filter=f'eq(properties/name_zh,"{name}")') as events:
         head = events.response
         sequence, twins = await events.snapshot()
         new = await put(api, name=name)
@@ -102,13 +36,13 @@ async def test_a_snapshot_then_deltas_each_with_the_place_to_go_on_after(door: D
 
 @pytest.mark.parametrize("by", ["after", "header", "header before after"])
 async def test_a_client_goes_on_after_the_last_event_it_saw(door: Door, api: httpx.AsyncClient, by: str):
-    async with _events(door, model="sku") as events:
+    async with events_of(door, model="sku") as events:
         sequence, _ = await events.snapshot()
     missed = await put(api)
     asked = {"after": sequence} if by == "after" else {"after": 0} if "before" in by else {}
     headers = {"last-event-id": str(sequence)} if "header" in by else {}
 
-    async with _events(door, headers=headers, model="sku", **asked) as events:
+    async with events_of(door, headers=headers, model="sku", **asked) as events:
         delta = await events.told()
 
     assert (delta.kind, delta.data["twins"]) == ("delta", [missed])
@@ -118,7 +52,7 @@ async def test_twins_are_asked_for_by_id_too(door: Door, api: httpx.AsyncClient)
     twins = [await put(api) for _ in range(3)]
     wanted = sorted(twin["id"] for twin in twins[:2])
 
-    async with _events(door, ids=wanted) as events:
+    async with events_of(door, ids=wanted) as events:
         _, found = await events.snapshot()
 
     assert [twin["id"] for twin in found] == wanted
@@ -128,7 +62,7 @@ async def test_who_hears_nothing_sees_that_the_stream_lives_and_how_far_it_is(
     whole: House, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("gateway.live.serving.QUIET_S", 0.05)
-    async with door(whole.common, **whole.addresses) as own, _events(own, filter='eq(id,"sku:nothing")') as events:
+    async with door(whole.common, **whole.addresses) as own, events_of(own, filter='eq(id,"sku:nothing")') as events:
         sequence, _ = await events.snapshot()
         await put(api)
         event = await events.next()
@@ -180,7 +114,7 @@ async def test_without_twin_it_is_a_problem_that_says_when_to_come_again(door_wi
 async def test_seats_are_shared_with_the_other_transport_and_given_back(whole: House):
     async with door(whole.common, live_per_caller=1, **whole.addresses) as own:
         client = await own.client("admin")
-        async with _events(own, model="region") as events:
+        async with events_of(own, model="region") as events:
             await events.snapshot()
             refused = await client.get(EVENTS)
 
@@ -194,7 +128,7 @@ async def test_seats_are_shared_with_the_other_transport_and_given_back(whole: H
 
 
 async def test_a_stream_ends_with_its_token(door: Door):
-    async with _events(door, token=door.token(hours=2 / 3600), model="region") as events:
+    async with events_of(door, token=door.token(hours=2 / 3600), model="region") as events:
         await events.snapshot()
         last = await events.told()
         with pytest.raises(EOFError):

@@ -237,40 +237,6 @@ def test_what_several_lines_say_alike_is_said_once():
     assert sorted(each.id for each in seen) == ["order:X1", "order_line:X1:1", "order_line:X1:2"]
 
 
-def test_the_signals_of_a_machine_are_one_statement_a_sensor():
-    tags = {"maker.speed": 7800.0, "dryer.wall_temp_c": 120.0, "custom.pressure": 3.0}
-    frame = records(
-        "scada_sample",
-        *(
-            {"tag": f"P1.a.{tag}", "sampled_at": NOW, "value": value, "quality": "uncertain", "machine": "M1"}
-            for tag, value in tags.items()
-        ),
-    )
-
-    seen = [each for each in _read("scada_sample", frame).sightings if each.id == "machine:M1"]
-
-    assert {each.origin.source: each.properties for each in seen} == {
-        "test:P1.a.maker.speed": {"speed_per_min": 7800.0},
-        "test:P1.a.dryer.wall_temp_c": {"wall_temperature_c": 120.0},
-    }
-
-
-def test_a_signal_is_told_once_a_minute_and_again_when_what_was_said_was_not_kept():
-    feeds = Feeds.load(TYPES)
-    tag = {"tag": "a.b.c.x", "quality": "good"}
-
-    def told(second: int, *, is_kept: bool = True) -> list[Any]:
-        at = NOW + timedelta(seconds=second)
-        frame = records("scada_sample", {**tag, "value": float(second), "sampled_at": at, "occurred_at": at})
-        seen = feeds.read("scada_sample", frame, NOW, TYPES)
-        if is_kept:
-            feeds.note(seen)
-        return [each.properties["value"] for each in seen.sightings]
-
-    assert told(0, is_kept=False) == [0.0]
-    assert [told(second) for second in (1, 2, 59, 60, 3, 119, 200)] == [[1.0], [], [], [60.0], [], [], [200.0]]
-
-
 def test_several_tests_of_one_sample_are_one_statement():
     items = {"moisture_pct": 12.5, "weight_g": 0.7}
     frame = records(

@@ -27,10 +27,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """How many twins changed; and by model, of how many records a model does not allow what they say."""
+    """How many twins changed; by model, of how many records a model does not allow what they say; and what was measured
+    of twins that take it in only once in a while."""
 
     changed: int
     left_out: Mapping[str, int]
+    readings: Sequence[Sighting]
 
 
 async def take_in_records(
@@ -47,7 +49,7 @@ async def take_in_records(
                 seen = seen.with_more(feeds.read(kind, sums, known_at, unit.types.base, totals=totals))
         changed = await _sight(unit, seen.sightings)
     feeds.note(seen)
-    return Taken(changed, seen.left_out)
+    return Taken(changed, seen.left_out, seen.readings)
 
 
 def _by_kind(parts: Iterable[Part]) -> list[tuple[str, pl.DataFrame]]:

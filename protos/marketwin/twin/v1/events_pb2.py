@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from marketwin.twin.v1 import types_pb2 as marketwin_dot_twin_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emarketwin/twin/v1/events.proto\x12\x11marketwin.twin.v1\x1a\x1dmarketwin/twin/v1/types.proto\"H\n\x0bTwinChanged\x12&\n\x05twins\x18\x01 \x03(\x0b\x32\x17.marketwin.twin.v1.Twin\x12\x11\n\tundo_json\x18\x02 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emarketwin/twin/v1/events.proto\x12\x11marketwin.twin.v1\x1a\x1dmarketwin/twin/v1/types.proto\"H\n\x0bTwinChanged\x12&\n\x05twins\x18\x01 \x03(\x0b\x32\x17.marketwin.twin.v1.Twin\x12\x11\n\tundo_json\x18\x02 \x03(\t\"<\n\x0cTwinReadings\x12,\n\x08readings\x18\x01 \x03(\x0b\x32\x1a.marketwin.twin.v1.Readingb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,4 +34,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TWINCHANGED']._serialized_start=84
   _globals['_TWINCHANGED']._serialized_end=156
+  _globals['_TWINREADINGS']._serialized_start=158
+  _globals['_TWINREADINGS']._serialized_end=218
 # @@protoc_insertion_point(module_scope)

@@ -52,3 +52,29 @@ class TwinChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TwinChanged: _TypeAlias = TwinChanged  # noqa: Y015
+
+@_typing.final
+class TwinReadings(_message.Message):
+    """Newest values of what changes too often to be kept each time. Nobody keeps this message: it is told on the subject
+    passing.marketwin.twin.v1.TwinReadings, which no stream holds, to whoever listens at that moment.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    READINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def readings(self) -> _containers.RepeatedCompositeFieldContainer[_types_pb2.Reading]:
+        """1 to 1,000 of them, in the order in which they were learnt."""
+
+    def __init__(
+        self,
+        *,
+        readings: _abc.Iterable[_types_pb2.Reading] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["readings", b"readings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TwinReadings: _TypeAlias = TwinReadings  # noqa: Y015

@@ -90,6 +90,56 @@ class Twin(_message.Message):
 Global___Twin: _TypeAlias = Twin  # noqa: Y015
 
 @_typing.final
+class Reading(_message.Message):
+    """What one source last measured of a twin. The state holds such values once in a while, this tells all of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROPERTIES_JSON_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    KNOWN_AT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """Id of the twin."""
+    model: _builtins.str
+    """Name of its type."""
+    properties_json: _builtins.str
+    """The properties that were measured, as a JSON object."""
+    source: _builtins.str
+    """Who measured it."""
+    quality: _builtins.float
+    """0 to 1, how far the source trusts it and what cleaning had to mend."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """When it was true in the world."""
+
+    @_builtins.property
+    def known_at(self) -> _timestamp_pb2.Timestamp:
+        """When the twin service learnt of it."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        model: _builtins.str = ...,
+        properties_json: _builtins.str = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        known_at: _timestamp_pb2.Timestamp | None = ...,
+        source: _builtins.str = ...,
+        quality: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "id", b"id", "known_at", b"known_at", "model", b"model", "properties_json", b"properties_json", "quality", b"quality", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reading: _TypeAlias = Reading  # noqa: Y015
+
+@_typing.final
 class Relation(_message.Message):
     """A named edge to another twin."""
 

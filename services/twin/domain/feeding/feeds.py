@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,12 @@ class Seen:
     left_out: Counter[str] = field(default_factory=Counter)
     spans: list[tuple[int, dict[tuple[str, str], int]]] = field(default_factory=list)
     """By rule that says a thing at most once in a span: of which twin and source it was said, and in which span."""
+    readings: list[Sighting] = field(default_factory=list)
+    """All that such rules saw, said or not."""
 
     def with_more(self, more: Seen) -> Seen:
-        sightings = [*self.sightings, *more.sightings]
-        return Seen(sightings, self.left_out + more.left_out, [*self.spans, *more.spans])
+        sightings, readings = [*self.sightings, *more.sightings], [*self.readings, *more.readings]
+        return Seen(sightings, self.left_out + more.left_out, [*self.spans, *more.spans], readings)
 
 
 class Feeds:
@@ -105,15 +108,15 @@ class Feeds:
                 known.clear()
             known.update(spans)
 
-    def _rare(self, rule: FeedRule, stated: pl.DataFrame, seen: Seen) -> pl.DataFrame:
-        """What was not said yet in its span of time, which begins with the clock."""
+    def _are_rare(self, rule: FeedRule, stated: pl.DataFrame, seen: Seen) -> list[bool]:
+        """Of which nothing was said yet in its span of time, which begins with the clock."""
         known = self._spans.get(id(rule), {})
         spans = (stated.get_column("at").dt.epoch("s") // rule.at_most_s).to_list()
         whose = list(zip(stated.get_column("id").to_list(), stated.get_column("source").to_list(), strict=True))
         is_new = [span > known.get(who, span - 1) for who, span in zip(whose, spans, strict=True)]
         fresh = {who: span for who, span, new in zip(whose, spans, is_new, strict=True) if new}
         seen.spans.append((id(rule), fresh))
-        return stated.filter(pl.Series(is_new, dtype=pl.Boolean))
+        return is_new
 
     def _apply(
         self, rule: FeedRule, records: pl.DataFrame, known_at: datetime, types: Types, seen: Seen, *, ends: bool = False
@@ -133,9 +136,14 @@ class Feeds:
             return
         ordered = _in_time(fitting)
         stated = _joined(ordered if rule.takes_every else _newest(ordered, told))
-        if rule.at_most_s and not ends:
-            stated = self._rare(rule, stated, seen)
-        told_by = _endings(rule.model, stated, known_at) if ends else _sightings(rule.model, known, stated, known_at)
+        if ends:
+            seen.sightings.extend(_endings(rule.model, stated, known_at))
+            return
+        told_by: Iterable[Sighting] = _sightings(rule.model, known, stated, known_at)
+        if rule.at_most_s:
+            told_by = list(told_by)
+            seen.readings.extend([each for each in told_by if each.properties])
+            told_by = compress(told_by, self._are_rare(rule, stated, seen))
         seen.sightings.extend(told_by)
 
     def _plan(self, rule: FeedRule, model: TwinType, records: pl.DataFrame) -> Plan | None:
