@@ -20,7 +20,7 @@ from services.twin import usecases
 from services.twin.app import MIGRATIONS
 from services.twin.domain.twins import Origin, Relation, Sighting, Twin, empty
 from services.twin.domain.types import Types
-from services.twin.store import CONNECTIONS, OUTBOX, SCHEMA, PostgresStore, lanes
+from services.twin.store import CONNECTIONS, OUTBOX, SCHEMA, PostgresStore, lanes, unlocked
 from services.twin.usecases import Precondition
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -197,7 +197,7 @@ async def test_relations_and_new_twins_are_written_among_others(market: Market):
 
 async def test_who_writes_a_twin_again_need_not_read_it(market: Market, monkeypatch: pytest.MonkeyPatch):
     await market.patch(SHOPS[0], 1)
-    monkeypatch.setattr(lanes, "_READ", "no statement")
+    monkeypatch.setattr(unlocked, "_READ", "no statement")
 
     second = await market.patch(SHOPS[0], 2)
 

@@ -6,19 +6,22 @@ models   types that were added, migrations  retention  what is too old to be kep
 indexes  made where searches ask for them   reading    newest states, past every layer that costs
 telling  what leads to a past state, likewise   lines      changes and what is told of them, one statement
 lanes    writes that share a transaction        columns    values as arguments of a statement
+unlocked writing what a few records or commands say, one statement
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import TypeVar
 
 import sqlalchemy as sa
+from asyncpg import PostgresError
 
-from chassis.db import Database
+from chassis.db import Database, is_away
 from chassis.outbox import Relay
 from chassis.rql.search import Search, Summary
 from marketwin.twin.v1 import types_pb2
@@ -34,6 +37,10 @@ from services.twin.store.lanes import Decide, Decider, Lanes
 from services.twin.store.models import ModelReads
 from services.twin.store.tables import CONNECTIONS, INBOX, OUTBOX, SCHEMA, TWIN, Base
 from services.twin.store.unit import PostgresUnit
+from services.twin.store.unlocked import Moved, UnlockedUnit
+from services.twin.usecases import Unit
+
+T = TypeVar("T")
 
 __all__ = ["CONNECTIONS", "INBOX", "OUTBOX", "SCHEMA", "Base", "FusionRules", "PostgresStore"]
 
@@ -74,6 +81,32 @@ class PostgresStore(ModelReads):
             yield unit
         if unit.told:
             self._relay.wake()
+
+    async def in_one(self, work: Callable[[Unit], Awaitable[T]], *, few: bool) -> T:
+        """What the work says of twins, in one transaction; what is said of few is tried without locks before.
+
+        The work may run twice. Of many twins one has soon moved, and all that was decided is in vain.
+        """
+        if few and not self.types.coming:
+            try:
+                return await self._without_locks(work)
+            except Moved:
+                pass
+            except PostgresError as error:
+                # A message that was heard before, or a value that is refused: with locks it is told which.
+                if is_away(error):
+                    raise
+        async with self.write() as unit:
+            return await work(unit)
+
+    async def _without_locks(self, work: Callable[[Unit], Awaitable[T]]) -> T:
+        async with self._db.driver() as connection:
+            unit = UnlockedUnit(connection, self.types, self.book.rule)
+            found = await work(unit)
+            has_news = await unit.write()
+        if has_news:
+            self._relay.wake()
+        return found
 
     async def get(self, twin_id: str) -> Twin | None:
         return await reading.newest(self._db, twin_id)

@@ -19,7 +19,6 @@ import zlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import asyncpg
 import structlog
 
 from chassis.connections import FAILURES, Driver
@@ -29,7 +28,7 @@ from services.twin.domain.statements import Rules
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import TwinType, Types
 from services.twin.store.lines import write_lines
-from services.twin.store.tables import SCHEMA, TWIN, WHOLE, whole_of
+from services.twin.store.unlocked import Moved, read
 from services.twin.usecases import Deciding
 
 log = structlog.get_logger()
@@ -41,10 +40,6 @@ WAITING = 2048
 REMEMBERED = 1000
 REMEMBERED_CHARACTERS = 8 * 1024
 """So many twins are remembered, each of so many characters of JSON at most."""
-_READ = f"""
-SELECT {WHOLE}, (SELECT stamp FROM {SCHEMA}.registry) AS stamp
-FROM {TWIN.fullname} WHERE id = ANY($1::text[])
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +65,6 @@ class _Command:
     origin: Origin
     decide: Decide
     answer: asyncio.Future[Written]
-
-
-class _AsItIs(Exception):  # no error: the group takes the other way
-    """This group cannot be written together."""
 
 
 class Lanes:
@@ -120,7 +111,7 @@ class Lanes:
             # In a task of its own, what nobody foresaw is a value here and ends no lane.
             (failure,) = await asyncio.gather(self._together(group), return_exceptions=True)
             if failure is not None:
-                if not isinstance(failure, _AsItIs):
+                if not isinstance(failure, Moved):
                     log.warning("writes.one_by_one", error=type(failure).__name__, count=len(group))
                 await self._one_by_one(group)
         finally:
@@ -138,7 +129,7 @@ class Lanes:
     async def _together(self, group: Sequence[_Command]) -> None:
         decider = self._decider()
         if decider.types.coming:
-            raise _AsItIs
+            raise Moved
         try:
             answers, has_news = await self._written(group, decider)
         except FAILURES as error:
@@ -164,7 +155,7 @@ class Lanes:
                 self._lately.forget(ids)
             found = await self._attempt(connection, group, decider, {})
         if found is None:
-            raise _AsItIs
+            raise Moved
         return found
 
     async def _attempt(
@@ -172,7 +163,7 @@ class Lanes:
     ) -> Outcome | None:
         """None, and nothing is written, where some twin, or the types, are not what the decisions were based on."""
         missing = sorted({each.twin_id for each in group}.difference(remembered))
-        before = remembered | await _read(connection, missing, decider.types.stamp)
+        before = remembered | await read(connection, missing, decider.types.stamp)
         answers, outcomes = _decided(group, before, decider)
         if remembered and len(outcomes) < len(group):
             # What is refused, or says nothing new, may be so of an old state only.
@@ -204,16 +195,6 @@ class Lately:
         self.forget(list(self._twins)[: max(len(self._twins) - REMEMBERED, 0)])
 
 
-async def _read(connection: Driver, ids: Sequence[str], stamp: int) -> dict[str, Twin]:
-    """The twins of the ids, where all of them are there and the types are those of the stamp."""
-    if not ids:
-        return {}
-    rows = await connection.fetch(_READ, ids)
-    if len(rows) < len(ids) or rows[0]["stamp"] != stamp:
-        raise _AsItIs
-    return {row["id"]: _twin(row) for row in rows}
-
-
 def _decided(
     group: Sequence[_Command], before: dict[str, Twin], decider: Decider
 ) -> tuple[list[Written | ChassisError], list[tuple[Twin, Change]]]:
@@ -233,13 +214,6 @@ def _decided(
             current[each.twin_id] = outcome[0]
         answers.append((twin, current[each.twin_id]))
     return answers, outcomes
-
-
-def _twin(row: asyncpg.Record) -> Twin:
-    """A locked row; one of revision 0 only holds the place of a twin to be."""
-    if not row["revision"]:
-        raise _AsItIs
-    return whole_of(row)
 
 
 def _answer(command: _Command, found: Written | BaseException) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from chassis.bus import subject_of
 from chassis.telemetry import carry
@@ -12,7 +12,7 @@ from services.twin.domain.twins import Change, Relation, Twin
 from services.twin.store.columns import arguments, read, rows_of
 from services.twin.store.journal import SNAPSHOT_EVERY, snapshot_row
 from services.twin.store.rows import Texts, line_columns, state_columns
-from services.twin.store.tables import JOURNAL, OUTBOX, RELATION, SCHEMA, SNAPSHOT, TWIN
+from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, RELATION, SCHEMA, SNAPSHOT, TWIN
 from services.twin.wire import changed_messages, json_text, undo_text
 
 _STATE, _LINE = tuple(state_columns([])), tuple(line_columns([]))
@@ -27,7 +27,13 @@ _FIRST_SEEN = _FIRST_TOLD + len(_TOLD)
 _STAMP = _FIRST_SEEN + len(_SEEN)
 _KEPT = _STATE[1:]
 _SET = ", ".join(f"{name} = {value}" for name, value in zip(_KEPT, read(TWIN, _KEPT, "state"), strict=True))
-_WRITTEN = f"""
+_HEARD = f"""
+), heard AS (
+    INSERT INTO {INBOX.fullname} (consumer, message_id)
+    SELECT ${_STAMP + 1}::text, id FROM unnest(${_STAMP + 2}::text[]) AS id, same WHERE same.yes
+"""
+_WRITTEN, _WRITTEN_AND_HEARD = (
+    f"""
 WITH state AS (
     SELECT t.*, s.seen FROM {rows_of(TWIN, _STATE)}
     JOIN (SELECT id, revision AS seen FROM {rows_of(TWIN, _SEEN, _FIRST_SEEN)}) AS s USING (id)
@@ -45,9 +51,11 @@ WITH state AS (
 ), told AS (
     INSERT INTO {OUTBOX.fullname} ({", ".join(_TOLD)})
     SELECT {", ".join(read(OUTBOX, _TOLD))} FROM {rows_of(OUTBOX, _TOLD, _FIRST_TOLD)}, same WHERE same.yes
-)
+{heard})
 SELECT yes FROM same
 """
+    for heard in ("", _HEARD)
+)
 _LEADS_NO_MORE = f"""
 DELETE FROM {RELATION.fullname} AS known USING {rows_of(RELATION, _EDGE)}
 WHERE (known.id, known.name, known.target) = (t.id, t.name, t.target)
@@ -59,14 +67,26 @@ SELECT {", ".join(read(SNAPSHOT, _MARK))} FROM {rows_of(SNAPSHOT, _MARK)}
 """
 
 
+class Heard(NamedTuple):
+    """Messages that a consumer has heard."""
+
+    consumer: str
+    message_ids: list[str]
+
+
 async def write_lines(
-    connection: Any, before: Mapping[str, Twin], changed: Sequence[tuple[Twin, Change]], *, stamp: int | None = None
+    connection: Any,
+    before: Mapping[str, Twin],
+    changed: Sequence[tuple[Twin, Change]],
+    *,
+    stamp: int | None = None,
+    heard: Heard | None = None,
 ) -> dict[str, int]:
     """Keeps each change in the journal, and of each twin, which is there already, the newest state, which it tells.
 
     Returns how many characters the JSON of each twin has. It is empty, and nothing is written, where one of the twins
-    is not what it was `before`, or the types are not those of the stamp, if one is given. One statement is a
-    transaction of its own; relations and snapshots need more.
+    is not what it was `before`, or the types are not those of the stamp, if one is given; it fails where a message was
+    heard before. One statement is a transaction of its own; relations and snapshots need more.
     """
     newest = list({twin.id: twin for twin, _ in changed}.values())
     marked = [snapshot_row(twin) for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]
@@ -79,14 +99,16 @@ async def write_lines(
         *arguments(OUTBOX, _told(before, texts)),
         *arguments(TWIN, {"id": states["id"], "revision": [before[twin.id].revision for twin in newest]}),
         stamp,
+        *(heard or ()),
     ]
+    statement = _WRITTEN_AND_HEARD if heard else _WRITTEN
     sizes = {
         twin_id: sum(map(len, each)) for twin_id, *each in zip(*(states[name] for name in ("id", *_JSON)), strict=True)
     }
     if not marked and not led:
-        return sizes if await connection.fetchval(_WRITTEN, *values) else {}
+        return sizes if await connection.fetchval(statement, *values) else {}
     async with connection.transaction():
-        if not await connection.fetchval(_WRITTEN, *values):
+        if not await connection.fetchval(statement, *values):
             return {}
         await _keep_relations(connection, before, [twin for twin in newest if twin.id in led])
         if marked:

@@ -15,6 +15,9 @@ from services.twin.domain.statements import Statement
 from services.twin.domain.twins import Change, Sighting, Twin
 from services.twin.usecases.twins import Store, Unit
 
+FEW = 64
+"""Records of which it is worth while to decide without locks what they say."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -39,7 +42,8 @@ async def take_in_records(
     store: Store, feeds: Feeds, parts: Sequence[Part], *, consumer: str, known_at: datetime
 ) -> Taken:
     """Updates twins from messages of records, each once, all in one transaction."""
-    async with store.write() as unit:
+
+    async def taken(unit: Unit) -> tuple[int, Seen]:
         new = await unit.mark_new(consumer, [part.message_id for part in parts])
         seen = Seen()
         for kind, records in _by_kind(part for part in parts if part.message_id in new):
@@ -47,7 +51,9 @@ async def take_in_records(
             for totals in feeds.totals(kind):
                 sums = await unit.totals(totals, standing(records))
                 seen = seen.with_more(feeds.read(kind, sums, known_at, unit.types.base, totals=totals))
-        changed = await _sight(unit, seen.sightings)
+        return await _sight(unit, seen.sightings), seen
+
+    changed, seen = await store.in_one(taken, few=sum(part.records.height for part in parts) <= FEW)
     feeds.note(seen)
     return Taken(changed, seen.left_out, seen.readings)
 
@@ -62,8 +68,7 @@ def _by_kind(parts: Iterable[Part]) -> list[tuple[str, pl.DataFrame]]:
 
 async def seed(store: Store, seen: Sequence[Sighting]) -> int:
     """Updates twins from configuration; returns how many changed."""
-    async with store.write() as unit:
-        return await _sight(unit, seen)
+    return await store.in_one(lambda unit: _sight(unit, seen), few=len(seen) <= FEW)
 
 
 async def _sight(unit: Unit, seen: Sequence[Sighting]) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import polars as pl
 from msgspec import structs
@@ -24,6 +24,7 @@ from services.twin.domain.statements import DESIRED, RELATIONS, Rules, Statement
 from services.twin.domain.twins import Change, Json, Origin, Relation, Twin
 from services.twin.domain.types import TwinType, Types
 
+T = TypeVar("T")
 MAX_GROUPS = 1000
 WRITABLE = {"properties", "desired", "relations"}
 
@@ -67,6 +68,7 @@ class Store(Protocol):
     def book(self) -> RuleBook: ...
     async def renew_types(self) -> None: ...
     def write(self) -> AbstractAsyncContextManager[Unit]: ...
+    async def in_one(self, work: Callable[[Unit], Awaitable[T]], *, few: bool) -> T: ...
     async def carry_out(
         self, twin_id: str, origin: Origin, decide: Callable[[Deciding, Twin], tuple[Twin, Change] | None]
     ) -> tuple[Twin, Twin]: ...
