@@ -23,8 +23,11 @@ async def hear_records(bus: Bus, store: Store) -> None:
 
     async def handle(messages: Sequence[Message]) -> None:
         store.note_waiting(len(messages))
-        await usecases.take_in_records(store, [_part(message) for message in messages], consumer=DURABLE)
-        store.note_waiting(messages[-1].behind)
+        try:
+            await usecases.take_in_records(store, [_part(message) for message in messages], consumer=DURABLE)
+        finally:
+            # One that cannot be taken in is set aside, and none may come that would say so.
+            store.note_waiting(messages[-1].behind)
 
     subjects = [subject_of(events_pb2.RecordsAccepted, kind) for kind in KINDS]
     await bus.consume_many(durable=DURABLE, subjects=subjects, handle=handle, most=GROUP_MESSAGES)

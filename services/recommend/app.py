@@ -55,7 +55,7 @@ async def app(settings: RecommendSettings) -> AsyncIterator[Running]:
             tasks.spawn(relay.run(), name="relay")
             tasks.spawn(prune_inbox(db, INBOX), name="prune")
             tasks.spawn(hear_products(stream, store), name="products")
-            tasks.spawn(hear_demand(stream, store), name="demand")
+            tasks.spawn(hear_demand(stream, store, growth=rules.ranking.trend_from), name="demand")
             tasks.spawn(hear_profiles(stream, store, live_profiles=settings.live_profiles), name="profiles")
             tasks.spawn(keep_ranked(ranker, store, settings), name="ranking")
             if postman is not None:

@@ -51,14 +51,21 @@ async def hear_products(bus: Bus, store: Store) -> None:
     await bus.consume(durable=PRODUCTS, subjects=[subject_of(twin_events.TwinChanged, "sku")], handle=handle)
 
 
-async def hear_demand(bus: Bus, store: Store) -> None:
-    """Takes in demand forecasts of the next weeks, for ever."""
+async def hear_demand(bus: Bus, store: Store, *, growth: float) -> None:
+    """Takes in demand forecasts of the next weeks, for ever; `growth` is what is worth a reason."""
 
     async def handle(message: Message) -> None:
         demand = forecast_events.ForecastMade.FromString(message.data).demand
         near = [each for each in demand if each.horizon <= KEPT_HORIZONS]
         if near:
-            await take_in_demand(store, consumer=DEMAND, message_id=message.message_id, demand=demand_columns(near))
+            await take_in_demand(
+                store,
+                consumer=DEMAND,
+                message_id=message.message_id,
+                demand=demand_columns(near),
+                cause=_cause(is_live=False),
+                growth=growth,
+            )
 
     await bus.consume(durable=DEMAND, subjects=[subject_of(forecast_events.ForecastMade)], handle=handle)
 

@@ -9,6 +9,8 @@ from google.protobuf.message import Message as ProtoMessage
 
 from chassis.bus import Bus, subject_of
 from chassis.telemetry import carry
+from marketwin.forecast.v1 import events_pb2 as forecast_events
+from marketwin.forecast.v1 import types_pb2 as forecast_types
 from marketwin.profile.v1 import events_pb2 as profile_events
 from marketwin.profile.v1 import types_pb2 as profile_types
 from marketwin.twin.v1 import events_pb2 as twin_events
@@ -59,6 +61,17 @@ async def tell_profiles(log: Bus, *profiles: profile_types.Profile, message_id: 
 
 async def tell_twins(log: Bus, *twins: twin_types.Twin) -> None:
     await _tell(log, twin_events.TwinChanged(twins=twins), key="sku")
+
+
+async def tell_demand(log: Bus, sku: str, *, growth: float, region: str = "340100", revision: int = 1) -> None:
+    """Forecasts of the next weeks, so far above recent demand."""
+    weeks = [
+        forecast_types.DemandForecast(
+            region=region, sku=sku, horizon=week, value=100 * (1 + growth), recent_mean=100, revision=revision
+        )
+        for week in (1, 2, 3, 4)
+    ]
+    await _tell(log, forecast_events.ForecastMade(demand=weeks))
 
 
 async def _tell(log: Bus, event: ProtoMessage, *, key: str = "", message_id: str = "") -> None:

@@ -20,7 +20,7 @@ from marketwin.recommend.v1 import types_pb2
 from services.recommend.app import MIGRATIONS
 from services.recommend.store import SCHEMA
 from services.recommend.store.tables import Base
-from tests.recommend.builders import profile, purchase, sku_twin, tell_profiles, tell_twins
+from tests.recommend.builders import profile, purchase, sku_twin, tell_demand, tell_profiles, tell_twins
 from tests.recommend.scenes import (
     listed,
     new_codes,
@@ -200,6 +200,46 @@ async def test_limits_follow_when_a_product_is_described_after_it_was_recommende
 
     assert before == [["licence_unknown"]]
     assert await eventually(freed)
+
+
+async def test_a_forecast_that_comes_after_the_lists_becomes_a_reason_in_them_and_ceases_to_be_one(
+    recommend: Stub, log: Bus
+) -> None:
+    (here, _), (elsewhere, _) = new_codes(), new_codes()
+    sku = f"S{uuid.uuid4().hex[:6]}"
+    await tell_twins(log, sku_twin(sku))
+    bought = [purchase(sku, cycles=9), purchase("S1")]
+    far = profile(elsewhere, *bought, account_manager="", adcode="350100")
+    await tell_profiles(log, profile(here, *bought, account_manager=""), far)
+
+    async def is_told(retailer: str, *, trend: bool) -> bool:
+        found = [each for each in await listed(recommend, retailer) if each.sku == sku]
+        return bool(found) and ("region_trend" in {reason.code for reason in found[0].reasons}) is trend
+
+    await eventually(lambda: is_told(here, trend=False), within_s=15)
+    await eventually(lambda: is_told(elsewhere, trend=False), within_s=15)
+    await tell_demand(log, sku, growth=0.25)
+    await eventually(lambda: is_told(here, trend=True), within_s=15)
+    remains = await is_told(elsewhere, trend=False)
+    await tell_demand(log, sku, growth=0.05, revision=2)
+    await eventually(lambda: is_told(here, trend=False), within_s=15)
+
+    assert remains
+
+
+async def test_a_forecast_of_the_province_counts_where_the_region_has_none(recommend: Stub, log: Bus) -> None:
+    retailer, _ = new_codes()
+    sku = f"S{uuid.uuid4().hex[:6]}"
+    await tell_twins(log, sku_twin(sku))
+    await tell_demand(log, sku, growth=0.25, region="340000")
+    await tell_demand(log, sku, growth=0.25, region="350000")
+    await tell_profiles(log, profile(retailer, purchase(sku, cycles=9), purchase("S1"), account_manager=""))
+
+    async def reasons() -> list[str]:
+        found = [each for each in await listed(recommend, retailer) if each.sku == sku]
+        return [reason.text_en for each in found for reason in each.reasons if reason.code == "region_trend"]
+
+    assert await eventually(reasons, within_s=15) == ["Forecast demand in this region is 25% above the recent weeks"]
 
 
 async def test_a_market_without_orders_does_not_stop_the_ranking_of_others(recommend: Stub, log: Bus) -> None:

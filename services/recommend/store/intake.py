@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from chassis.db import copy_frame, stage_frame, upsert_frame
 from chassis.outbox import is_new
-from services.recommend.store.tables import DEMAND, INBOX, PRODUCT, PURCHASE, RECOMMENDATION, SCHEMA, SHOP
+from services.recommend.store.tables import DEMAND, GROWTH, INBOX, PRODUCT, PURCHASE, RECOMMENDATION, SCHEMA, SHOP
 from services.recommend.usecases.ports import Cause
 
 _NEWER = f"""
@@ -22,6 +22,16 @@ LEFT JOIN {PRODUCT.fullname} kept USING (sku_code)
 WHERE r.state IN ('open', 'shown') AND (kept.revision IS NULL OR p.revision > kept.revision AND
     (p.status, p.licence_required, p.supply_state) IS DISTINCT FROM
     (kept.status, kept.licence_required, kept.supply_state))
+"""
+_GROWING = f"""
+SELECT region, sku_code FROM {DEMAND.fullname} JOIN forecast_in USING (region, sku_code)
+GROUP BY region, sku_code HAVING {GROWTH} >= :growth
+"""
+_TURNED = f"""
+SELECT DISTINCT r.retailer_code FROM {RECOMMENDATION.fullname} r JOIN {SHOP.fullname} s USING (retailer_code)
+JOIN unnest(CAST(:regions AS text[]), CAST(:skus AS text[])) AS t(region, sku_code)
+  ON t.sku_code = r.sku_code AND t.region IN (s.adcode, left(s.adcode, 2) || '0000')
+WHERE r.state IN ('open', 'shown')
 """
 
 
@@ -78,14 +88,30 @@ class Intake:
         )
         if concerned:
             codes = pl.DataFrame({"retailer_code": list(concerned)}, schema={"retailer_code": pl.String})
-            await self._mark_stale(codes, Cause(cause.trace_id, cause.traceparent, is_live=False))
+            await self._mark_stale(codes, cause)
 
-    async def take_demand(self, demand: pl.DataFrame) -> None:
+    async def take_demand(self, demand: pl.DataFrame, cause: Cause, *, growth: float) -> None:
+        """Keeps newer revisions; shops to which a product is recommended that now grows so much, or no longer does, in
+        their region are ranked anew."""
         key = ["region", "sku_code", "horizon"]
         newest = demand.sort("revision").unique(key, keep="last", maintain_order=True)
+        await stage_frame(self._session, DEMAND, newest.select("region", "sku_code").unique(), name="forecast_in")
+        before = await self._growing(growth)
         await upsert_frame(
             self._session, DEMAND, newest.sort(key), key=key, where="excluded.revision > demand.revision"
         )
+        turned = sorted(before ^ await self._growing(growth))
+        if not turned:
+            return
+        regions, skus = [region for region, _ in turned], [sku for _, sku in turned]
+        concerned = (await self._session.execute(sa.text(_TURNED), {"regions": regions, "skus": skus})).scalars().all()
+        if concerned:
+            codes = pl.DataFrame({"retailer_code": list(concerned)}, schema={"retailer_code": pl.String})
+            await self._mark_stale(codes, cause)
+
+    async def _growing(self, growth: float) -> set[tuple[str, str]]:
+        rows = await self._session.execute(sa.text(_GROWING), {"growth": growth})
+        return {(region, sku) for region, sku in rows}
 
     async def _mark_stale(self, codes: pl.DataFrame, cause: Cause) -> None:
         rows = codes.with_columns(

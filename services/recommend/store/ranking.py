@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from chassis.db import pull_frame, stage_frame, upsert_frame
 from services.recommend.domain.lists import ListInput
 from services.recommend.store.rows import tell_frame
-from services.recommend.store.tables import CARD, DEMAND, PRODUCT, PURCHASE, RECOMMENDATION, SHOP, STALE
+from services.recommend.store.tables import CARD, DEMAND, GROWTH, PRODUCT, PURCHASE, RECOMMENDATION, SHOP, STALE
 from services.recommend.usecases.ports import Clock
 
 Schema = dict[str, pl.DataType | type[pl.DataType]]
@@ -71,7 +71,6 @@ STALE_COLUMNS: Schema = {
     "traceparent": pl.String,
 }
 _TOLD: Schema = {column.name: _KINDS.get(type(column.type), pl.String) for column in RECOMMENDATION.columns}
-HORIZONS = 4
 _WRITTEN = [column.name for column in RECOMMENDATION.columns]
 
 
@@ -149,7 +148,7 @@ class Ranking:
             shops=shops,
             purchases=await self._purchases(clause, argument),
             products=await pull_frame(self._session, f"SELECT {', '.join(PRODUCTS)} FROM {PRODUCT.fullname}", PRODUCTS),
-            trends=await self._trends(),
+            trends=await self._trends(clause, argument),
             avoided=await self._avoided(clause, argument, cycle - reject_cycles),
         )
 
@@ -163,15 +162,17 @@ class Ranking:
             argument,
         )
 
-    async def _trends(self) -> pl.DataFrame:
-        """Mean forecast of the next weeks over recent demand, by region and product."""
+    async def _trends(self, clause: str, argument: object) -> pl.DataFrame:
+        """Mean forecast of the next weeks over recent demand, by product and the regions and provinces of shops."""
         return await pull_frame(
             self._session,
             f"""
-            SELECT region, sku_code, avg(value) / avg(recent_mean) - 1 AS growth FROM {DEMAND.fullname}
-            WHERE horizon <= {HORIZONS} GROUP BY region, sku_code HAVING avg(recent_mean) > 0
+            SELECT region, sku_code, {GROWTH} AS growth FROM {DEMAND.fullname} WHERE region IN (
+                SELECT unnest(ARRAY[s.adcode, left(s.adcode, 2) || '0000']) FROM {SHOP.fullname} s WHERE {clause}
+            ) GROUP BY region, sku_code HAVING {GROWTH} IS NOT NULL
             """,
             TRENDS,
+            argument,
         )
 
     async def _avoided(self, clause: str, argument: object, since: int) -> pl.DataFrame:

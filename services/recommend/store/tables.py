@@ -177,3 +177,6 @@ STALE = StaleRow.__table__  # type: ignore[attr-defined]  # as above
 RECOMMENDATION = RecommendationRow.__table__  # type: ignore[attr-defined]  # as above
 ANSWER = AnswerRow.__table__  # type: ignore[attr-defined]  # as above
 CARD = CardRow.__table__  # type: ignore[attr-defined]  # as above
+
+GROWTH = "(avg(value) / nullif(avg(recent_mean), 0) - 1)"
+"""How the demand of a region for a product grows: mean forecast of the next weeks over recent demand."""

@@ -25,8 +25,10 @@ async def take_in_products(
             await unit.take_products(products, cause)
 
 
-async def take_in_demand(store: Store, *, consumer: str, message_id: str, demand: pl.DataFrame) -> None:
-    """Keeps the newest demand forecasts; they show as a reason when a shop is ranked next."""
+async def take_in_demand(
+    store: Store, *, consumer: str, message_id: str, demand: pl.DataFrame, cause: Cause, growth: float
+) -> None:
+    """Keeps the newest demand forecasts; shops where one becomes a reason, or is one no more, are ranked anew."""
     async with store.intake() as unit:
         if await unit.is_new(consumer, message_id):
-            await unit.take_demand(demand)
+            await unit.take_demand(demand, cause, growth=growth)
