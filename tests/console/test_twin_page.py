@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
+from chassis.bus import bus
+from chassis.passing import tell
+from chassis.settings import CommonSettings
 from chassis.testing import eventually
+from marketwin.twin.v1.events_pb2 import TwinReadings
+from marketwin.twin.v1.types_pb2 import Reading
 from services.twin.store import PostgresStore
 from tests.console.conftest import Twins, signed_in
 from tests.console.twinpages import open_twin, row_of, said
@@ -44,6 +50,29 @@ async def test_each_value_says_who_told_it_when_and_what_is_wanted_instead(page:
     await expect(tier.get_by_test_id("sparkline")).to_have_attribute("aria-label", re.compile("4 values from 1 to 5"))
     await expect(row_of(page, "order_cycle_days").get_by_test_id("desired")).to_contain_text("as wanted")
     await expect(page.get_by_test_id("twin-title")).to_have_text("老店")
+
+
+async def test_what_is_measured_after_the_state_is_shown_beside_its_value(
+    page: Page, twins: Twins, common: CommonSettings
+):
+    await twins.put("machine:m1", "machine", {"speed_per_min": 7000.0})
+    await open_twin(page, "machine:m1")
+    moment = datetime.now(UTC) + timedelta(seconds=1)
+    speed = Reading(
+        id="machine:m1", model="machine", properties_json='{"speed_per_min": 7012.5}', source="scada:m1.speed"
+    )
+    speed.at.FromDatetime(moment)
+
+    async with bus(common.nats_url, "test") as log:
+        await tell(log, TwinReadings(readings=[speed]))
+        reading = row_of(page, "speed_per_min").get_by_test_id("reading")
+        await expect(reading).to_contain_text("live 7012.5")
+    await expect(reading).to_have_attribute("title", re.compile("by scada:m1.speed"))
+    await expect(row_of(page, "speed_per_min").get_by_test_id("value")).to_have_text("7000")
+    await twins.patch("machine:m1", properties={"speed_per_min": 7013.0})
+    await page.get_by_test_id("by-revision").click()
+    await page.get_by_test_id("revision-slider").press("ArrowLeft")
+    await expect(page.get_by_test_id("reading")).to_have_count(0)
 
 
 async def test_the_slider_shows_an_older_state_and_what_has_changed_since(page: Page, shop: str):

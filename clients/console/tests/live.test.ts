@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { LiveMessage, Twin } from "../src/api/types";
+import type { LiveMessage, ReadingsMessage, Twin } from "../src/api/types";
 import { Changes } from "../src/live/changes";
 import { backoffMs, liveAddress, LiveConnection, type LiveState } from "../src/live/connection";
 
@@ -14,7 +14,7 @@ class Socket {
     this.sent.push(JSON.parse(text));
   }
   close() {}
-  tell(message: LiveMessage) {
+  tell(message: LiveMessage | ReadingsMessage) {
     this.onmessage?.({ data: JSON.stringify(message) });
   }
 }
@@ -24,11 +24,13 @@ function connect(isTail = false) {
   const states: LiveState[] = [];
   const messages: LiveMessage[] = [];
   const onRefused = vi.fn();
+  const onReadings = vi.fn();
   const connection = new LiveConnection({
     address: "ws://localhost/api/v1/live",
     token: "abc",
     isTail,
     onMessage: (message) => messages.push(message),
+    onReadings,
     onState: (state) => states.push(state),
     onRefused,
     random: () => 1,
@@ -37,7 +39,7 @@ function connect(isTail = false) {
       return sockets.at(-1) as unknown as WebSocket;
     },
   });
-  return { connection, sockets, states, messages, onRefused };
+  return { connection, sockets, states, messages, onRefused, onReadings };
 }
 
 function twin(id: string, revision: number, properties: Record<string, unknown>): Twin {
@@ -90,6 +92,21 @@ describe("the live connection", () => {
     sockets[0]!.onmessage?.({ data: "not json" });
 
     expect(messages.map((message) => message.sequence)).toEqual([5, 6, 1]);
+  });
+
+  it("tells readings apart: they move no place to resume after", () => {
+    const { connection, sockets, messages, onReadings } = connect();
+    const readings: ReadingsMessage = { type: "readings", twins: [{ id: "machine:1", model: "machine", readings: {} }] };
+    connection.start();
+    sockets[0]!.tell({ type: "snapshot", sequence: 5, twins: [] });
+    sockets[0]!.tell(readings);
+    sockets[0]!.onclose?.({ code: 1006 });
+    vi.advanceTimersByTime(500);
+    sockets[1]!.onopen?.();
+
+    expect(onReadings.mock.calls).toEqual([[readings]]);
+    expect(messages).toHaveLength(1);
+    expect(sockets[1]!.sent).toEqual([{ subscribe: {}, after: 5 }]);
   });
 
   it("has nothing to resume after until the last page of a snapshot is here", () => {

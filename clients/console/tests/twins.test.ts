@@ -266,6 +266,15 @@ describe("the present", () => {
     expect(present(held, pause(false))).toMatchObject({ tagged: { etag: '"3"' }, waiting: [], tail: [{}, {}] });
   });
 
+  it("shows what was measured last, and holds still with it, too", () => {
+    const measured = (value: number) => ({ type: "measured" as const, readings: { a: { value, at: "2025-01-01T00:00:00Z", source: "s", quality: 1 } } });
+    const running = [read(1, { a: 1 }), measured(2), measured(3)].reduce(present, start);
+    const held = [{ type: "pause" as const, isPaused: true }, measured(4)].reduce(present, running);
+
+    expect([running.readings.a?.value, held.readings.a?.value]).toEqual([3, 3]);
+    expect(running.tagged?.twin.revision).toBe(1);
+  });
+
   it("tells what changed between reading and the first that is heard", () => {
     const missed = [read(1, { a: 1 }), heard(2, { a: 2 }, true)].reduce(present, start);
 

@@ -136,6 +136,22 @@ export interface Twin {
   changed_at: string;
 }
 
+/** What one source measured last of a property. */
+export interface Reading {
+  value: unknown;
+  at: string;
+  source: string;
+  quality: number;
+}
+
+export type Readings = Record<string, Reading>;
+
+/** What is measured between two changes of the state: it has no sequence, and nothing is lost when it is missed. */
+export interface ReadingsMessage {
+  type: "readings";
+  twins: { id: string; model: string; readings: Readings }[];
+}
+
 export interface LiveMessage {
   type: "snapshot" | "delta";
   sequence: number;

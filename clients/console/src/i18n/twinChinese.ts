@@ -92,6 +92,8 @@ export const twinChinese: Record<keyof typeof twinEnglish, string> = {
   "twins.unknownProperty": "类型中没有说明",
   "twins.noProperties": "此孪生体没有属性。",
   "twins.desired": "期望",
+  "twins.reading": "实时",
+  "twins.reading.told": "{at} 由 {source} 测得；状态中的值每隔一段时间才更新一次",
   "twins.desired.met": "已达期望",
   "twins.since.now": "现为",
   "twins.since.removed": "现已不存在",

@@ -91,6 +91,8 @@ export const twinEnglish = {
   "twins.unknownProperty": "The type does not describe it",
   "twins.noProperties": "This twin has no properties.",
   "twins.desired": "wanted",
+  "twins.reading": "live",
+  "twins.reading.told": "measured {at} by {source}; the state takes in a value only once in a while",
   "twins.desired.met": "as wanted",
   "twins.since.now": "now",
   "twins.since.removed": "no longer there",

@@ -1,4 +1,4 @@
-import type { LiveMessage } from "../api/types";
+import type { LiveMessage, ReadingsMessage } from "../api/types";
 
 export type LiveState = "connecting" | "open" | "waiting" | "closed";
 
@@ -10,6 +10,8 @@ export interface LiveOptions {
   /** Only what changes from now on: a snapshot of 100,000 twins is nothing for a page that shows a dozen. */
   isTail?: boolean;
   onMessage: (message: LiveMessage) => void;
+  /** Told where `subscribe` asks for readings. */
+  onReadings?: (message: ReadingsMessage) => void;
   onState: (state: LiveState) => void;
   /** Told when the server refuses the token. */
   onRefused?: () => void;
@@ -87,6 +89,7 @@ export class LiveConnection {
     const message = messageOf(data);
     if (!message) return;
     this.failures = 0;
+    if (message.type === "readings") return this.options.onReadings?.(message);
     if (this.options.isTail && message.type === "snapshot") return this.goOnAfter(message);
     if (message.type === "delta" && this.sequence !== null && message.sequence <= this.sequence) return;
     // A snapshot may restart the count: the server was restarted and tells the whole state anew. Until its last page
@@ -137,12 +140,14 @@ export function liveAddress(page: { href: string }): string {
   return address.href;
 }
 
-function messageOf(data: unknown): LiveMessage | null {
+function messageOf(data: unknown): LiveMessage | ReadingsMessage | null {
   if (typeof data !== "string") return null;
   try {
-    const message = JSON.parse(data) as LiveMessage;
+    const message = JSON.parse(data) as LiveMessage | ReadingsMessage;
+    if (!Array.isArray(message.twins)) return null;
+    if (message.type === "readings") return message;
     const isKnown = message.type === "snapshot" || message.type === "delta";
-    return isKnown && Array.isArray(message.twins) && typeof message.sequence === "number" ? message : null;
+    return isKnown && typeof message.sequence === "number" ? message : null;
   } catch {
     return null;
   }

@@ -1,5 +1,6 @@
 import { useState } from "react";
 
+import type { Reading, Readings } from "../../api/types";
 import type { TwinChange } from "../../api/twinTypes";
 import { useWords } from "../../i18n/language";
 import { ago, moment } from "../../shared/format";
@@ -21,6 +22,8 @@ interface Props {
   model: string;
   rows: { set: StateRow[]; unset: StateRow[] };
   changes: readonly TwinChange[];
+  /** What is measured this moment. */
+  readings: Readings;
   now: number;
   /** Told when another rule holds for a property. */
   onRule: () => void;
@@ -70,7 +73,7 @@ export function StateTable({ rows, ...given }: Props) {
 
 type RowProps = Omit<Props, "rows"> & { row: StateRow };
 
-function Row({ row, model, changes, now, onRule, edit }: RowProps) {
+function Row({ row, model, changes, readings, now, onRule, edit }: RowProps) {
   const { t } = useWords();
   const { names } = useModels();
   const { name, property, difference } = row;
@@ -100,7 +103,10 @@ function Row({ row, model, changes, now, onRule, edit }: RowProps) {
               onCancel={() => edit.onEdit(null)}
             />
           ) : (
-            <Value row={row} />
+            <>
+              <Value row={row} />
+              <Measured row={row} reading={readings[name]} />
+            </>
           )}
         </td>
         <td className="trend">
@@ -159,6 +165,22 @@ function Value({ row }: { row: StateRow }) {
         </span>
       )}
     </>
+  );
+}
+
+/** A value that was measured after the one that the state has. */
+function Measured({ row, reading }: { row: StateRow; reading: Reading | undefined }) {
+  const words = useWords();
+  const { names } = useModels();
+  const known = row.isThere ? originOf(row)?.changedAt : undefined;
+  if (!reading || (known && Date.parse(reading.at) <= Date.parse(known))) return null;
+  const unit = row.property?.unit ? ` ${unitText(row.property.unit)}` : "";
+  const told = words.t("twins.reading.told", { at: moment(reading.at, words.language), source: reading.source });
+  return (
+    <span className="reading" title={told} data-testid="reading">
+      {words.t("twins.reading")} <b>{valueText(reading.value, row.property, words, names)}</b>
+      {unit}
+    </span>
   );
 }
 

@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useState } from "react";
 
+import type { Readings } from "../../api/types";
 import type { TaggedTwin, WholeTwin } from "../../api/twinTypes";
 import { useWords } from "../../i18n/language";
 import { useReady } from "../../shared/ready";
@@ -23,6 +24,9 @@ import { usePast } from "./usePast";
 import { useTwin } from "./useTwin";
 import { mayWrite, useWriting } from "./useWriting";
 import { WriteNote } from "./WriteNote";
+
+/** The past has its own values alone. */
+const none: Readings = {};
 
 /** One twin: what is known of it now and was at any time, from whom, what it belongs to, and what is happening to it. */
 export function TwinPage({ id }: { id: string }) {
@@ -61,7 +65,7 @@ function Whole({ tagged, twin }: { tagged: TaggedTwin; twin: ReturnType<typeof u
           <section className="card">
             <TimeBar moment={moment} changes={history.changes} revision={tagged.twin.revision} now={now} isLoading={past.isLoading} onMoment={setMoment} />
             {past.problem && <ProblemCard problem={past.problem} />}
-            <State tagged={tagged} shown={shown} moment={moment} changes={history.changes} now={now} onWritten={twin.take} />
+            <State tagged={tagged} shown={shown} moment={moment} changes={history.changes} readings={twin.readings} now={now} onWritten={twin.take} />
           </section>
           <section className="card">
             <HistoryHead id={tagged.twin.id} />
@@ -99,11 +103,12 @@ interface StateProps {
   shown: WholeTwin | null;
   moment: Moment;
   changes: ReturnType<typeof useHistory>["changes"];
+  readings: Readings;
   now: number;
   onWritten: (tagged: TaggedTwin) => void;
 }
 
-function State({ tagged, shown, moment, changes, now, onWritten }: StateProps) {
+function State({ tagged, shown, moment, changes, readings, now, onWritten }: StateProps) {
   const { t } = useWords();
   const { session } = useSession();
   const { models } = useModels();
@@ -136,7 +141,7 @@ function State({ tagged, shown, moment, changes, now, onWritten }: StateProps) {
       {rows.set.length === 0 && rows.unset.length === 0 ? (
         <p className="muted nothing">{t("twins.noProperties")}</p>
       ) : (
-        <StateTable model={tagged.twin.model} rows={rows} changes={changes} now={now} onRule={reload} edit={edit || null} />
+        <StateTable model={tagged.twin.model} rows={rows} changes={changes} readings={isNow ? readings : none} now={now} onRule={reload} edit={edit || null} />
       )}
     </>
   );

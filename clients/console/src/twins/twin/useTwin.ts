@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useMemo, useReducer, useState } from "react";
 
 import { asProblem, type Problem } from "../../api/problem";
+import type { Readings } from "../../api/types";
 import type { TaggedTwin, WholeTwin } from "../../api/twinTypes";
 import { liveAddress, LiveConnection, type LiveState } from "../../live/connection";
 import { useSession } from "../../signin/SessionProvider";
@@ -22,6 +23,8 @@ interface Present {
   /** What came while the page was told to hold still. */
   waiting: Heard[];
   isPaused: boolean;
+  /** What is measured this moment, which the state takes in only once in a while. */
+  readings: Readings;
 }
 
 export type LiveTwin = WholeTwin & { deleted?: boolean };
@@ -36,12 +39,13 @@ interface Heard {
 type Event =
   | { type: "read"; tagged: TaggedTwin }
   | Heard
+  | { type: "measured"; readings: Readings }
   | { type: "pause"; isPaused: boolean };
 
 const longestTail = 100;
 /** A busy twin changes many times a second; eyes need no more than four pictures of that. */
 const pictureMs = 250;
-export const start: Present = { tagged: null, told: null, isDeleted: false, tail: [], waiting: [], isPaused: false };
+export const start: Present = { tagged: null, told: null, isDeleted: false, tail: [], waiting: [], isPaused: false, readings: {} };
 
 /** The present state, as it is read, written and heard of; an older revision than the known one changes nothing. */
 export function present(before: Present, event: Event): Present {
@@ -49,6 +53,7 @@ export function present(before: Present, event: Event): Present {
     const resumed = { ...before, isPaused: event.isPaused, waiting: event.isPaused ? before.waiting : [] };
     return event.isPaused ? resumed : before.waiting.reduce(hear, resumed);
   }
+  if (event.type === "measured") return before.isPaused ? before : { ...before, readings: event.readings };
   if (event.type === "heard") return before.isPaused ? { ...before, waiting: [...before.waiting, event].slice(-longestTail) } : hear(before, event);
   const known = before.tagged?.twin.revision ?? 0;
   return event.tagged.twin.revision < known ? before : { ...before, tagged: event.tagged, isDeleted: false };
@@ -97,19 +102,22 @@ export function useTwin(id: string) {
 }
 
 /** A connection of its own that tells of this twin alone. */
-function useLive(id: string, onHeard: (heard: Heard) => void): LiveState {
+function useLive(id: string, onEvent: (event: Event) => void): LiveState {
   const { session, signOut } = useSession();
   const [state, setState] = useState<LiveState>("connecting");
   const token = session?.token;
-  const subscription = useMemo(() => ({ ids: [id] }), [id]);
+  const subscription = useMemo(() => ({ ids: [id], readings: true }), [id]);
   useEffect(() => {
     if (!token) return;
     let heard: Heard[] = [];
+    let readings: Readings | null = null;
     let timer: ReturnType<typeof setTimeout> | null = null;
     const tellAll = () => {
       timer = null;
-      heard.forEach(onHeard);
+      heard.forEach(onEvent);
       heard = [];
+      if (readings) onEvent({ type: "measured", readings });
+      readings = null;
     };
     const connection = new LiveConnection({
       address: liveAddress(window.location),
@@ -122,6 +130,10 @@ function useLive(id: string, onHeard: (heard: Heard) => void): LiveState {
         heard.push(...own.map((twin): Heard => ({ type: "heard", twin, isSnapshot: message.type === "snapshot" })));
         if (own.length > 0) timer ??= setTimeout(tellAll, pictureMs);
       },
+      onReadings: (message) => {
+        readings = message.twins.find((twin) => twin.id === id)?.readings ?? readings;
+        if (readings) timer ??= setTimeout(tellAll, pictureMs);
+      },
     });
     const retry = () => connection.retryNow();
     connection.start();
@@ -131,6 +143,6 @@ function useLive(id: string, onHeard: (heard: Heard) => void): LiveState {
       if (timer !== null) clearTimeout(timer);
       connection.stop();
     };
-  }, [token, id, subscription, signOut, onHeard]);
+  }, [token, id, subscription, signOut, onEvent]);
   return state;
 }
