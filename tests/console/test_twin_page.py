@@ -70,6 +70,7 @@ async def test_what_is_measured_after_the_state_is_shown_beside_its_value(
     await expect(reading).to_have_attribute("title", re.compile("by scada:m1.speed"))
     await expect(row_of(page, "speed_per_min").get_by_test_id("value")).to_have_text("7000")
     await twins.patch("machine:m1", properties={"speed_per_min": 7013.0})
+    await expect(row_of(page, "speed_per_min").get_by_test_id("value")).to_have_text("7013")
     await page.get_by_test_id("by-revision").click()
     await page.get_by_test_id("revision-slider").press("ArrowLeft")
     await expect(page.get_by_test_id("reading")).to_have_count(0)
