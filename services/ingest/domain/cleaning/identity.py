@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from services.ingest.domain.cleaning.batch import Batch, Bodies
-from services.ingest.domain.frames.columns import Micros, choose, texts, word
+from services.ingest.domain.frames.columns import FEW, Micros, choose, texts, word
 from services.ingest.domain.frames.digests import digests
-from services.ingest.domain.frames.native import cast, of_arrow, to_arrow
+from services.ingest.domain.frames.native import cast, listed, of_arrow, of_texts, to_arrow
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 KEY_SEPARATOR = "~"
 PART_BITS = 15
 TIME_CHARS, NAME_CHARS, LINE_CHARS = 10, 12, 4
+_LINES = 32**LINE_CHARS - 1
 _TIME_SHIFTS = np.arange(5 * (TIME_CHARS - 2), -1, -10)
 _TWO = np.frombuffer("".join([first + second for first in CROCKFORD for second in CROCKFORD]).encode(), dtype=np.uint16)
 """Two characters at once, by the ten bits that they stand for."""
@@ -62,8 +63,13 @@ def record_ids(batches: Sequence[str], micros: Micros, lines: pl.Series, bodies:
     `micros` are the times of the bodies, in microseconds since 1970.
     """
     milliseconds = (micros / 1e6 * 1000).astype(np.int64)
-    names = "".join([hashlib.sha256(batch.encode()).hexdigest()[:NAME_CHARS] for batch in batches]).upper().encode()
-    own = np.concatenate((_TWO[milliseconds[:, None] >> _TIME_SHIFTS & 1023], _twos(names, len(batches))), axis=1)
+    names = [hashlib.sha256(batch.encode()).hexdigest()[:NAME_CHARS].upper() for batch in batches]
+    if len(lines) <= FEW:
+        times = [_characters(each, TIME_CHARS) for each in milliseconds.tolist()]
+        owners = [time + name for time, name, size in zip(times, names, bodies.sizes, strict=True) for _ in range(size)]
+        ends = [_characters(line & _LINES, LINE_CHARS) for line in listed(lines)]
+        return of_texts(list(map(str.__add__, owners, ends)))
+    own = np.concatenate((_TWO[milliseconds[:, None] >> _TIME_SHIFTS & 1023], _twos(names)), axis=1)
     # The lines of one body follow each other, but those of a part of a file begin anywhere.
     places = lines.to_numpy()
     table = np.empty((bodies.starts[-1], (TIME_CHARS + NAME_CHARS + LINE_CHARS) // 2), dtype=np.uint16)
@@ -73,9 +79,9 @@ def record_ids(batches: Sequence[str], micros: Micros, lines: pl.Series, bodies:
     return texts(table.view(np.uint8))
 
 
-def _twos(names: bytes, count: int) -> npt.NDArray[np.uint16]:
+def _twos(names: Sequence[str]) -> npt.NDArray[np.uint16]:
     """Names of one length, two characters at once."""
-    return np.frombuffer(names, np.uint16).reshape(count, -1)
+    return np.frombuffer("".join(names).encode(), np.uint16).reshape(len(names), -1)
 
 
 def record_id(name: str, at_ms: int) -> str:
@@ -97,46 +103,53 @@ def identify(batch: Batch) -> None:
     its form: the hash of the column library is not stable between its versions. Empty fields at the end leave no
     trace, so that a field added to a kind does not change the digests of older records.
     """
-    batch.put("record_key", of_arrow(_joined([_key_part(batch, name) for name in batch.kind.keys], KEY_SEPARATOR)))
-    parts = [_own_part(batch, name) for name in batch.kind.own]
-    while parts and parts[-1] is None:
-        parts.pop()
-    given = [_NOWHERE if part is None else part for part in parts]
-    payload = _joined(given or [to_arrow(_nothing(batch))], _SEPARATOR)
-    payloads = of_arrow(pc.utf8_rtrim(payload, _SEPARATOR))
+    batch.put("record_key", _joined(batch, {name: _key_part(batch, name) for name in batch.kind.keys}, KEY_SEPARATOR))
+    parts = {name: _own_part(batch, name) for name in batch.kind.own}
+    payloads = _joined(batch, parts, _SEPARATOR, is_trimmed=True)
     if batch.deleting is not None:
         payloads = choose(batch.deleting, payloads + f"{_SEPARATOR}delete", payloads)
     batch.put("payload_hash", digests(payloads))
 
 
-def _joined(parts: list[pa.Array | pa.Scalar], separator: str) -> pa.Array:
-    """Texts of all parts, record by record; a part that is missing is empty."""
-    return pc.binary_join_element_wise(
-        *parts, pa.scalar(separator, pa.large_string()), null_handling="replace", null_replacement=""
+def _joined(
+    batch: Batch, parts: Mapping[str, pl.Series | None], separator: str, *, is_trimmed: bool = False
+) -> pl.Series:
+    """Texts of all parts, record by record; one that is missing is empty, and trimmed away where it is at the end."""
+    if batch.size <= FEW:
+        columns = [[""] * batch.size if part is None else listed(part) for part in parts.values()]
+        rows = [separator.join([text or "" for text in row]) for row in zip(*columns, strict=True)]
+        return of_texts([row.rstrip(separator) for row in rows] if is_trimmed else rows)
+    given = [_NOWHERE if part is None else _array(batch, name, part) for name, part in parts.items()]
+    if all(part is None for part in parts.values()):
+        given[0] = to_arrow(_nothing(batch))
+    joined = pc.binary_join_element_wise(
+        *given, pa.scalar(separator, pa.large_string()), null_handling="replace", null_replacement=""
     )
+    return of_arrow(pc.utf8_rtrim(joined, separator) if is_trimmed else joined)
 
 
-def _own_part(batch: Batch, name: str) -> pa.Array | None:
+def _array(batch: Batch, name: str, part: pl.Series) -> pa.Array:
+    return batch.array(name) if part is batch.columns.get(name) else to_arrow(part)
+
+
+def _own_part(batch: Batch, name: str) -> pl.Series | None:
     values = batch.columns.get(name)
-    if values is None or values.null_count() == batch.size:
-        return None
-    told = _text(values)
-    return batch.array(name) if told is values else to_arrow(told)
+    return None if values is None or values.null_count() == batch.size else _text(values)
 
 
 def _text(values: pl.Series) -> pl.Series:
     return cast(cast(values, _WHOLE) if isinstance(values.dtype, pl.Datetime) else values, _TEXT)
 
 
-def _key_part(batch: Batch, name: str) -> pa.Array:
+def _key_part(batch: Batch, name: str) -> pl.Series | None:
     values = batch.get(name)
     if values is None:
-        return to_arrow(_nothing(batch))
+        return None
     parts = values.dt.strftime(_KEY_TIME) if isinstance(values.dtype, pl.Datetime) else _text(values)
     if name in batch.kind.one_of[1:]:
         # The region of a price counts only where no shop is named: a shop that moves keeps its prices.
-        parts = choose(batch.present(batch.kind.one_of[0]), _nothing(batch), parts)
-    return batch.array(name) if parts is values else to_arrow(parts)
+        return choose(batch.present(batch.kind.one_of[0]), _nothing(batch), parts)
+    return parts
 
 
 def _nothing(batch: Batch) -> pl.Series:

@@ -7,6 +7,7 @@ pass over a handful of records is made of the latter.
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -14,13 +15,25 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from services.ingest.domain.frames.native import cast, first, of_array, of_arrow, of_texts, taken, to_array, to_arrow
+from services.ingest.domain.frames.native import (
+    cast,
+    first,
+    listed,
+    of_array,
+    of_arrow,
+    of_texts,
+    taken,
+    to_array,
+    to_arrow,
+)
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.uint32]
 Micros = npt.NDArray[np.int64]
 Characters = npt.NDArray[np.uint8]
+FEW = 64
+"""Up to so many texts to look at each costs less than to ask for all at once."""
 _NOTHING = np.zeros(0, dtype=np.uint8)
 _FLOAT = pl.Float64()
 
@@ -110,10 +123,11 @@ def as_decimals(floats: Floats, dtype: pl.Decimal) -> pl.Series:
 class Letters(NamedTuple):
     """The UTF-8 bytes of a text column, one value behind the other."""
 
-    array: pa.LargeStringArray
     data: Characters
     starts: npt.NDArray[np.int64]
     """Where each value begins in `data`, and the end of the last."""
+    array: pa.LargeStringArray | None = None
+    """The column as Arrow has it, where it has many values."""
 
     def have_width(self, width: int) -> bool:
         """Whether every value has so many bytes."""
@@ -130,12 +144,20 @@ class Letters(NamedTuple):
 
 def letters(values: pl.Series) -> Letters:
     """The bytes of a text column."""
+    if len(values) <= FEW:
+        return _letters_of_few(listed(values))
     array = to_arrow(values)
     _, offsets_buffer, data_buffer = array.buffers()
     starts = np.frombuffer(offsets_buffer, np.int64, len(array) + 1, 8 * array.offset)
     first, last = starts.item(0), starts.item(-1)
     data = _NOTHING if data_buffer is None else np.frombuffer(data_buffer, np.uint8, last - first, first)
-    return Letters(array, data, starts - first if first else starts)
+    return Letters(data, starts - first if first else starts, array)
+
+
+def _letters_of_few(values: list[str | None]) -> Letters:
+    encoded = [value.encode() if value else b"" for value in values]
+    data = np.frombuffer(b"".join(encoded), np.uint8) if any(encoded) else _NOTHING
+    return Letters(data, np.array([0, *accumulate(map(len, encoded))], dtype=np.int64))
 
 
 def texts(characters: Characters) -> pl.Series:

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import polars_hash as plh
 
-from services.ingest.domain.frames.columns import Characters, letters, texts
-from services.ingest.domain.frames.native import framed, to_array
+from services.ingest.domain.frames.columns import FEW, Characters, letters, texts
+from services.ingest.domain.frames.native import evaluated, framed, listed, of_texts, to_array
 
 MANY = 96
 """From so many values on a column is cheaper than a loop over its values."""
@@ -25,8 +25,10 @@ def digests(values: pl.Series) -> pl.Series:
 
     It tells versions of one record apart. It keeps no secret and no liar away: https://xxhash.com.
     """
-    made = to_array(framed({_COLUMN: values}, _AS_GIVEN, len(values)).select(_XXH3).to_series())
-    characters = _HEX[made.astype(">u8").view(np.uint8)].view(np.uint8)
+    made = evaluated(framed({_COLUMN: values}, _AS_GIVEN, len(values)), _XXH3)
+    if len(values) <= FEW:
+        return of_texts([f"{DIGEST_FORM}{each:0{_XXH3_DIGITS}x}" for each in listed(made)])
+    characters = _HEX[to_array(made).astype(">u8").view(np.uint8)].view(np.uint8)
     return texts(_behind(DIGEST_FORM, characters.reshape(len(values), _XXH3_DIGITS)))
 
 
@@ -37,7 +39,7 @@ def keyed(secret: str) -> pl.Expr:
 
 def hmac_sha256(values: pl.Series, key: pl.Expr, *, prefix: str) -> pl.Series:
     """A prefix and the hex digits of the keyed digest of each text; a column without nulls."""
-    made = framed({_COLUMN: values}, _AS_GIVEN, len(values)).select(key).to_series()
+    made = evaluated(framed({_COLUMN: values}, _AS_GIVEN, len(values)), key)
     return texts(_behind(prefix, letters(made).data.reshape(len(values), _HMAC_DIGITS)))
 
 

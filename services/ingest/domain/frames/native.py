@@ -15,6 +15,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 from polars._plr import PyDataFrame, PySeries
+from polars.lazyframe.opt_flags import QueryOptFlags
 
 _OF_ARRAYS: dict[np.dtype[Any], Callable[..., PySeries]] = {
     np.dtype(np.bool_): PySeries.new_bool,
@@ -24,6 +25,7 @@ _OF_ARRAYS: dict[np.dtype[Any], Callable[..., PySeries]] = {
     np.dtype(np.float64): PySeries.new_f64,
 }
 _column, _frame = pl.Series._from_pyseries, pl.DataFrame._from_pydf
+_AS_IT_IS = QueryOptFlags.none()._pyoptflags
 _SAY_ALL = frozenset((pl.Boolean, pl.String, pl.Date, pl.Int8, pl.Int64, pl.UInt32, pl.UInt64, pl.Float64))
 """Types of which there is one each; of others, such as decimals, there are several that compare by their parts."""
 
@@ -89,6 +91,18 @@ def piece(values: pl.Series, start: int, size: int, name: str) -> pl.Series:
     series = values._s.slice(start, size)
     series.rename(name)
     return _column(series)
+
+
+def listed(values: pl.Series) -> list[Any]:
+    """The values of a column."""
+    several: list[Any] = values._s.to_list()
+    return several
+
+
+def evaluated(frame: pl.DataFrame, expression: pl.Expr) -> pl.Series:
+    """The column that an expression makes of those of a frame."""
+    query = frame._df.lazy().select_seq([expression._pyexpr]).with_optimizations(_AS_IT_IS)
+    return _column(query.collect("in-memory", None).to_series(0))
 
 
 def first(values: pl.Series) -> Any:
