@@ -30,7 +30,7 @@ from services.twin.store import CONNECTIONS, OUTBOX, SCHEMA, PostgresStore
 
 KEY = "a secret for the benchmark, 32 bytes or more"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-ORIGIN = Origin(NOW, NOW, "bench", "")
+ORIGIN = Origin.of(NOW, NOW, "bench", "")
 CHUNK = 5000
 START_S = 60.0
 ROOT = Path(__file__).parents[2]

@@ -60,7 +60,7 @@ async def main() -> None:
 
 async def _measure(store: PostgresStore, count: int) -> None:
     await _add(store, interface(1, "weight", "integer"))
-    origin = Origin(NOW, NOW, "mes", "")
+    origin = Origin.of(NOW, NOW, "mes", "")
     numbers = {f"number_{place}": place + 0.5 for place in range(NUMBERS)}
     for start in range(0, count, 2000):
         part = range(start, min(start + 2000, count))

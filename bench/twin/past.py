@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from msgspec.structs import replace
-
 from bench.twin.house import ORIGIN, Shelf
 from bench.twin.market import shop_id
 from bench.twin.table import Cost, show
 from bench.twin.writes import costs
 from services.twin import usecases
-from services.twin.domain.twins import Sighting
+from services.twin.domain.twins import Origin, Sighting
 
 READS = 200
 
@@ -22,7 +20,7 @@ async def show_past(built: Shelf, peer: dict[str, Cost], history: int) -> None:
     before = (await usecases.get_twin(built.store, twin_id)).revision
     for number in range(history - before):
         then = ORIGIN.changed_at + timedelta(seconds=number + 1)
-        origin = replace(ORIGIN, changed_at=then, known_at=then)
+        origin = Origin.of(then, then, ORIGIN.source, "")
         await usecases.seed(built.store, [Sighting(twin_id, "retailer", {"turnover": number}, (), origin)])
     wanted = history // 2
     found = await usecases.get_twin(built.store, twin_id, wanted)

@@ -56,7 +56,7 @@ def main() -> None:
 def show_predicates(python: Path | None, count: int) -> None:
     """One line a query."""
     plain = rows(count)
-    origin = Origin(NOW, NOW, "bench", "")
+    origin = Origin.of(NOW, NOW, "bench", "")
     twins = [Twin(row["id"], "retailer", 1, row["properties"], {}, (), origin) for row in plain]
     peer = _of_peer(python, count) if python else {}
     columns = f"{'pyrql ns':>12}{'ratio':>8}{'its filters ns':>16}{'ratio':>8}  asked ≥ 40 ×" if peer else ""

@@ -120,7 +120,7 @@ async def _rewritten(built: Shelf) -> float:
     begun = time.perf_counter()
     for start in range(0, len(ids), 1000):
         now = datetime.now(UTC)
-        origin = Origin(now, now, "bench", "")
+        origin = Origin.of(now, now, "bench", "")
         part = ids[start : start + 1000]
         seen = [Sighting(each, "retailer", {"lon": 100 + time.perf_counter()}, (), origin) for each in part]
         await usecases.seed(built.store, seen)

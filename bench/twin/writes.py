@@ -69,7 +69,7 @@ class Clock:
     def origin(self) -> Origin:
         self._ticks += 1
         then = ORIGIN.changed_at + timedelta(milliseconds=self._ticks)
-        return replace(ORIGIN, changed_at=then, known_at=then, source="user:bench")
+        return Origin.of(then, then, "user:bench", "")
 
 
 async def _write(built: Shelf, twin_id: str, value: int, origin: Origin) -> None:

@@ -69,4 +69,4 @@ async def _seed_regions(store: PostgresStore, path: Path) -> None:
     regions = pl.read_csv(path, schema_overrides={"adcode": pl.String, "parent": pl.String})
     # What the file says is as old as the file: a start says nothing new.
     told_at = datetime.fromtimestamp((await in_thread(path.stat)).st_mtime, UTC)
-    await usecases.seed(store, region_sightings(regions, Origin(told_at, utc_now(), "regions", "")))
+    await usecases.seed(store, region_sightings(regions, Origin.of(told_at, utc_now(), "regions", "")))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from marketwin.twin.v1 import events_pb2, types_pb2
+from services.twin.domain.inputs import micros
 from services.twin.domain.twins import Change, Json, Origin, Relation, Sighting, Twin, difference
 
 EVENT_TWINS = 1000
@@ -17,7 +18,6 @@ Told = tuple[Twin, str, str]
 """A twin, and its properties and what is desired of it as JSON text."""
 _ENCODED = msgspec.json.Encoder().encode
 _DECODED = msgspec.json.Decoder().decode
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def changed_messages(told: Sequence[tuple[Told, str]]) -> list[events_pb2.TwinChanged]:
@@ -60,21 +60,38 @@ def undo_text(before: Twin | None, after: Twin) -> str:
     if not before.exists:
         return "null"
     undo: Json = {"revision": before.revision}
-    for name in ("properties", "desired"):
-        changed = difference(getattr(after, name), was := getattr(before, name))
-        if _holds_null([was[each] for each in changed if each in was]):
-            return ""
-        if changed:
-            undo[name] = changed
+    if after.properties != before.properties:
+        undo["properties"] = difference(after.properties, before.properties)
+    if after.desired != before.desired:
+        undo["desired"] = difference(after.desired, before.desired)
+    if _holds_null(_undone(undo, before)):
+        return ""
     if before.relations != after.relations:
         undo["relations"] = before.relations
-    origin = {name: getattr(before.origin, name) for name in ("changed_at", "known_at", "source")}
-    undo |= {name: was for name, was in origin.items() if was != getattr(after.origin, name)}
-    return json_text(undo)
+    return json_text(undo | _origin_undone(before.origin, after.origin))
 
 
-def _holds_null(values: Iterable[Any]) -> bool:
-    return any(each is None or (type(each) is dict and _holds_null(each.values())) for each in values)
+def _undone(undo: Json, before: Twin) -> list[Any]:
+    """The values that the way back brings back."""
+    parts = ((before.properties, undo.get("properties", ())), (before.desired, undo.get("desired", ())))
+    return [was[name] for was, changed in parts for name in changed if name in was]
+
+
+def _holds_null(values: Collection[Any]) -> bool:
+    return None in values or (
+        dict in map(type, values) and any(type(each) is dict and _holds_null(each.values()) for each in values)
+    )
+
+
+def _origin_undone(was: Origin, now: Origin) -> Json:
+    undo: Json = {}
+    if was.changed_us != now.changed_us:
+        undo["changed_at"] = was.changed_at
+    if was.known_us != now.known_us:
+        undo["known_at"] = was.known_at
+    if was.source != now.source:
+        undo["source"] = was.source
+    return undo
 
 
 def twin_message(twin: Twin) -> types_pb2.Twin:
@@ -92,8 +109,8 @@ def _fill(message: types_pb2.Twin, twin: Twin, properties: str, desired: str) ->
     message.desired_json = desired
     for each in twin.relations:
         message.relations.add(name=each.name, target=each.target)
-    _set(message.changed_at, origin.changed_at)
-    _set(message.known_at, origin.known_at)
+    _set(message.changed_at, origin.changed_us)
+    _set(message.known_at, origin.known_us)
     message.source = origin.source
     message.trace_id = origin.trace_id
     message.deleted = twin.deleted
@@ -101,9 +118,7 @@ def _fill(message: types_pb2.Twin, twin: Twin, properties: str, desired: str) ->
 
 def shown_twin(message: types_pb2.Twin) -> Twin:
     """The twin that a message shows."""
-    origin = Origin(
-        message.changed_at.ToDatetime(UTC), message.known_at.ToDatetime(UTC), message.source, message.trace_id
-    )
+    origin = Origin(_micros(message.changed_at), _micros(message.known_at), message.source, message.trace_id)
     return Twin(
         id=message.id,
         model=message.model,
@@ -122,8 +137,8 @@ def change_message(change: Change) -> types_pb2.Change:
         patch_json=json_text(change.patch),
         said_json=json_text(change.said) if change.said is not None else "",
         late=change.late,
-        changed_at=timestamp(change.origin.changed_at),
-        known_at=timestamp(change.origin.known_at),
+        changed_at=stamp(change.origin.changed_us),
+        known_at=stamp(change.origin.known_us),
         source=change.origin.source,
         trace_id=change.origin.trace_id,
     )
@@ -136,12 +151,20 @@ def json_text(value: object) -> str:
 
 def timestamp(moment: datetime) -> Timestamp:
     """A moment as a message."""
-    stamp = Timestamp()
-    _set(stamp, moment)
-    return stamp
+    return stamp(micros(moment))
 
 
-def _set(stamp: Timestamp, moment: datetime) -> None:
-    since = moment - _EPOCH
-    stamp.seconds = since.days * 86_400 + since.seconds
-    stamp.nanos = since.microseconds * 1000
+def stamp(us: int) -> Timestamp:
+    """Microseconds since 1970 as a message."""
+    message = Timestamp()
+    _set(message, us)
+    return message
+
+
+def _set(message: Timestamp, us: int) -> None:
+    message.seconds, rest = divmod(us, 1_000_000)
+    message.nanos = rest * 1000
+
+
+def _micros(message: Timestamp) -> int:
+    return message.seconds * 1_000_000 + message.nanos // 1000

@@ -29,7 +29,7 @@ async def said(store: PostgresStore, twin_id: str, *told: tuple[str, float, floa
     """What sources said of a line: hours ago when it was true and when it was learnt."""
     now = datetime.now(UTC)
     sightings = [
-        Sighting(twin_id, "line", properties, (), Origin(now - true * HOUR, now - known * HOUR, source, ""))
+        Sighting(twin_id, "line", properties, (), Origin.of(now - true * HOUR, now - known * HOUR, source, ""))
         for source, true, known, properties in told
     ]
     for each in sightings:

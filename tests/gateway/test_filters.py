@@ -19,7 +19,7 @@ from services.twin.domain.twins import Origin, Relation, Twin
 from services.twin.wire import twin_message, undo_text
 from tests.chassis.rql.made import NOW
 
-ORIGIN = Origin(NOW, NOW, "till", "")
+ORIGIN = Origin.of(NOW, NOW, "till", "")
 DEAR = Filter(query="gt(properties/price,10)")
 
 

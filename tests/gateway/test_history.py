@@ -38,7 +38,7 @@ async def store(whole: House, installation: CommonSettings) -> AsyncIterator[Pos
 async def _told(store: PostgresStore, *said: tuple[float, float, dict[str, Any]], source: str = "mes") -> str:
     """A machine of which something was said: hours since the beginning when it was true and learnt."""
     twin_id = f"machine:{uuid.uuid4().hex}"
-    origins = [Origin(BEGUN + true * HOUR, BEGUN + known * HOUR, source, "ab" * 16) for true, known, _ in said]
+    origins = [Origin.of(BEGUN + true * HOUR, BEGUN + known * HOUR, source, "ab" * 16) for true, known, _ in said]
     told = zip(said, origins, strict=True)
     await usecases.seed(store, [Sighting(twin_id, "machine", each[2], (), origin) for each, origin in told])
     return f"/api/v1/twins/{twin_id}/history"

@@ -21,7 +21,7 @@ from services.twin.domain.types import Types
 from services.twin.store import CONNECTIONS, OUTBOX, SCHEMA, PostgresStore
 from services.twin.store.indexes import Indexes
 
-ORIGIN = Origin(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC), "bench", "")
+ORIGIN = Origin.of(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC), "bench", "")
 SHOPS = 3000
 LONG = 60.0
 """Seconds of a search that is worth any index."""

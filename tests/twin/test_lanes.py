@@ -39,7 +39,7 @@ class Market:
     def origin(self, source: str = "user:test") -> Origin:
         self._ticks += 1
         then = NOW + timedelta(seconds=self._ticks)
-        return Origin(then, then, source, "")
+        return Origin.of(then, then, source, "")
 
     async def patch(
         self, twin_id: str, tier: Any, precondition: Precondition | None = None, *, store: Any = None
@@ -221,7 +221,7 @@ def test_only_so_much_is_remembered(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(lanes, "REMEMBERED", 3)
     monkeypatch.setattr(lanes, "REMEMBERED_CHARACTERS", 100)
     lately = lanes.Lately()
-    twins = {each: empty(each, Origin(NOW, NOW, "user:test", "")) for each in SHOPS[:5]}
+    twins = {each: empty(each, Origin.of(NOW, NOW, "user:test", "")) for each in SHOPS[:5]}
     for each, twin in twins.items():
         lately.keep({each: twin}, {each: 100})
     lately.keep({SHOPS[3]: twins[SHOPS[3]]}, {SHOPS[3]: 101})

@@ -40,7 +40,7 @@ def _at(minute: int) -> datetime:
 
 
 def _seen(minute: int, source: str = "mes", known: int | None = None, near: str = "", **properties: Any) -> Statement:
-    origin = Origin(_at(minute), _at(minute if known is None else known), source, "")
+    origin = Origin.of(_at(minute), _at(minute if known is None else known), source, "")
     relations = (Relation("near", near),) if near else ()
     return seen(Sighting(ID, "stall", properties, relations, origin))
 
@@ -56,7 +56,7 @@ def _told(twin: Twin, *said: Statement) -> tuple[Twin, list[Change]]:
 
 
 def _migrated(twin: Twin, minute: int, steps: Any = STEPS) -> tuple[Twin, Change]:
-    origin = Origin(_at(minute), _at(minute), "model:stall;2", "")
+    origin = Origin.of(_at(minute), _at(minute), "model:stall;2", "")
     outcome = migrated(twin, Steps.of(steps), origin, latest_everywhere)
     assert outcome is not None
     return outcome
@@ -204,7 +204,7 @@ def test_what_every_source_said_is_put_into_the_new_words():
     twin, _ = _told(
         nothing(ID), _seen(1, "mes", colour="red", weight=1500, near="region:1"), _seen(2, "crm", colour="blue")
     )
-    wish = Statement({DESIRED: {"weight": 3000}}, Origin(_at(3), _at(3), "user:ann", ""), writes=True)
+    wish = Statement({DESIRED: {"weight": 3000}}, Origin.of(_at(3), _at(3), "user:ann", ""), writes=True)
     twin, _ = _told(twin, wish)
 
     moved, line = _migrated(twin, 4)
@@ -258,7 +258,7 @@ def test_a_twin_of_which_nothing_is_left_is_still_there():
 def test_steps_that_change_nothing_of_a_twin_make_no_line():
     twin, _ = _told(nothing(ID), _seen(1, size=1))
 
-    assert migrated(twin, Steps.of(STEPS), Origin(_at(2), _at(2), "model:stall;2", ""), latest_everywhere) is None
+    assert migrated(twin, Steps.of(STEPS), Origin.of(_at(2), _at(2), "model:stall;2", ""), latest_everywhere) is None
 
 
 def test_the_past_is_told_in_the_words_of_then_and_the_present_in_those_of_now():
@@ -300,11 +300,11 @@ SAID = st.tuples(st.integers(0, 20), SOURCES, st.booleans())
 def test_a_state_is_told_again_from_its_lines_across_a_migration(before: Any, after: Any, cut: int):
     def said(each: Any, place: int) -> Statement:
         (minute, source, writes), facets = each
-        origin = Origin(_at(minute), _at(100 + place), f"user:{source}" if writes else source, "")
+        origin = Origin.of(_at(minute), _at(100 + place), f"user:{source}" if writes else source, "")
         return Statement(facets or {DELETED: False}, origin, writes=writes)
 
     twin, lines = _told(nothing(ID), *(said(each, place) for place, each in enumerate(before)))
-    outcome = migrated(twin, Steps.of(STEPS), Origin(_at(50), _at(150), "model:stall;2", ""), latest_everywhere)
+    outcome = migrated(twin, Steps.of(STEPS), Origin.of(_at(50), _at(150), "model:stall;2", ""), latest_everywhere)
     twin, lines = (outcome[0], [*lines, outcome[1]]) if outcome else (twin, lines)
     twin, more = _told(twin, *(said(each, 60 + place) for place, each in enumerate(after)))
     every = [*lines, *more]

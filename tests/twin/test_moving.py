@@ -79,7 +79,7 @@ async def _put(store: PostgresStore, twin_id: str, **properties: Any) -> Twin:
 
 
 def _by_ann() -> Origin:
-    return Origin(NOW, NOW, "user:ann", "")
+    return Origin.of(NOW, NOW, "user:ann", "")
 
 
 async def _begun(store: PostgresStore, twins: int, steps: Any = None) -> tuple[str, Job]:
@@ -233,7 +233,7 @@ async def test_a_renamed_property_keeps_its_fusion_rule(store: PostgresStore, ru
     await rules.keep(SetRule(name, "weight", 1, told, NOW, "user:ann"))
     for hour, source, weight in ((1, "crm", 4.0), (2, "mes", 2.0)):
         at = NOW + timedelta(hours=hour)
-        await usecases.seed(store, [Sighting(f"{name}:1", name, {"weight": weight}, (), Origin(at, at, source, ""))])
+        await usecases.seed(store, [Sighting(f"{name}:1", name, {"weight": weight}, (), Origin.of(at, at, source, ""))])
     steps = {name: [{"op": "rename", "property": "weight", "to": "mass"}]}
 
     await _add(store, {"models": [made(f"dtmi:acme:{name};2", prop("mass", "double"))], "migration": steps})
@@ -313,7 +313,7 @@ async def test_records_go_on_to_feed_twins_of_a_version_with_other_words(common:
 
     def seen(hour: int, **properties: Any) -> Sighting:
         at = NOW + timedelta(hours=hour)
-        return Sighting("machine:M1", "machine", properties, (), Origin(at, at, "mes", ""))
+        return Sighting("machine:M1", "machine", properties, (), Origin.of(at, at, "mes", ""))
 
     async with fresh_database(common.postgres_url) as fresh, process(fresh, common.nats_url) as store:
         await usecases.seed(store, [seen(1, speed_per_min=5.0, shift="A")])

@@ -46,7 +46,7 @@ def _id() -> str:
 
 
 def _seen(twin_id: str, true: float, known: float, speed: int) -> Sighting:
-    origin = Origin(NOW + true * DAY, NOW + known * DAY, f"mes-{speed % 2}", "")
+    origin = Origin.of(NOW + true * DAY, NOW + known * DAY, f"mes-{speed % 2}", "")
     return Sighting(twin_id, "machine", {"good_base": speed}, (), origin)
 
 

@@ -29,7 +29,7 @@ from services.twin.domain.twins import Change, Origin, Relation, Sighting, Twin
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ID = "machine:M1"
-NOTHING = twins.empty(ID, Origin(NOW, NOW, "", ""))
+NOTHING = twins.empty(ID, Origin.of(NOW, NOW, "", ""))
 
 
 def _at(minute: int) -> datetime:
@@ -37,12 +37,12 @@ def _at(minute: int) -> datetime:
 
 
 def _seen(minute: int, source: str = "mes", known: int | None = None, **properties: Any) -> Statement:
-    origin = Origin(_at(minute), _at(minute if known is None else known), source, "")
+    origin = Origin.of(_at(minute), _at(minute if known is None else known), source, "")
     return seen(Sighting(ID, "machine", properties, (), origin))
 
 
 def _wrote(minute: int, facets: dict[str, Any], by: str = "user:ann") -> Statement:
-    return Statement(facets, Origin(_at(minute), _at(minute), by, ""), writes=True)
+    return Statement(facets, Origin.of(_at(minute), _at(minute), by, ""), writes=True)
 
 
 def _told(*said: Statement, start: Twin = NOTHING, rules: Rules = latest_everywhere) -> tuple[list[Twin], list[Change]]:
@@ -77,7 +77,7 @@ def test_a_late_value_is_a_line_of_its_own_that_shows_nothing():
 def test_a_state_names_who_said_something_last_and_the_newest_time_that_was_told_of():
     states, _ = _told(_seen(5, "mes", known=6, speed=12), _seen(1, "scada", known=7, load=3))
 
-    assert states[-1].origin == Origin(_at(5), _at(7), "scada", "")
+    assert states[-1].origin == Origin.of(_at(5), _at(7), "scada", "")
 
 
 def test_who_says_the_same_again_of_a_later_time_confirms_it():
@@ -153,7 +153,7 @@ def test_what_a_source_wrote_stays_known_beside_what_it_sees_later():
 def test_a_seen_relation_replaces_those_of_its_name_where_it_is_not_older():
     def placed(minute: int, *targets: str) -> Statement:
         relations = tuple(Relation("part_of", each) for each in targets)
-        return seen(Sighting(ID, "machine", {}, relations, Origin(_at(minute), _at(minute), "mes", "")))
+        return seen(Sighting(ID, "machine", {}, relations, Origin.of(_at(minute), _at(minute), "mes", "")))
 
     states, lines = _told(
         _wrote(0, {RELATIONS + "feeds": ["machine:M2"]}), placed(5, "line:2", "line:1"), placed(1, "line:9")
@@ -188,7 +188,7 @@ def test_what_a_source_said_before_is_known_again():
 @pytest.mark.parametrize("minute", [0, 1, 5])
 def test_times_before_1970_are_times_too(minute: int):
     early = datetime(1931, 1, 1, tzinfo=UTC) + timedelta(minutes=minute)
-    statement = Statement({"speed": 1}, Origin(early, NOW, "archive", ""))
+    statement = Statement({"speed": 1}, Origin.of(early, NOW, "archive", ""))
 
     states, lines = _told(statement, _seen(1, speed=2))
 
@@ -232,7 +232,7 @@ def _histories(draw: st.DrawFn) -> list[Statement]:
     said = draw(st.lists(SEEN | WRITTEN, max_size=8))
     minutes = draw(st.permutations(range(len(said))))
     return [
-        Statement(facets, Origin(_at(minute), _at(100 + place), source, ""), quality, writes)
+        Statement(facets, Origin.of(_at(minute), _at(100 + place), source, ""), quality, writes)
         for place, ((facets, source, quality, writes), minute) in enumerate(zip(said, minutes, strict=True))
         if facets
     ]

@@ -26,7 +26,7 @@ from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-BY_ANN = Origin(NOW + timedelta(days=1), NOW + timedelta(days=1), "user:ann", "")
+BY_ANN = Origin.of(NOW + timedelta(days=1), NOW + timedelta(days=1), "user:ann", "")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -42,7 +42,7 @@ def _machine() -> str:
 
 def _seen(twin_id: str, hour: int, source: str = "mes", quality: float = 1.0, **properties: Any) -> Sighting:
     at = NOW + timedelta(hours=hour)
-    return Sighting(twin_id, "machine", properties, (), Origin(at, at, source, ""), quality)
+    return Sighting(twin_id, "machine", properties, (), Origin.of(at, at, source, ""), quality)
 
 
 async def _lines(store: PostgresStore, twin_id: str) -> list[tuple[int, Any, Any, bool]]:
@@ -125,7 +125,7 @@ async def _execute(db: Database, statement: str, **values: Any) -> list[Any]:
 
 async def test_a_name_that_would_end_a_column_of_names_is_refused_and_nothing_is_written(store: PostgresStore):
     machine = _machine()
-    origin = Origin(NOW, NOW, "scada\x1etrace", "")
+    origin = Origin.of(NOW, NOW, "scada\x1etrace", "")
 
     with pytest.raises(Invalid):
         await usecases.seed(store, [Sighting(machine, "machine", {"state": "run"}, (), origin)])

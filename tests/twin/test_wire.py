@@ -16,8 +16,10 @@ from services.twin.wire import changed_messages, undo_text
 
 SEEN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 LEARNT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
-BEFORE = Twin("sku:1", "sku", 4, {"a": 1, "b": {"c": 2}}, {}, (Relation("of", "brand:1"),), Origin(SEEN, SEEN, "s", ""))
-AFTER = replace(BEFORE, revision=5, properties={"b": {"d": 3}}, origin=Origin(LEARNT, LEARNT, "user:x", "t"))
+BEFORE = Twin(
+    "sku:1", "sku", 4, {"a": 1, "b": {"c": 2}}, {}, (Relation("of", "brand:1"),), Origin.of(SEEN, SEEN, "s", "")
+)
+AFTER = replace(BEFORE, revision=5, properties={"b": {"d": 3}}, origin=Origin.of(LEARNT, LEARNT, "user:x", "t"))
 
 scalars = st.one_of(st.integers(), st.booleans(), st.text(max_size=4))
 values = st.recursive(scalars, lambda inner: st.dictionaries(st.sampled_from("abc"), inner) | st.lists(inner))

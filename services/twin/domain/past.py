@@ -19,7 +19,7 @@ from services.twin.domain.statements import Rules, joined, latest_everywhere, le
 from services.twin.domain.twins import Change, Json, Origin, Twin, document, empty, merge_patch, relations_of
 
 _BEFORE = datetime.min.replace(tzinfo=UTC)
-NOBODY = Origin(_BEFORE, _BEFORE, "", "")
+NOBODY = Origin.of(_BEFORE, _BEFORE, "", "")
 
 
 @dataclass(frozen=True, slots=True)

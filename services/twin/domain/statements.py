@@ -14,7 +14,6 @@ relations/NAME    list of the ids that it leads to
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -23,7 +22,7 @@ from msgspec import Struct, structs
 from services.twin.domain import inputs as made_of
 from services.twin.domain.fusion.fuse import fused_value
 from services.twin.domain.fusion.rule import LATEST, Rule
-from services.twin.domain.inputs import DELETED, Held, Inputs, Learnt, inputs_of, micros
+from services.twin.domain.inputs import DELETED, Held, Inputs, Learnt, inputs_of
 from services.twin.domain.twins import Change, Json, Origin, Relation, Sighting, Twin, difference, document
 
 Rules = Callable[[str, str], Rule]
@@ -50,11 +49,11 @@ class Told:
     """What some sources said before, to know a repetition of what the newest inputs no longer hold."""
 
     def __init__(self) -> None:
-        self._facets: dict[tuple[str, str, datetime], Json] = {}
+        self._facets: dict[tuple[str, str, int], Json] = {}
 
     def add(self, twin_id: str, statement: Statement) -> bool:
         """Keeps what is said of a twin; False where all of it was said before."""
-        key = (twin_id, statement.origin.source, statement.origin.changed_at)
+        key = (twin_id, statement.origin.source, statement.origin.changed_us)
         before = self._facets.setdefault(key, {})
         said = {facet: (value, statement.quality) for facet, value in statement.facets.items()}
         if all(before.get(facet) == each for facet, each in said.items()):
@@ -99,9 +98,7 @@ def learn(inputs: Inputs, statement: Statement) -> Learnt | None:
     if not statement.facets:
         return None
     origin = statement.origin
-    new = Held(
-        micros(origin.changed_at), micros(origin.known_at), statement.quality, statement.writes, statement.facets
-    )
+    new = Held(origin.changed_us, origin.known_us, statement.quality, statement.writes, statement.facets)
     add = made_of.with_written if statement.writes else made_of.with_seen
     return add(inputs, input_key(statement), new)
 
@@ -134,10 +131,10 @@ def reshown(twin: Twin, name: str, rules: Rules, origin: Origin) -> tuple[Twin, 
 def joined(twin: Twin, origin: Origin) -> Origin:
     """Where the state comes from: who said something last; the newest time of which, and at which, it was said."""
     before = twin.origin
-    if not twin.revision or (origin.changed_at >= before.changed_at and origin.known_at >= before.known_at):
+    if not twin.revision or (origin.changed_us >= before.changed_us and origin.known_us >= before.known_us):
         return origin
-    changed_at, known_at = max(origin.changed_at, before.changed_at), max(origin.known_at, before.known_at)
-    return Origin(changed_at, known_at, origin.source, origin.trace_id)
+    changed_us, known_us = max(origin.changed_us, before.changed_us), max(origin.known_us, before.known_us)
+    return Origin(changed_us, known_us, origin.source, origin.trace_id)
 
 
 def shown(twin: Twin, inputs: Inputs, touched: Collection[str], rules: Rules) -> Twin:
@@ -151,21 +148,15 @@ def _shown_since(
     """The next revision of the twin, as its inputs show it, and what of it changed as a merge patch."""
     values = _values(twin, inputs, touched, rules)
     desired, relations = twin.desired, twin.relations
-    for facet in _no_properties(tuple(values)):
-        value = values.pop(facet)
-        if facet == DESIRED:
-            desired = value or {}
-        elif facet != DELETED:
-            relations = _with_relation(relations, facet.removeprefix(RELATIONS), value or [])
-    properties, changed = dict(twin.properties), {}
-    for name, value in values.items():
-        before = properties.get(name)
-        if before != value:
-            changed[name] = _difference(before, value)
-            _set(properties, name, value)
+    if others := {facet: values.pop(facet) for facet in _no_properties(tuple(values))}:
+        relations = _with_relations(relations, others)
+        desired = others[DESIRED] or {} if DESIRED in others else desired
+    properties = twin.properties
+    if changed := {name: value for name, value in values.items() if properties.get(name) != value}:
+        properties = _with_changed(properties, changed)
     is_gone = made_of.is_gone(inputs)
     after = Twin(twin.id, twin.model, twin.revision + 1, properties, desired, relations, origin, inputs, is_gone)
-    if not (twin.exists and after.exists):
+    if is_gone or not twin.exists:
         return after, difference(document(twin), document(after))
     return after, _patch(twin, after, changed)
 
@@ -234,9 +225,12 @@ def _implied(patch: Json, source: str) -> Json:
 
 def _says_all(patch: Json, statement: Statement) -> bool:
     """Whether a statement can be told from what its line changes."""
-    facets = statement.facets
-    if "model" not in patch and len(facets) > len(patch.get("properties", ())) + len(_no_properties(tuple(facets))):
-        return False
+    others = _no_properties(tuple(statement.facets))
+    if "model" not in patch:
+        if len(statement.facets) - len(others) != len(patch.get("properties", ())):
+            return False
+        if others and patch.keys() <= {"properties"}:
+            return False
     return said_by(statement) == _implied(patch, statement.origin.source)
 
 
@@ -249,32 +243,45 @@ def _fused(said: Sequence[tuple[str, Held]], rules: Rules, twin: Twin, facet: st
     return made_of.latest(facet, told)
 
 
-def _set(properties: Json, name: str, value: Any) -> None:
-    if value is None:
-        del properties[name]
-    else:
-        properties[name] = value
+def _with_changed(known: Json, changed: Json) -> Json:
+    """The properties with those that changed; None: gone."""
+    properties = {**known, **changed}
+    if None in changed.values():
+        return {name: value for name, value in properties.items() if value is not None}
+    return properties
 
 
-def _difference(before: Any, after: Any) -> Any:
-    return difference(before, after) if isinstance(before, dict) and isinstance(after, dict) else after
-
-
-def _with_relation(known: tuple[Relation, ...], name: str, targets: Collection[str]) -> tuple[Relation, ...]:
-    wanted = list(targets) if len(targets) < 2 else sorted(set(targets))
-    if wanted == [each.target for each in known if each.name == name]:
+def _with_relations(known: tuple[Relation, ...], said: Json) -> tuple[Relation, ...]:
+    """The relations after what was said of some of them, sorted, each once."""
+    led: dict[str, list[str]] = {}
+    for each in known:
+        led.setdefault(each.name, []).append(each.target)
+    moved = {}
+    for facet, told in said.items():
+        if facet.startswith(RELATIONS):
+            name, targets = facet.removeprefix(RELATIONS), told or []
+            wanted = list(targets) if len(targets) < 2 else sorted(set(targets))
+            if wanted != led.get(name, []):
+                moved[name] = wanted
+    if not moved:
         return known
-    named = [Relation(name, target) for target in wanted]
-    before = [each for each in known if each.name < name]
-    return (*before, *named, *[each for each in known if each.name > name])
+    led |= moved
+    return tuple([Relation(name, target) for name in sorted(led) for target in led[name]])
 
 
 def _patch(before: Twin, after: Twin, changed: Json) -> Json:
     patch: Json = {}
     if changed:
-        patch["properties"] = changed
+        patch["properties"] = _differences(before.properties, changed)
     if after.desired is not before.desired and (wishes := difference(before.desired, after.desired)):
         patch["desired"] = wishes
-    if after.relations is not before.relations and after.relations != before.relations:
+    if after.relations is not before.relations:
         patch["relations"] = document(after)["relations"]
     return patch
+
+
+def _differences(before: Json, changed: Json) -> Json:
+    """What changed, of objects only what changed within."""
+    if dict not in map(type, changed.values()):
+        return changed
+    return difference({name: before[name] for name in changed if name in before}, changed)

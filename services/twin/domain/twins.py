@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from services.twin.domain.inputs import Inputs
+from services.twin.domain.inputs import Inputs, micros, moment
 
 Json = dict[str, Any]
 _ABSENT: Any = object()
@@ -18,12 +18,27 @@ ID_PATTERN = re.compile(r"[a-z][a-z_]*:[^\s/?#\x00-\x1f\x7f-\x9f\ud800-\udfff\uf
 
 
 class Origin(Struct, frozen=True, gc=False):
-    """Where a change comes from: when it was true, when we learnt it, who says so, in which trace."""
+    """Where a change comes from: when it was true, when we learnt it, who says so, in which trace.
 
-    changed_at: datetime
-    known_at: datetime
+    Times are microseconds since 1970: they are compared, kept and told far more often than they are shown.
+    """
+
+    changed_us: int
+    known_us: int
     source: str
     trace_id: str
+
+    @classmethod
+    def of(cls, changed_at: datetime, known_at: datetime, source: str, trace_id: str) -> Origin:
+        return cls(micros(changed_at), micros(known_at), source, trace_id)
+
+    @property
+    def changed_at(self) -> datetime:
+        return moment(self.changed_us)
+
+    @property
+    def known_at(self) -> datetime:
+        return moment(self.known_us)
 
 
 class Relation(Struct, frozen=True, gc=False):
@@ -96,12 +111,14 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 def difference(before: Json, after: Json) -> Json:
     """The smallest RFC 7396 merge patch that turns `before` into `after`."""
-    patch: Json = {key: None for key in before if key not in after}
-    for key, value in after.items():
-        known = before.get(key, _ABSENT)
-        if known != value:
-            both = isinstance(known, dict) and isinstance(value, dict)
-            patch[key] = difference(known, value) if both else value
+    patch: Json = {key: value for key, value in after.items() if before.get(key, _ABSENT) != value}
+    if dict in map(type, patch.values()):
+        for key, value in patch.items():
+            known = before.get(key)
+            if isinstance(known, dict) and isinstance(value, dict):
+                patch[key] = difference(known, value)
+    if not before.keys() <= after.keys():
+        patch |= dict.fromkeys(before.keys() - after.keys())
     return patch
 
 

@@ -110,7 +110,7 @@ class Twins:
 
     def _by(self, user: str) -> Origin:
         now = self._now()
-        return Origin(now, now, f"user:{user}", trace_id())
+        return Origin.of(now, now, f"user:{user}", trace_id())
 
 
 def _page(asked: int) -> int:

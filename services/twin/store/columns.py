@@ -7,14 +7,12 @@ values ─ joined ─▶ $1 ─ string_to_array ─▶ unnest(...) AS t(...) ─
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from chassis.errors import Invalid
-from services.twin.domain.inputs import micros
 
 _SEPARATOR = "\x1e"
 """Stands in no JSON, where it is escaped, and in no id."""
@@ -32,7 +30,8 @@ def read(table: sa.Table, names: Sequence[str], rows: str = "t") -> list[str]:
 
 
 def arguments(table: sa.Table, columns: Mapping[str, Sequence[Any]]) -> list[Any]:
-    """The arguments that are such rows; JSON is given as text, or None where it is absent."""
+    """The arguments that are such rows; JSON is given as text, or None where it is absent, times in microseconds
+    since 1970."""
     return [_way(table.c[name].type)(values) for name, values in columns.items()]
 
 
@@ -69,10 +68,6 @@ def _json(values: Sequence[str | None]) -> str:
     return _SEPARATOR.join([value or "" for value in values])
 
 
-def _times(values: Sequence[datetime]) -> str:
-    return _SEPARATOR.join([str(micros(value)) for value in values])
-
-
 def _plain(values: Sequence[bool | int]) -> str:
     return _SEPARATOR.join(map(str, values))
 
@@ -80,7 +75,7 @@ def _plain(values: Sequence[bool | int]) -> str:
 _WAYS: Mapping[type[Any], Callable[[Sequence[Any]], Any]] = {
     sa.LargeBinary: list,
     JSONB: _json,
-    sa.DateTime: _times,
+    sa.DateTime: _plain,
     sa.BigInteger: _plain,
     sa.Boolean: _plain,
 }

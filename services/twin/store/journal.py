@@ -88,7 +88,7 @@ def snapshot_row(twin: Twin) -> dict[str, Any]:
     return {
         "id": twin.id,
         "revision": twin.revision,
-        "state": _state(twin),
+        "state": state_of(twin),
         "changed_at": origin.changed_at,
         "known_at": origin.known_at,
         "source": origin.source,
@@ -96,7 +96,8 @@ def snapshot_row(twin: Twin) -> dict[str, Any]:
     }
 
 
-def _state(twin: Twin) -> dict[str, Any]:
+def state_of(twin: Twin) -> dict[str, Any]:
+    """What a snapshot keeps of a twin, as JSON."""
     return {
         "model": twin.model,
         "properties": twin.properties,

@@ -10,8 +10,8 @@ from chassis.bus import subject_of
 from chassis.telemetry import carry
 from services.twin.domain.twins import Change, Relation, Twin
 from services.twin.store.columns import arguments, read, rows_of
-from services.twin.store.journal import SNAPSHOT_EVERY, snapshot_row
-from services.twin.store.rows import Texts, line_columns, state_columns
+from services.twin.store.journal import SNAPSHOT_EVERY, state_of
+from services.twin.store.rows import Texts, line_columns, origin_columns, state_columns
 from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, RELATION, SCHEMA, SNAPSHOT, TWIN
 from services.twin.wire import changed_messages, json_text, undo_text
 
@@ -89,7 +89,7 @@ async def write_lines(
     heard before. One statement is a transaction of its own; relations and snapshots need more.
     """
     newest = list({twin.id: twin for twin, _ in changed}.values())
-    marked = [snapshot_row(twin) for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]
+    marked = [twin for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]
     led = {twin.id for twin, change in changed if "relations" in change.patch}
     texts = [Texts.of(twin) for twin in newest]
     states = state_columns(texts)
@@ -130,8 +130,13 @@ def _told(before: Mapping[str, Twin], newest: Sequence[Texts]) -> dict[str, list
     }
 
 
-def _marks(marked: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    return {name: [json_text(row[name]) if name == "state" else row[name] for row in marked] for name in _MARK}
+def _marks(marked: Sequence[Twin]) -> dict[str, list[Any]]:
+    return {
+        "id": [twin.id for twin in marked],
+        "revision": [twin.revision for twin in marked],
+        "state": [json_text(state_of(twin)) for twin in marked],
+        **origin_columns([twin.origin for twin in marked]),
+    }
 
 
 async def _keep_relations(connection: Any, before: Mapping[str, Twin], newest: Sequence[Twin]) -> None:

@@ -8,25 +8,23 @@ from typing import Any
 
 import asyncpg
 import msgspec
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from chassis.connections import FAILURES, Driver
 from chassis.db import Database, is_away
 from chassis.errors import Unavailable
 from marketwin.twin.v1 import types_pb2
 from services.twin.domain.twins import Origin, Twin
-from services.twin.store.tables import EDGES, TWIN, WHOLE, whole_of
+from services.twin.store.tables import EDGES, ORIGIN, TWIN, WHOLE, whole_of
+from services.twin.wire import stamp
 
-_MILLION = 1_000_000
 SHOWN = f"""id, model, revision, properties::text, desired::text, relations::text,
-       (extract(epoch FROM changed_at) * {_MILLION})::bigint, (extract(epoch FROM known_at) * {_MILLION})::bigint,
-       source, trace_id"""
+    {ORIGIN}"""
 SHOWN_WIDTH = 10
 """What `message` is made of, as SQL, and how many columns that are."""
 _READ = f"SELECT {SHOWN} FROM {TWIN.fullname} WHERE id = ANY($1::text[]) AND revision > 0 AND NOT deleted"
 
 _NEWEST = f"""
-SELECT id, model, revision, properties, desired, relations, changed_at, known_at, source, trace_id, deleted
+SELECT {SHOWN}, deleted
 FROM {TWIN.fullname} WHERE id = $1 AND revision > 0
 """
 
@@ -96,13 +94,8 @@ def message(row: asyncpg.Record | tuple[Any, ...]) -> types_pb2.Twin:
         properties_json=properties,
         desired_json=desired,
         relations=edges,
-        changed_at=_stamp(changed_at),
-        known_at=_stamp(known_at),
+        changed_at=stamp(changed_at),
+        known_at=stamp(known_at),
         source=source,
         trace_id=trace_id,
     )
-
-
-def _stamp(micros: int) -> Timestamp:
-    seconds, rest = divmod(micros, _MILLION)
-    return Timestamp(seconds=seconds, nanos=rest * 1000)

@@ -32,7 +32,7 @@ def state_columns(newest: Sequence[Texts]) -> dict[str, list[Any]]:
         "desired": [each.desired for each in newest],
         "relations": [json_text(twin.relations) for twin in states],
         "inputs": [json_text(twin.inputs) for twin in states],
-        **_origin_columns([twin.origin for twin in states]),
+        **origin_columns([twin.origin for twin in states]),
         "deleted": [twin.deleted for twin in states],
     }
 
@@ -45,15 +45,16 @@ def line_columns(changed: Sequence[tuple[Twin, Change]]) -> dict[str, list[Any]]
         "patch": [json_text(change.patch) for _, change in changed],
         "said": [None if change.said is None else json_text(change.said) for _, change in changed],
         "late": [change.late for _, change in changed],
-        "behind": [change.origin.changed_at < twin.origin.changed_at for twin, change in changed],
-        **_origin_columns([change.origin for _, change in changed]),
+        "behind": [change.origin.changed_us < twin.origin.changed_us for twin, change in changed],
+        **origin_columns([change.origin for _, change in changed]),
     }
 
 
-def _origin_columns(origins: Sequence[Origin]) -> dict[str, list[Any]]:
+def origin_columns(origins: Sequence[Origin]) -> dict[str, list[Any]]:
+    """Where changes come from as columns that every table of twins has."""
     return {
-        "changed_at": [origin.changed_at for origin in origins],
-        "known_at": [origin.known_at for origin in origins],
+        "changed_at": [origin.changed_us for origin in origins],
+        "known_at": [origin.known_us for origin in origins],
         "source": [origin.source for origin in origins],
         "trace_id": [origin.trace_id for origin in origins],
     }

@@ -203,7 +203,7 @@ def is_one_of(column: sa.ColumnElement[str], values: Sequence[str]) -> sa.Column
 
 
 def origin_of(row: sa.Row[Any]) -> Origin:
-    return Origin(row.changed_at, row.known_at, row.source, row.trace_id)
+    return Origin.of(row.changed_at, row.known_at, row.source, row.trace_id)
 
 
 def twin_of(row: sa.Row[Any]) -> Twin:
@@ -221,10 +221,11 @@ def twin_of(row: sa.Row[Any]) -> Twin:
     )
 
 
-WHOLE = """
-    id, model, revision, properties::text, desired::text, relations::text, inputs::text, changed_at, known_at, source,
-    trace_id, deleted
-"""
+ORIGIN = """(extract(epoch FROM changed_at) * 1000000)::bigint, (extract(epoch FROM known_at) * 1000000)::bigint,
+    source, trace_id"""
+"""What `Origin` is made of."""
+WHOLE = f"""id, model, revision, properties::text, desired::text, relations::text, inputs::text,
+    {ORIGIN}, deleted"""
 """What `whole_of` reads of a twin."""
 _decoded = msgspec.json.decode
 EDGES = msgspec.json.Decoder(tuple[Relation, ...])

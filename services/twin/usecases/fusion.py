@@ -147,7 +147,7 @@ async def _apply(store: Store, rules: FusionRuleStore, rule: SetRule, now: Calla
     number, last = 0, ""
     while ids := await rules.told(rule.model, rule.property, after=last, limit=GROUP):
         moment = now()
-        origin = Origin(moment, moment, f"fusion:{rule.model}/{rule.property};{rule.version}", "")
+        origin = Origin.of(moment, moment, f"fusion:{rule.model}/{rule.property};{rule.version}", "")
         async with store.write() as unit:
             locked = await unit.lock(ids, origin)
             outcomes = [reshown(twin, rule.property, store.book.rule, origin) for twin in locked.values()]

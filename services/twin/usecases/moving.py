@@ -70,7 +70,7 @@ async def migrate_some(store: MovingStore, now: datetime, *, group: int = GROUP)
 
 async def _move(unit: MovingUnit, job: Job, ids: Sequence[str], now: datetime) -> Job:
     source = f"{SOURCE}{job.after_dtmi.rpartition(':')[2]}"
-    origin = Origin(now, now, source, "")
+    origin = Origin.of(now, now, source, "")
     twins = await unit.lock(ids, origin)
     before, after = (unit.types.versions.get(each) for each in (job.before_dtmi, job.after_dtmi))
     if before is None or after is None:

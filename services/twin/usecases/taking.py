@@ -99,7 +99,7 @@ def _in_its_words(statement: Statement, twin: Twin, unit: Unit) -> Statement:
 
 def _is_late(twin: Twin, statement: Statement) -> bool:
     """Whether something newer is known of what it says: it may have been said before, and the inputs have forgotten."""
-    if not twin.revision or statement.origin.changed_at > twin.origin.changed_at:
+    if not twin.revision or statement.origin.changed_us > twin.origin.changed_us:
         return False
     learnt = statements.learn(twin.inputs, statement)
     return learnt is not None and learnt[2]

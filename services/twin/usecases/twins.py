@@ -17,7 +17,7 @@ from chassis.rql.search import Search, Summary
 from chassis.rql.tree import Node
 from services.twin.domain import statements, twins
 from services.twin.domain.fusion.rule_book import RuleBook
-from services.twin.domain.inputs import DELETED, facets_in, newest_at
+from services.twin.domain.inputs import DELETED, facets_in, newest_us
 from services.twin.domain.neighbourhood import Neighbourhood, Walk
 from services.twin.domain.past import Kept, Range
 from services.twin.domain.statements import DESIRED, RELATIONS, Rules, Statement, Told
@@ -186,8 +186,8 @@ async def _write(
 
 def _not_before(twin: Twin, facets: Json, origin: Origin) -> Origin:
     """A write sets right what it finds, where a source was ahead of our clock, too."""
-    newest = newest_at(twin.inputs, facets_in(twin.inputs) if DELETED in facets else facets)
-    return structs.replace(origin, changed_at=max(origin.changed_at, newest)) if newest else origin
+    newest = newest_us(twin.inputs, facets_in(twin.inputs) if DELETED in facets else facets)
+    return structs.replace(origin, changed_us=max(origin.changed_us, newest))
 
 
 def _refuse_bad_id(twin_id: str, model: str, types: Types) -> None:

@@ -169,7 +169,7 @@ def markets(draw: st.DrawFn) -> list[Twin]:
                 relations=tuple(
                     sorted(draw(st.frozensets(edges, max_size=3)), key=lambda edge: (edge.name, edge.target))
                 ),
-                origin=Origin(NOW, known_at, draw(st.sampled_from(["", "crm", "CRM"])), ""),
+                origin=Origin.of(NOW, known_at, draw(st.sampled_from(["", "crm", "CRM"])), ""),
                 deleted=draw(st.integers(0, 9)) == 0,
             )
         )

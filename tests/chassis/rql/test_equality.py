@@ -47,7 +47,7 @@ TABLES = ", ".join(f"{SCHEMA}.{name}" for name in ("twin", "relation", "journal"
 SLOW = settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
 
 
-ORIGIN = Origin(NOW, NOW, "", "")
+ORIGIN = Origin.of(NOW, NOW, "", "")
 FIELDS = ("properties/v", "properties/v/a", "number(properties/v)")
 
 

@@ -41,7 +41,7 @@ SHOP = Twin(
     },
     desired={"tier": 15},
     relations=(Relation("located_in", "region:340100"),),
-    origin=Origin(NOW, NOW, "crm", ""),
+    origin=Origin.of(NOW, NOW, "crm", ""),
 )
 CITY = Twin("region:340100", "region", 1, {"level": "prefecture"}, {}, (Relation("part_of", "region:34"),), SHOP.origin)
 PROVINCE = Twin("region:34", "region", 1, {"level": "province"}, {}, (), SHOP.origin)

@@ -17,6 +17,7 @@ from chassis.documents import yaml_files
 from services.twin.domain.feeding.compiling import Plan, plan
 from services.twin.domain.feeding.reader import FeedFault, read_feed
 from services.twin.domain.feeding.rules import Feed, FeedRule
+from services.twin.domain.inputs import micros
 from services.twin.domain.twins import Origin, Relation, Sighting
 from services.twin.domain.types import TwinType, Types
 
@@ -213,14 +214,15 @@ def _joined(stated: pl.DataFrame) -> pl.DataFrame:
 
 
 def _endings(model: str, stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:
-    who = (stated.get_column(name).to_list() for name in ("id", "at", "source", "trace_id"))
+    known_us = micros(known_at)
+    who = (_column(stated, name) for name in ("id", "at", "source", "trace_id"))
     for twin_id, at, source, trace_id in zip(*who, strict=True):
-        yield Sighting(twin_id, model, {}, (), Origin(at, known_at, source, trace_id or ""), ends=True)
+        yield Sighting(twin_id, model, {}, (), Origin(at, known_us, source, trace_id or ""), ends=True)
 
 
 def _sightings(model: str, known: Plan, stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:
     silences = {name: stated.get_column(name).null_count() for name in stated.columns}
-    columns = {name: stated.get_column(name).to_list() for name, count in silences.items() if count < stated.height}
+    columns = {name: _column(stated, name) for name, count in silences.items() if count < stated.height}
     lists = {name for name, _ in known.lists}
     told = [(name, column) for name, column in (*known.values, *known.lists) if column in columns]
     names = [name for name, _ in told]
@@ -230,12 +232,18 @@ def _sightings(model: str, known: Plan, stated: pl.DataFrame, known_at: datetime
     nothing = [None] * stated.height
     who = zip(*(columns.get(name, nothing) for name in ("id", "at", "source", "trace_id", "quality")), strict=True)
     links = _links(known, columns, stated.height)
+    known_us = micros(known_at)
     for (twin_id, at, source, trace_id, quality), row, (relations, gone) in zip(who, rows, links, strict=True):
         properties = dict(zip(names, row, strict=True))
         if is_partly_silent:
             properties = {name: value for name, value in properties.items() if value is not None}
-        origin = Origin(at, known_at, source, trace_id or "")
+        origin = Origin(at, known_us, source, trace_id or "")
         yield Sighting(twin_id, model, properties, relations, origin, quality, gone=gone)
+
+
+def _column(stated: pl.DataFrame, name: str) -> list[Any]:
+    """Times as microseconds since 1970."""
+    return stated.get_column(name).to_physical().to_list()
 
 
 def _read_lists(texts: Sequence[str | None]) -> list[Any]:
