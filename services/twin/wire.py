@@ -46,8 +46,8 @@ def readings_messages(readings: Sequence[Sighting]) -> list[events_pb2.TwinReadi
                 source=each.origin.source,
                 quality=each.quality,
             )
-            _set(reading.at, each.origin.changed_at)
-            _set(reading.known_at, each.origin.known_at)
+            _set(reading.at, each.origin.changed_us)
+            _set(reading.known_at, each.origin.known_us)
         events.append(event)
     return events
 
