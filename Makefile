@@ -78,8 +78,9 @@ lock: ## Resolve the dependencies anew
 	grep '^uv==' requirements.lock | cut -d' ' -f1 | $(BIN)/uv pip compile --quiet --universal --generate-hashes \
 		--no-header --no-annotate --python-version 3.11 - -o requirements-uv.lock
 
-openapi: $(VENV)/.ready ## Write the REST contract to gateway/openapi.json
+openapi: $(VENV)/.ready ## Write the contracts of REST and of the live stream
 	$(BIN)/python -m gateway.web > gateway/openapi.json
+	$(BIN)/python -m gateway.asyncapi > gateway/asyncapi.json
 
 kinds: $(VENV)/.ready ## Write the schemas of the record kinds to their baseline, if nobody is hurt
 	$(BIN)/python -c "from services.ingest.sources.kind_baseline import write_baseline; write_baseline()"

@@ -8,7 +8,7 @@ import sys
 from fastapi import Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
 
-from gateway import parameters, problems, reference
+from gateway import asyncapi, parameters, problems, reference
 from gateway.openapi import describe
 from gateway.routes import (
     forecasts,
@@ -85,6 +85,7 @@ def routes() -> FastAPI:
     for router in CALLED_BACK:
         web.include_router(router, prefix=PREFIX, responses=problems.RESPONSES)
     web.include_router(live.router, prefix=PREFIX)
+    web.include_router(asyncapi.router, prefix=PREFIX)
     web.include_router(operation.health)
     web.include_router(reference.router)
     problems.install(web)

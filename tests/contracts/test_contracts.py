@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from gateway import asyncapi
 from gateway.web import routes
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +69,22 @@ def test_the_rest_contract_is_valid_openapi_31():
     OpenAPIV31SpecValidator(document).validate()
 
     assert document["openapi"].startswith("3.1")
+
+
+def test_the_committed_contract_of_the_live_stream_is_the_served_one_and_whole():
+    committed = json.loads((ROOT / "gateway/asyncapi.json").read_text())
+
+    def references(node: object) -> list[str]:
+        if isinstance(node, dict):
+            own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+            return own + [each for value in node.values() for each in references(value)]
+        return [each for value in node for each in references(value)] if isinstance(node, list) else []
+
+    assert asyncapi.document() == committed, "run `make openapi` and look at the difference"
+    for reference in references(committed):
+        found = committed
+        for part in reference.removeprefix("#/").split("/"):
+            found = found[part]
 
 
 def test_enum_values_never_start_with_a_digit():

@@ -11,6 +11,8 @@ import httpx
 from jsonschema import Draft202012Validator
 
 DOCUMENT: dict[str, Any] = json.loads((Path(__file__).parents[2] / "gateway/openapi.json").read_text())
+LIVE: dict[str, Any] = json.loads((Path(__file__).parents[2] / "gateway/asyncapi.json").read_text())
+SHAPES = {"snapshot": "Snapshot", "delta": "Delta", "readings": "ReadingsTold"}
 PROBLEM = "application/problem+json"
 
 
@@ -54,6 +56,12 @@ def judge(response: httpx.Response) -> None:
         _check(content[media]["schema"], response.json())
 
 
-def _check(schema: dict[str, Any], value: object) -> None:
-    whole = {**schema, "components": DOCUMENT["components"]}
+def judge_message(message: dict[str, Any]) -> None:
+    """Fails when a message of the live stream is not what the contract promises."""
+    shape = SHAPES.get(message["type"], "LiveProblem")
+    _check({"$ref": f"#/components/schemas/{shape}"}, message, LIVE)
+
+
+def _check(schema: dict[str, Any], value: object, document: dict[str, Any] = DOCUMENT) -> None:
+    whole = {**schema, "components": document["components"]}
     Draft202012Validator(whole).validate(value)

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from tests.gateway.contract import judge_message
 from tests.gateway.house import AUTHORITIES, Door
 from tests.gateway.streams import PATIENCE_S
 
@@ -43,7 +44,10 @@ class Events:
         async with asyncio.timeout(PATIENCE_S):
             async for line in self._lines:
                 if not line:
-                    return Event(fields["event"], fields["id"], fields["data"])
+                    event = Event(fields["event"], fields["id"], fields["data"])
+                    if event.kind:
+                        judge_message(event.data)
+                    return event
                 name, _, value = line.partition(": ")
                 fields[name] = value
         raise EOFError

@@ -14,6 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.gateway.contract import judge_message
 from tests.gateway.house import Door
 
 PATIENCE_S = 10.0
@@ -29,7 +30,9 @@ async def connected(
 
 
 async def heard(socket: ClientConnection) -> dict[str, Any]:
+    """The next message, held against the contract."""
     message: dict[str, Any] = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE_S))
+    judge_message(message)
     return message
 
 
