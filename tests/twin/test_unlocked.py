@@ -48,7 +48,7 @@ async def machine(store: PostgresStore) -> str:
 
 def _seen(twin_id: str, hour: int, source: str = "mes", **properties: object) -> Sighting:
     at = NOW + timedelta(hours=hour)
-    return Sighting(twin_id, "machine", properties, (), Origin(at, at, source, ""))
+    return Sighting(twin_id, "machine", properties, (), Origin.of(at, at, source, ""))
 
 
 def _work(
