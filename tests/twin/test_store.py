@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +14,7 @@ import pytest_asyncio
 import sqlalchemy as sa
 
 from chassis.bus import bus
-from chassis.db import Database, database
-from chassis.errors import Invalid
+from chassis.db import Database, Unstorable, database
 from chassis.outbox import Relay
 from chassis.settings import CommonSettings
 from chassis.testing import fresh_database
@@ -123,14 +123,31 @@ async def _execute(db: Database, statement: str, **values: Any) -> list[Any]:
         return list(result.all()) if result.returns_rows else []
 
 
-async def test_a_name_that_would_end_a_column_of_names_is_refused_and_nothing_is_written(store: PostgresStore):
+@pytest.mark.parametrize(("value", "is_refused"), [("a\0b", True), ("\\\0", True), ("a\\u0000b", False)])
+async def test_a_value_that_cannot_be_kept_is_refused_even_where_it_would_not_be_shown(
+    store: PostgresStore, value: str, is_refused: bool
+):
     machine = _machine()
-    origin = Origin.of(NOW, NOW, "scada\x1etrace", "")
+    await usecases.seed(store, [_seen(machine, 5, state="run")])
 
-    with pytest.raises(Invalid):
-        await usecases.seed(store, [Sighting(machine, "machine", {"state": "run"}, (), origin)])
+    with pytest.raises(Unstorable) if is_refused else nullcontext():
+        await usecases.seed(store, [_seen(machine, 1, state=value)])
 
-    assert await store.get(machine) is None
+    found = await store.get(machine)
+    assert found is not None
+    assert (found.revision, found.properties) == (1 if is_refused else 2, {"state": "run"})
+
+
+@pytest.mark.parametrize(
+    "at", [datetime(9998, 1, 2, 3, 4, 5, 678901, UTC), datetime(1911, 10, 10, 1, 2, 3, 456789, UTC)]
+)
+async def test_any_time_is_kept_to_the_microsecond(store: PostgresStore, at: datetime):
+    machine = _machine()
+
+    await usecases.seed(store, [Sighting(machine, "machine", {"state": "run"}, (), Origin.of(at, NOW, "mes", ""))])
+
+    changes, _ = await store.lines(machine, Range(), limit=1)
+    assert [(await store.get(machine)).origin.changed_at, changes[0].origin.changed_at] == [at, at]
 
 
 async def test_states_of_before_statements_were_kept_stay_what_they_are(common: CommonSettings):

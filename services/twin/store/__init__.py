@@ -5,7 +5,7 @@ journal  what was said, and snapshots       searching  queries over the newest s
 models   types that were added, migrations  retention  what is too old to be kept
 indexes  made where searches ask for them   reading    newest states, past every layer that costs
 telling  what leads to a past state, likewise   lines      changes and what is told of them, one statement
-lanes    writes that share a transaction        columns    values as arguments of a statement
+lanes    writes that share a transaction        rows       twins and lines as they are written
 unlocked writing what a few records or commands say, one statement
 """
 

@@ -73,4 +73,5 @@ class FusionRules:
 def _says(name: str) -> sa.ColumnElement[bool]:
     """Whether some statement of some source has a facet of the name."""
     facets = sa.literal(f"$.*[*][{FACETS}].keyvalue() ? (@.key == $name)").cast(postgresql.JSONPATH)
-    return sa.func.jsonb_path_exists(TWIN.c.inputs, facets, sa.func.jsonb_build_object("name", name))
+    inputs = sa.cast(TWIN.c.inputs, postgresql.JSONB)
+    return sa.func.jsonb_path_exists(inputs, facets, sa.func.jsonb_build_object("name", name))

@@ -53,8 +53,7 @@ async def page(session: AsyncSession, twin_id: str, wanted: Range, limit: int) -
         return rows.c.revision.desc() if wanted.newest_first else rows.c.revision
 
     listed = sa.select(JOURNAL).where(*conditions).order_by(placed(JOURNAL)).limit(limit + 1).subquery()
-    said = sa.func.coalesce(sa.func.length(sa.cast(listed.c.said, sa.Text)), 0)
-    length = sa.func.length(sa.cast(listed.c.patch, sa.Text)) + said
+    length = sa.func.length(listed.c.patch) + sa.func.coalesce(sa.func.length(listed.c.said), 0)
     before = sa.func.sum(length).over(order_by=placed(listed), rows=(None, -1))
     sized = sa.select(listed, before.label("before"), sa.func.count().over().label("found")).subquery()
     fitting = sa.select(sized).where(sa.func.coalesce(sized.c.before, 0) < PAGE_CHARACTERS)

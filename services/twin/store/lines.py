@@ -6,65 +6,74 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from msgspec.structs import astuple
+
 from chassis.bus import subject_of
 from chassis.telemetry import carry
 from services.twin.domain.twins import Change, Relation, Twin
-from services.twin.store.columns import arguments, read, rows_of
 from services.twin.store.journal import SNAPSHOT_EVERY, state_of
-from services.twin.store.rows import Texts, line_columns, origin_columns, state_columns
+from services.twin.store.rows import LineRow, StateRow, Texts, line_row, moment, state_row
 from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, RELATION, SCHEMA, SNAPSHOT, TWIN
 from services.twin.wire import changed_messages, json_text, undo_text
 
-_STATE, _LINE = tuple(state_columns([])), tuple(line_columns([]))
-_JSON = ("properties", "desired", "relations", "inputs")
-_TOLD = ("message_id", "subject", "payload", "traceparent")
-_SEEN = ("id", "revision")
-_EDGE = ("id", "name", "target")
-_MARK = ("id", "revision", "state", "changed_at", "known_at", "source", "trace_id")
-_FIRST_LINE = len(_STATE) + 1
-_FIRST_TOLD = _FIRST_LINE + len(_LINE)
-_FIRST_SEEN = _FIRST_TOLD + len(_TOLD)
-_STAMP = _FIRST_SEEN + len(_SEEN)
-_KEPT = _STATE[1:]
-_SET = ", ".join(f"{name} = {value}" for name, value in zip(_KEPT, read(TWIN, _KEPT, "state"), strict=True))
-_HEARD = f"""
-), heard AS (
-    INSERT INTO {INBOX.fullname} (consumer, message_id)
-    SELECT ${_STAMP + 1}::text, id FROM unnest(${_STAMP + 2}::text[]) AS id, same WHERE same.yes
+
+def _column(rows: str, name: str) -> str:
+    return moment(f"{rows}.{name}") if name.endswith("_at") else f"{rows}.{name}"
+
+
+_SET = ", ".join(f"{name} = {_column('state', name)}" for name in StateRow._fields if name not in ("id", "seen"))
+_STATES = f"unnest($1::{SCHEMA}.written_state[])"
+_WRITTEN = f"""
+UPDATE {TWIN.fullname} AS twin SET {_SET}
+FROM {_STATES} AS state{{only}} WHERE twin.id = state.id AND twin.revision = state.seen
 """
-_WRITTEN, _WRITTEN_AND_HEARD = (
+_LINES = ", ".join(LineRow._fields)
+_LINE = ", ".join(_column("line", name) for name in LineRow._fields)
+_ADDED = f"""
+lines AS (
+    INSERT INTO {JOURNAL.fullname} ({_LINES})
+    SELECT {_LINE} FROM unnest($2::{SCHEMA}.written_line[]) AS line{{only}}
+), told AS (
+    INSERT INTO {OUTBOX.fullname} (message_id, subject, payload, traceparent)
+    SELECT * FROM unnest($3::text[], $4::text[], $5::bytea[], $6::text[]){{only}}
+)
+"""
+_ALL = f"cardinality($1::{SCHEMA}.written_state[])"
+_WRITE_LOCKED = f"""
+WITH written AS ({_WRITTEN.format(only="")} RETURNING 1), {_ADDED.format(only="")}
+SELECT (SELECT count(*) FROM written) = {_ALL}
+"""
+"""For twins that this transaction holds already."""
+_HEARD = f"""
+, heard AS (
+    INSERT INTO {INBOX.fullname} (consumer, message_id) SELECT $8::text, id FROM unnest($9::text[]) AS id, same
+)
+"""
+_WRITE_UNMOVED, _WRITE_UNMOVED_AND_HEARD = (
     f"""
-WITH state AS (
-    SELECT t.*, s.seen FROM {rows_of(TWIN, _STATE)}
-    JOIN (SELECT id, revision AS seen FROM {rows_of(TWIN, _SEEN, _FIRST_SEEN)}) AS s USING (id)
-), held AS MATERIALIZED (
-    SELECT twin.id FROM {TWIN.fullname} AS twin JOIN state ON twin.id = state.id AND twin.revision = state.seen
+WITH held AS MATERIALIZED (
+    SELECT FROM {TWIN.fullname} AS twin JOIN {_STATES} AS state ON twin.id = state.id AND twin.revision = state.seen
     ORDER BY twin.id FOR UPDATE OF twin
 ), same AS MATERIALIZED (
-    SELECT (SELECT count(*) FROM held) = (SELECT count(*) FROM state)
-       AND (${_STAMP}::bigint IS NULL OR (SELECT stamp FROM {SCHEMA}.registry) = ${_STAMP}::bigint) AS yes
-), written AS (
-    UPDATE {TWIN.fullname} AS twin SET {_SET} FROM state, same WHERE twin.id = state.id AND same.yes
-), lines AS (
-    INSERT INTO {JOURNAL.fullname} ({", ".join(_LINE)}) SELECT {", ".join(read(JOURNAL, _LINE))}
-    FROM {rows_of(JOURNAL, _LINE, _FIRST_LINE)}, same WHERE same.yes
-), told AS (
-    INSERT INTO {OUTBOX.fullname} ({", ".join(_TOLD)})
-    SELECT {", ".join(read(OUTBOX, _TOLD))} FROM {rows_of(OUTBOX, _TOLD, _FIRST_TOLD)}, same WHERE same.yes
-{heard})
-SELECT yes FROM same
+    SELECT FROM {SCHEMA}.registry WHERE stamp = $7 AND (SELECT count(*) FROM held) = {_ALL}
+), written AS ({_WRITTEN.format(only=", same")}), {_ADDED.format(only=", same")}{heard}
+SELECT EXISTS (SELECT FROM same)
 """
     for heard in ("", _HEARD)
 )
+"""For twins that nobody holds: if each is what was seen, and the types are those of the stamp."""
+_EDGES = "unnest($1::text[], $2::text[], $3::text[]) AS t(id, name, target)"
 _LEADS_NO_MORE = f"""
-DELETE FROM {RELATION.fullname} AS known USING {rows_of(RELATION, _EDGE)}
+DELETE FROM {RELATION.fullname} AS known USING {_EDGES}
 WHERE (known.id, known.name, known.target) = (t.id, t.name, t.target)
 """
-_LEADS = f"INSERT INTO {RELATION.fullname} ({', '.join(_EDGE)}) SELECT * FROM {rows_of(RELATION, _EDGE)}"
 _MARKED = f"""
-INSERT INTO {SNAPSHOT.fullname} ({", ".join(_MARK)})
-SELECT {", ".join(read(SNAPSHOT, _MARK))} FROM {rows_of(SNAPSHOT, _MARK)}
+INSERT INTO {SNAPSHOT.fullname} (id, revision, state, changed_at, known_at, source, trace_id)
+SELECT id, revision, state, {moment("changed_us")}, {moment("known_us")}, source, trace_id
+FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
+  AS t(id, revision, state, changed_us, known_us, source, trace_id)
 """
+_LEADS = f"INSERT INTO {RELATION.fullname} (id, name, target) SELECT * FROM {_EDGES}"
 
 
 class Heard(NamedTuple):
@@ -86,25 +95,19 @@ async def write_lines(
 
     Returns how many characters the JSON of each twin has. It is empty, and nothing is written, where one of the twins
     is not what it was `before`, or the types are not those of the stamp, if one is given; it fails where a message was
-    heard before. One statement is a transaction of its own; relations and snapshots need more.
+    heard before. One statement is a transaction of its own; relations and snapshots need more. Without
+    a stamp, the transaction that this is part of holds the twins; it is to end in an error then.
     """
     newest = list({twin.id: twin for twin, _ in changed}.values())
     marked = [twin for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]
     led = {twin.id for twin, change in changed if "relations" in change.patch}
     texts = [Texts.of(twin) for twin in newest]
-    states = state_columns(texts)
-    values = [
-        *arguments(TWIN, states),
-        *arguments(JOURNAL, line_columns(changed)),
-        *arguments(OUTBOX, _told(before, texts)),
-        *arguments(TWIN, {"id": states["id"], "revision": [before[twin.id].revision for twin in newest]}),
-        stamp,
-        *(heard or ()),
-    ]
-    statement = _WRITTEN_AND_HEARD if heard else _WRITTEN
-    sizes = {
-        twin_id: sum(map(len, each)) for twin_id, *each in zip(*(states[name] for name in ("id", *_JSON)), strict=True)
-    }
+    states = [state_row(each, before[each.twin.id].revision) for each in texts]
+    rows = states, [line_row(*each) for each in changed], *_told(before, texts)
+    statement, values = (_WRITE_LOCKED, rows) if stamp is None else (_WRITE_UNMOVED, (*rows, stamp))
+    if heard:
+        statement, values = _WRITE_UNMOVED_AND_HEARD, (*values, *heard)
+    sizes = {each.id: each.size for each in states}
     if not marked and not led:
         return sizes if await connection.fetchval(statement, *values) else {}
     async with connection.transaction():
@@ -112,31 +115,22 @@ async def write_lines(
             return {}
         await _keep_relations(connection, before, [twin for twin in newest if twin.id in led])
         if marked:
-            await connection.execute(_MARKED, *arguments(SNAPSHOT, _marks(marked)))
+            marks = [(each.id, each.revision, json_text(state_of(each)), *astuple(each.origin)) for each in marked]
+            await connection.execute(_MARKED, *_columns(marks))
     return sizes
 
 
-def _told(before: Mapping[str, Twin], newest: Sequence[Texts]) -> dict[str, list[Any]]:
+def _told(before: Mapping[str, Twin], newest: Sequence[Texts]) -> tuple[list[Any], ...]:
     by_model: dict[str, list[Any]] = {}
     for each in newest:
         by_model.setdefault(each.twin.model, []).append((each, undo_text(before.get(each.twin.id), each.twin)))
     events = [(model, event) for model, told in by_model.items() for event in changed_messages(told)]
-    traceparent = carry().get("traceparent", "")
-    return {
-        "message_id": [uuid.uuid4().hex for _ in events],
-        "subject": [subject_of(event, model) for model, event in events],
-        "payload": [event.SerializeToString() for _, event in events],
-        "traceparent": [traceparent for _ in events],
-    }
-
-
-def _marks(marked: Sequence[Twin]) -> dict[str, list[Any]]:
-    return {
-        "id": [twin.id for twin in marked],
-        "revision": [twin.revision for twin in marked],
-        "state": [json_text(state_of(twin)) for twin in marked],
-        **origin_columns([twin.origin for twin in marked]),
-    }
+    return (
+        [uuid.uuid4().hex for _ in events],
+        [subject_of(event, model) for model, event in events],
+        [event.SerializeToString() for _, event in events],
+        [carry().get("traceparent", "")] * len(events),
+    )
 
 
 async def _keep_relations(connection: Any, before: Mapping[str, Twin], newest: Sequence[Twin]) -> None:
@@ -146,8 +140,11 @@ async def _keep_relations(connection: Any, before: Mapping[str, Twin], newest: S
     new = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in now - was]
     for statement, edges in ((_LEADS_NO_MORE, gone), (_LEADS, new)):
         if edges:
-            columns = dict(zip(_EDGE, zip(*edges, strict=True), strict=True))
-            await connection.execute(statement, *arguments(RELATION, columns))
+            await connection.execute(statement, *_columns(edges))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return list(map(list, zip(*rows, strict=True)))
 
 
 def _led(twin: Twin) -> frozenset[Relation]:

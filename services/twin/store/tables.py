@@ -17,8 +17,10 @@ from sqlmodel import Field, SQLModel
 from chassis.outbox import inbox_table, outbox_table
 from services.twin.domain.inputs import Held
 from services.twin.domain.twins import Change, Json, Origin, Relation, Twin
+from services.twin.wire import json_text
 
 SCHEMA = "twin"
+_decoded = msgspec.json.decode
 CONNECTIONS: dict[str, Any] = {
     # Two lanes of writes, two of reads, and whoever looks after indexes; their few statements are planned once.
     "drivers": 5,
@@ -39,6 +41,19 @@ def _json() -> Any:
     return Field(sa_type=JSONB)
 
 
+class Unsearched(sa.types.TypeDecorator[Any]):
+    """JSON that no search looks into: kept as the text it came as, which costs nothing to write and to read."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:  # noqa: ARG002  # as SQLAlchemy calls it
+        return None if value is None else json_text(value)
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:  # noqa: ARG002  # as above
+        return None if value is None else _decoded(value)
+
+
 class TwinRow(Base, table=True):
     """The newest state of each twin; revision 0 marks a row that only holds the lock of a twin to be."""
 
@@ -50,7 +65,7 @@ class TwinRow(Base, table=True):
     properties: Json = _json()
     desired: Json = _json()
     relations: list[dict[str, str]] = _json()
-    inputs: Json = _json()
+    inputs: Json = Field(sa_type=Unsearched)
     changed_at: datetime = _time()
     known_at: datetime = _time()
     source: str
@@ -77,8 +92,8 @@ class JournalRow(Base, table=True):
 
     id: str = Field(primary_key=True)
     revision: int = Field(primary_key=True, sa_type=sa.BigInteger)
-    patch: Json = _json()
-    said: Json | None = Field(default=None, sa_type=JSONB)
+    patch: Json = Field(sa_type=Unsearched)
+    said: Json | None = Field(default=None, sa_type=Unsearched)
     late: bool = False
     behind: bool = False
     """Whether a line before it tells of a later time."""
@@ -139,7 +154,7 @@ class SnapshotRow(Base, table=True):
 
     id: str = Field(primary_key=True)
     revision: int = Field(primary_key=True, sa_type=sa.BigInteger)
-    state: Json = _json()
+    state: Json = Field(sa_type=Unsearched)
     changed_at: datetime = _time()
     known_at: datetime = _time()
     source: str
@@ -224,10 +239,9 @@ def twin_of(row: sa.Row[Any]) -> Twin:
 ORIGIN = """(extract(epoch FROM changed_at) * 1000000)::bigint, (extract(epoch FROM known_at) * 1000000)::bigint,
     source, trace_id"""
 """What `Origin` is made of."""
-WHOLE = f"""id, model, revision, properties::text, desired::text, relations::text, inputs::text,
+WHOLE = f"""id, model, revision, properties::text, desired::text, relations::text, inputs,
     {ORIGIN}, deleted"""
 """What `whole_of` reads of a twin."""
-_decoded = msgspec.json.decode
 EDGES = msgspec.json.Decoder(tuple[Relation, ...])
 """Relations as they were written: sorted, each once."""
 INPUTS = msgspec.json.Decoder(dict[str, tuple[Held, ...]])

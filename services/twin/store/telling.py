@@ -14,14 +14,14 @@ from services.twin.domain.twins import Change, Origin, Twin, relations_of
 from services.twin.store.tables import JOURNAL, ORIGIN, SNAPSHOT
 
 _SNAPSHOTS, _LINES = SNAPSHOT.fullname, JOURNAL.fullname
-_LINE = f"SELECT false, revision, patch::text, said::text, late, {ORIGIN} FROM {_LINES} WHERE id = $1 AND {{counts}}"
+_LINE = f"SELECT false, revision, patch, said, late, {ORIGIN} FROM {_LINES} WHERE id = $1 AND {{counts}}"
 _TOLD = f"""
     WITH start AS (
         SELECT * FROM {_SNAPSHOTS} WHERE id = $1 AND {{counts}} ORDER BY {{newest}} DESC LIMIT 1
     ), span AS (
         SELECT coalesce((SELECT revision FROM start), 0) AS after, {{until}} AS until, {{most}} AS most
     )
-    SELECT true AS is_start, revision, state::text AS patch, NULL AS said, false AS late, {ORIGIN} FROM start
+    SELECT true AS is_start, revision, state AS patch, NULL AS said, false AS late, {ORIGIN} FROM start
     UNION ALL
     {_LINE} AND revision > (SELECT after FROM span) AND revision <= (SELECT least(until, most) FROM span)
     {{others}}
