@@ -111,14 +111,14 @@ async def app(settings: IngestSettings) -> AsyncIterator[Running]:
             newest=newest,
             now=utc_now,
             off_loop=in_thread,
-            lanes=Lanes(),
+            passage=Lanes(),
             forgotten=forgotten,
             holding=Holding(max_bytes=settings.max_held_bytes, source_quota=settings.source_quota),
             counted=_note_rules,
         )
         async with _open(settings, door, store, connections, held, db) as address:
             yield Running(address, tasks)
-        await door.lanes.settled()
+        await door.passage.settled()
         # What was acknowledged is booked before the door goes: a message that is let go comes back only much later.
         await _caught_up(stream, settings.catch_up_s)
         await memory.written()

@@ -99,7 +99,7 @@ async def second(ingest: Stub, db: Database, stream: StreamLog) -> SecondDoor:
         newest=Newest(),
         now=utc_now,
         off_loop=in_thread,
-        lanes=Lanes(),
+        passage=Lanes(),
         holding=Holding(max_bytes=2**30, source_quota=2**30),
         counted=lambda *_: None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.ingest.usecases.arrival import Body
 from services.ingest.usecases.days import get_quality_days, list_rules
 from services.ingest.usecases.erasing import (
     Asked,
@@ -23,7 +24,6 @@ from services.ingest.usecases.keeping import keep
 from services.ingest.usecases.ports import (
     Accepted,
     Balance,
-    Body,
     ConnectionSeen,
     Entered,
     Entry,

@@ -12,7 +12,6 @@ import msgspec
 from services.ingest.domain.cleaning.clean import Stamp
 from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.domain.schemas.fields import Kind
-from services.ingest.usecases.ports import Body
 
 
 def _future() -> asyncio.Future[Receipt]:
@@ -21,6 +20,22 @@ def _future() -> asyncio.Future[Receipt]:
 
 def nothing() -> None:
     """There is nothing to let go of."""
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """A body of records as it came."""
+
+    kind: str
+    source: str
+    content_type: str
+    idempotency_key: str
+    content: bytes
+    sent_by: str = ""
+    trace_id: str = ""
+    first_line: int = 0
+    """Place of its first record in the file of which it is a part."""
+    op: str = "upsert"
+    """`delete`: its records are gone in the source."""
 
 
 class Arrival(msgspec.Struct, eq=False):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 import polars as pl
@@ -19,10 +20,8 @@ from services.ingest.domain.known.regions import Regions
 from services.ingest.domain.privacy.erasing import Forgotten
 from services.ingest.domain.privacy.tokens import TokenKey
 from services.ingest.domain.schemas.fields import Kind
+from services.ingest.usecases.arrival import Arrival
 from services.ingest.usecases.holding import Holding
-
-if TYPE_CHECKING:
-    from services.ingest.usecases.grouping import Lanes
 
 T = TypeVar("T")
 
@@ -295,6 +294,14 @@ class OffLoop(Protocol):
     def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
 
 
+class Passage(Protocol):
+    """Where bodies go through."""
+
+    def on_the_way(self, batch: str) -> asyncio.Future[Receipt] | None: ...
+    def answer(self, door: FrontDoor, arrival: Arrival) -> asyncio.Future[Receipt]: ...
+    async def settled(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrontDoor:
     """Everything that taking in a body needs."""
@@ -310,25 +317,9 @@ class FrontDoor:
     now: Callable[[], datetime]
     off_loop: OffLoop
     """Runs a large body's cleaning beside the event loop, one at a time."""
-    lanes: Lanes
+    passage: Passage
     holding: Holding
     forgotten: Forgotten = field(default_factory=Forgotten)
     """What was withdrawn, kept in step with the requests."""
     counted: Callable[[str, str, dict[tuple[str, str], int]], None]
     """Hears kind, source and the records that each rule fired on, by severity."""
-
-
-class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """A body of records as it came."""
-
-    kind: str
-    source: str
-    content_type: str
-    idempotency_key: str
-    content: bytes
-    sent_by: str = ""
-    trace_id: str = ""
-    first_line: int = 0
-    """Place of its first record in the file of which it is a part."""
-    op: str = "upsert"
-    """`delete`: its records are gone in the source."""

@@ -21,8 +21,8 @@ from services.ingest.domain.cleaning.receipt import Receipt
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.schemas.fields import Kind
 from services.ingest.domain.values.text import mask_text
-from services.ingest.usecases.arrival import Arrival, nothing
-from services.ingest.usecases.ports import Body, FrontDoor
+from services.ingest.usecases.arrival import Arrival, Body, nothing
+from services.ingest.usecases.ports import FrontDoor
 
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,62}")
 UNNAMED_SOURCE = "api"
@@ -65,8 +65,8 @@ def enter(
     release = door.holding.take(source, len(body.content))
     try:
         arrival = Arrival(body, kind, stamp, digest, now, trace or contextvars.copy_context().copy, release)
-        if door.lanes.on_the_way(stamp.batch_id) is None:
-            return door.lanes.answer(door, arrival)
+        if door.passage.on_the_way(stamp.batch_id) is None:
+            return door.passage.answer(door, arrival)
         return _after_its_like(door, arrival)
     except BaseException:
         release()
@@ -75,11 +75,11 @@ def enter(
 
 def _after_its_like(door: FrontDoor, arrival: Arrival) -> asyncio.Future[Receipt]:
     async def wait() -> Receipt:
-        while (before := door.lanes.on_the_way(arrival.stamp.batch_id)) is not None:
+        while (before := door.passage.on_the_way(arrival.stamp.batch_id)) is not None:
             await asyncio.wait([before])
         now = door.now()
         late = replace(arrival, stamp=replace(arrival.stamp, at=now), at=now, release=nothing)
-        return await asyncio.shield(door.lanes.answer(door, late))
+        return await asyncio.shield(door.passage.answer(door, late))
 
     def done(waiting: asyncio.Future[Receipt]) -> None:
         arrival.release()
