@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
 
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -38,6 +38,17 @@ def fields(message: Message, *names: str) -> Json:
     """The named fields; an optional one that is absent becomes null."""
     presence = _with_presence(message.DESCRIPTOR)
     return {name: getattr(message, name) if name not in presence or message.HasField(name) else None for name in names}
+
+
+def plain_fields(message: Message) -> Json:
+    """All fields that hold one number, text or truth value, likewise."""
+    return fields(message, *_plain(message.DESCRIPTOR))
+
+
+@cache
+def _plain(kind: Descriptor) -> tuple[str, ...]:
+    composed = (FieldDescriptor.TYPE_MESSAGE, FieldDescriptor.TYPE_ENUM)
+    return tuple(field.name for field in kind.fields if not field.is_repeated and field.type not in composed)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.views.base import Json, fields, time_text
+from gateway.views.base import Json, fields, plain_fields, time_text
 from marketwin.profile.v1 import types_pb2 as profile_pb
 
 GROWTH = {
@@ -12,49 +12,13 @@ GROWTH = {
 }
 GROWTH_BY_NAME = {name: number for number, name in GROWTH.items()}
 
-_PROFILE = (
-    "retailer",
-    "name",
-    "revision",
-    "cycle",
-    "market",
-    "adcode",
-    "account_manager",
-    "license_status",
-    "license_valid_to",
-    "school_zone",
-    "store_format",
-    "market_type",
-    "currency",
-    "tier_rank",
-    "tier_basis",
-    "is_key",
-    "key_overridden",
-    "key_override_reason",
-    "model_version",
-    "trace_id",
-)
-
 
 def profile_view(profile: profile_pb.Profile) -> Json:
-    score = profile.key_score
     return {
-        **fields(profile, *_PROFILE),
+        **plain_fields(profile),
         "growth_type": GROWTH.get(profile.growth_type),
-        "key_score": fields(score, "quantity", "cycle", "structure", "amount", "competitor", "total", "threshold"),
+        "key_score": plain_fields(profile.key_score),
         "features": [fields(each, "name", "value", "unit", "reason") for each in profile.features],
-        "purchases": [
-            fields(
-                each,
-                "sku",
-                "cycles",
-                "first_cycle",
-                "last_cycle",
-                "mean_quantity_base",
-                "mean_interval_weeks",
-                "amount",
-            )
-            for each in profile.purchases
-        ],
+        "purchases": [plain_fields(each) for each in profile.purchases],
         "occurred_at": time_text(profile.occurred_at),
     }

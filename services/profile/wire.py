@@ -15,29 +15,16 @@ from marketwin.profile.v1 import events_pb2, service_pb2, types_pb2
 from services.profile.domain.cycles import text_of_cycle
 from services.profile.domain.explain import Explanation
 from services.profile.domain.key_customer import PARTS
-from services.profile.domain.outcome import FeatureName
+from services.profile.domain.outcome import CARD, FeatureName
 from services.profile.domain.purchases import SUMMARY_CAP
 
 EVENT_PROFILES = 1000
 EVENT_BYTES = 1_000_000
 SAME_NAME = (
-    "name",
-    "market",
-    "adcode",
-    "account_manager",
-    "license_status",
-    "license_valid_to",
-    "school_zone",
-    "currency",
-    "tier_rank",
-    "tier_basis",
-    "is_key",
-    "model_version",
-    "trace_id",
-    "store_format",
-    "market_type",
-    "revision",
+    *(name for name in CARD if name != "retailer_code"),
+    *("tier_rank", "tier_basis", "currency", "is_key", "model_version", "trace_id", "revision"),
 )
+"""What a row of the profile table calls by the name that it has in the message."""
 GROWTH_TYPES = {
     "unspecified": types_pb2.GROWTH_TYPE_UNSPECIFIED,
     "potential": types_pb2.GROWTH_TYPE_POTENTIAL,

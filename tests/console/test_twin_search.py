@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 
+import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from chassis.testing import eventually
@@ -163,6 +164,35 @@ async def test_rows_that_changed_meanwhile_are_told_of_and_loaded_when_asked_for
     await expect(page.get_by_test_id("outdated")).to_have_count(0)
 
     assert "Wuhu City" not in shown
+
+
+IN_WORDS = {"en-GB": ("Wuhu", "Order cycle (days)"), "zh-CN": ("芜湖市", "订货周期天数")}
+
+
+@pytest.mark.parametrize("locale", IN_WORDS)
+async def test_the_bar_at_the_foot_tells_changes_in_the_words_of_the_reader(
+    browser: Browser, door: Door, twins: Twins, locale: str
+):
+    title, changed = IN_WORDS[locale]
+    async with signed_in(browser, door, "admin", locale=locale) as context:
+        page = await context.new_page()
+        await page.goto("/#/data/lineage")
+        await expect(page.get_by_test_id("live-indicator")).to_have_attribute("data-state", "open")
+
+        days = (await twins.get("retailer:031"))["properties"]["order_cycle_days"] + 1
+        await twins.patch("retailer:031", properties={"order_cycle_days": days})
+        bar = page.locator("[data-testid=live-toggle] .change").first
+        await expect(bar).to_contain_text(f"{changed} {days}")
+        in_bar = await bar.inner_text()
+        await twins.patch("region:3402", properties={"lat": days})
+        await page.get_by_test_id("live-toggle").click()
+        line = page.get_by_test_id("live-change").first
+        await expect(line).to_contain_text(title)
+        await line.get_by_role("link").click()
+
+        await expect(page.get_by_test_id("twin-page")).to_be_visible()
+    assert "红星商店31" in in_bar
+    assert "retailer:031" not in in_bar
 
 
 async def test_a_row_that_changed_before_the_page_could_listen_is_told_of_too(page: Page, twins: Twins):

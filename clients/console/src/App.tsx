@@ -11,6 +11,7 @@ import { Header } from "./shell/Header";
 import { useRoute, type PageName } from "./shell/route";
 import { SessionProvider, useSession } from "./signin/SessionProvider";
 import { SignInPage } from "./signin/SignInPage";
+import { ModelsProvider } from "./twins/useModels";
 
 /** The map brings the 3D library; the other pages and signing in do not wait for it. */
 const MapPage = lazy(() => import("./map/MapPage"));
@@ -32,17 +33,19 @@ function Door() {
   if (page === "signin" || !session) return <SignInPage />;
   return (
     <LiveProvider>
-      <div className="app">
-        <Header page={page} />
-        <main className="page" key={page}>
-          <Boundary>
-            <Suspense fallback={<Loading />}>
-              <Page page={page} />
-            </Suspense>
-          </Boundary>
-        </main>
-        <LiveTicker />
-      </div>
+      <ModelsProvider>
+        <div className="app">
+          <Header page={page} />
+          <main className="page" key={page}>
+            <Boundary>
+              <Suspense fallback={<Loading />}>
+                <Page page={page} />
+              </Suspense>
+            </Boundary>
+          </main>
+          <LiveTicker />
+        </div>
+      </ModelsProvider>
     </LiveProvider>
   );
 }

@@ -34,7 +34,7 @@ describe("the client of the API", () => {
   it("sends the bearer token and only the parameters that have a value", async () => {
     const { api, calls } = answering(json({ items: [], next_cursor: null }));
 
-    await api.recommendations({ state: "", cursor: undefined, limit: 50 });
+    await api.recommendations({ account_manager: "me", state: "", cursor: undefined, limit: 50 });
 
     expect(calls[0]!.url).toBe("api/v1/recommendations?account_manager=me&limit=50");
     expect(new Headers(calls[0]!.init.headers).get("authorization")).toBe("Bearer t0ken");

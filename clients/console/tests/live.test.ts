@@ -205,6 +205,26 @@ describe("the ticker", () => {
     expect(changes.count).toBe(1);
   });
 
+  it("says of a twin that was there before it was heard of that it changed, but not what", () => {
+    const changes = new Changes();
+
+    changes.take({ type: "delta", sequence: 2, twins: [twin("region:A", 5, { sales: 6 }), twin("region:B", 1, { sales: 7 })] });
+
+    expect(changes.latest.map(({ id, properties }) => [id, properties.length])).toEqual([
+      ["region:B", 1],
+      ["region:A", 0],
+    ]);
+  });
+
+  it("tells what a twin no longer says", () => {
+    const changes = new Changes();
+    changes.take({ type: "snapshot", sequence: 1, twins: [twin("region:A", 1, { sales: 5 })] });
+
+    changes.take({ type: "delta", sequence: 2, twins: [twin("region:A", 2, {})] });
+
+    expect(changes.latest[0]!.properties).toEqual([{ name: "sales", before: 5, after: undefined }]);
+  });
+
   it("starts with the twins of the snapshot that changed last, whichever page they are on", () => {
     const changes = new Changes();
     const page = (from: number) => Array.from({ length: 20 }, (_, i) => twin(`region:${from + i}`, from + i, { i }));

@@ -30,10 +30,10 @@ export function createApi(options: ApiOptions) {
     },
 
     recommendations(
-      query: { state?: string; cursor?: string; limit: number },
+      query: { account_manager?: string; state?: string; cursor?: string; limit: number },
       signal?: AbortSignal,
     ): Promise<Page<Recommendation>> {
-      return request(`recommendations${search({ account_manager: "me", ...query })}`, { signal });
+      return request(`recommendations${search(query)}`, { signal });
     },
 
     giveFeedback(

@@ -102,6 +102,7 @@ export interface Recommendation {
   unit?: string | null;
   reasons: Reason[];
   limits: Limit[];
+  account_manager?: string | null;
   state: string;
   model_version: string;
   created_at: string;

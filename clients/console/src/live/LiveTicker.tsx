@@ -1,7 +1,11 @@
 import { useState } from "react";
 
 import { useWords } from "../i18n/language";
-import { clock, count, shortly } from "../shared/format";
+import { clock, count } from "../shared/format";
+import { twinAddress } from "../shell/route";
+import { shortId, titleOf } from "../twins/naming";
+import { useModels } from "../twins/useModels";
+import { valueText } from "../twins/values";
 import type { Change } from "./changes";
 import { useLiveState } from "./LiveProvider";
 
@@ -39,21 +43,37 @@ export function LiveTicker() {
   );
 }
 
+/** What twins, their types, properties and values are called; codes until the types are loaded. */
+function useTold() {
+  const words = useWords();
+  const { models, names } = useModels();
+  const propertyOf = (change: Change, name: string) => models.get(change.model)?.properties.find((each) => each.name === name);
+  return {
+    title: (change: Change) => titleOf({ properties: change.shown }, words.language) || shortId(change.id),
+    model: (change: Change) => names.model(change.model),
+    name: (change: Change, name: string) => names.property(name, propertyOf(change, name)),
+    value: (change: Change, name: string, value: unknown) => valueText(value, propertyOf(change, name), words, names),
+  };
+}
+
 function ChangeList({ changes }: { changes: readonly Change[] }) {
   const { t, language } = useWords();
+  const told = useTold();
   return (
     <ol className="change-list" data-testid="live-list">
       {changes.map((change) => (
         <li key={change.key} data-testid="live-change">
           <time>{clock(change.changedAt, language)}</time>
-          <b>{change.id}</b>
+          <a href={twinAddress(change.id)} title={change.id}>
+            <b>{told.title(change)}</b> <span className="muted">{told.model(change)}</span>
+          </a>
           <span className="muted">{t("live.revision", { revision: change.revision })}</span>
           <span className="change-values">
             {change.properties.map((property) => (
               <span key={property.name}>
-                <i>{property.name}</i>
-                {property.before !== undefined && <s>{shortly(property.before, language)}</s>}
-                <em>{shortly(property.after, language)}</em>
+                <i title={property.name}>{told.name(change, property.name)}</i>
+                {property.before !== undefined && <s>{told.value(change, property.name, property.before)}</s>}
+                <em>{told.value(change, property.name, property.after)}</em>
               </span>
             ))}
           </span>
@@ -65,14 +85,17 @@ function ChangeList({ changes }: { changes: readonly Change[] }) {
 
 function ChangeLine({ change }: { change: Change }) {
   const { language } = useWords();
+  const told = useTold();
   const first = change.properties[0];
   return (
-    <span className="change" data-model={change.model}>
-      <b>{change.id}</b>
-      {first && (
+    <span className="change" data-model={change.model} title={change.id}>
+      <b>{told.title(change)}</b>
+      {first ? (
         <span>
-          {first.name} <em>{shortly(first.after, language)}</em>
+          {told.name(change, first.name)} <em>{told.value(change, first.name, first.after)}</em>
         </span>
+      ) : (
+        <span>{told.model(change)}</span>
       )}
       <time>{clock(change.changedAt, language)}</time>
     </span>

@@ -5,9 +5,11 @@ export interface Change {
   key: string;
   id: string;
   model: string;
+  /** What the twin shows: its name is among it. */
+  shown: Record<string, unknown>;
   revision: number;
   changedAt: string;
-  /** Properties that differ from what was known before, with the old value; figures first, at most a few. */
+  /** Properties that differ from what was known before, with the old value; figures first, at most a few; none where that is not known. */
   properties: { name: string; before: unknown; after: unknown }[];
 }
 
@@ -60,15 +62,16 @@ export class Changes {
   }
 
   private changeOf(twin: Twin): Change {
-    const before = this.known.get(twin.id)?.properties ?? {};
-    const names = Object.keys(twin.properties).filter((name) => isSimple(twin.properties[name]));
-    const changed = names
-      .filter((name) => JSON.stringify(before[name]) !== JSON.stringify(twin.properties[name]))
+    // Of one that was there before and is heard of first, nobody knows what changed.
+    const before = this.known.get(twin.id)?.properties ?? (twin.revision > 1 ? twin.properties : {});
+    const changed = Object.keys({ ...before, ...twin.properties })
+      .filter((name) => isSimple(twin.properties[name]) && JSON.stringify(before[name]) !== JSON.stringify(twin.properties[name]))
       .sort((a, b) => Number(isNumber(twin.properties[b])) - Number(isNumber(twin.properties[a])));
     return {
       key: `${twin.id}@${twin.revision}`,
       id: twin.id,
       model: twin.model,
+      shown: twin.properties,
       revision: twin.revision,
       changedAt: twin.changed_at,
       properties: changed
@@ -87,5 +90,5 @@ export class Changes {
 const isNumber = (value: unknown): boolean => typeof value === "number";
 
 function isSimple(value: unknown): boolean {
-  return value === null || typeof value !== "object";
+  return typeof value !== "object" || value === null;
 }

@@ -17,6 +17,7 @@ export const RecommendationRow = memo(function RecommendationRow({ item, onChang
       <th scope="row">
         <span className="strong">{item.retailer_name || item.retailer}</span>
         <span className="code">{item.retailer}</span>
+        {item.account_manager && <span className="fine muted">{item.account_manager}</span>}
       </th>
       <td data-label={t("recommendations.product")}>
         <Suggestion item={item} />
@@ -41,6 +42,7 @@ export const RecommendationRow = memo(function RecommendationRow({ item, onChang
           {known(`state.${item.state}`, item.state)}
         </span>
         <span className="fine muted">{day(item.created_at, language)}</span>
+        <span className="fine muted">{known(`state.${item.state}.why`, "")}</span>
       </td>
       <td className="answer">
         <Answer item={item} onChanged={onChanged} />

@@ -5,17 +5,25 @@ import { useWords } from "../i18n/language";
 import { download, toCsv } from "../shared/csv";
 import { useReady } from "../shared/ready";
 import { CsvButton, Empty, Loading, ProblemCard } from "../shared/States";
+import { useSession } from "../signin/SessionProvider";
 import { csvColumns } from "./csvColumns";
 import { RecommendationRow } from "./RecommendationRow";
 import { useRecommendations } from "./useRecommendations";
 
 const states = ["open", "shown", "accepted", "rejected", "done", "expired", "withdrawn"];
 
+/** Who sees the recommendations of all account managers. */
+const wideRoles = ["admin", "analyst"];
+
 export function RecommendationsPage() {
   const { t, pick } = useWords();
+  const { session } = useSession();
+  const roles = session?.user.roles ?? [];
+  const seesAll = roles.some((role) => wideRoles.includes(role));
+  const [manager, setManager] = useState(seesAll && !roles.includes("account_manager") ? "" : "me");
   const [state, setState] = useState("");
   const [text, setText] = useState("");
-  const list = useRecommendations(state);
+  const list = useRecommendations(state, manager);
   const shown = useMemo(() => list.items.filter((item) => matches(item, text)), [list.items, text]);
   useReady(!list.isLoading);
   const isFirstLoad = list.isLoading && list.items.length === 0;
@@ -24,9 +32,10 @@ export function RecommendationsPage() {
       <header className="sheet-head">
         <div>
           <h1>{t("recommendations.title")}</h1>
-          <p className="muted">{t("recommendations.lead")}</p>
+          <p className="muted">{t(manager ? "recommendations.lead" : "recommendations.lead.all")}</p>
         </div>
         <Filters state={state} text={text} onState={setState} onText={setText}>
+          {seesAll && <Whose manager={manager} onManager={setManager} />}
           <CsvButton
             disabled={shown.length === 0}
             onClick={() => download("recommendations.csv", toCsv(csvColumns(pick), shown))}
@@ -35,7 +44,7 @@ export function RecommendationsPage() {
       </header>
       {list.problem && <ProblemCard problem={list.problem} onRetry={list.items.length ? list.loadMore : list.reload} />}
       {isFirstLoad && <Loading />}
-      {!list.isLoading && !list.problem && shown.length === 0 && <Nothing isFiltered={text !== "" || state !== ""} />}
+      {!list.isLoading && !list.problem && shown.length === 0 && <Nothing isFiltered={text !== "" || state !== ""} isOwn={manager !== ""} />}
       {shown.length > 0 && (
         <>
           <RecommendationTable items={shown} onChanged={list.replace} />
@@ -122,10 +131,23 @@ function RecommendationTable({ items, onChanged }: { items: Recommendation[]; on
   );
 }
 
-function Nothing({ isFiltered }: { isFiltered: boolean }) {
+function Whose({ manager, onManager }: { manager: string; onManager: (manager: string) => void }) {
+  const { t } = useWords();
+  return (
+    <label className="control">
+      <span>{t("recommendations.manager")}</span>
+      <select value={manager} onChange={(event) => onManager(event.target.value)} data-testid="filter-manager">
+        <option value="">{t("recommendations.manager.all")}</option>
+        <option value="me">{t("recommendations.manager.me")}</option>
+      </select>
+    </label>
+  );
+}
+
+function Nothing({ isFiltered, isOwn }: { isFiltered: boolean; isOwn: boolean }) {
   const { t } = useWords();
   if (isFiltered) return <Empty title={t("recommendations.noMatch")} />;
-  return <Empty title={t("recommendations.empty")}>{t("recommendations.empty.detail")}</Empty>;
+  return <Empty title={t(isOwn ? "recommendations.empty" : "recommendations.empty.all")}>{t("recommendations.empty.detail")}</Empty>;
 }
 
 function matches(item: Recommendation, text: string): boolean {

@@ -6,7 +6,7 @@ import { useRoute, type Subject } from "../shell/route";
 import { ModelsPage } from "./model/ModelsPage";
 import { SearchPage } from "./search/SearchPage";
 import { TwinPage } from "./twin/TwinPage";
-import { ModelsProvider } from "./useModels";
+import { WithModels } from "./useModels";
 
 /** Twins: found, looked at with their past and their sources, and the types they are of. */
 export default function TwinsPage() {
@@ -25,11 +25,11 @@ export default function TwinsPage() {
           {t("twins.models")}
         </a>
       </nav>
-      <ModelsProvider>
+      <WithModels>
         <Boundary key={`${subject.of}/${subject.name}`}>
           <Part subject={subject} />
         </Boundary>
-      </ModelsProvider>
+      </WithModels>
     </div>
   );
 }

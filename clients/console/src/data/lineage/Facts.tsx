@@ -4,7 +4,7 @@ import { useNames } from "../names";
 import type { Fact } from "./steps";
 
 export function Facts({ facts }: { facts: Fact[] }) {
-  const { language } = useWords();
+  const { known, language } = useWords();
   const names = useNames();
   if (facts.length === 0) return null;
   return (
@@ -12,7 +12,7 @@ export function Facts({ facts }: { facts: Fact[] }) {
       {facts.map(({ name, value }) => (
         <div key={name}>
           <dt title={name}>{names.field(name)}</dt>
-          <dd>{factText(name, value, language)}</dd>
+          <dd>{name === "state" ? known(`quarantine.${String(value)}`, String(value)) : factText(name, value, language)}</dd>
         </div>
       ))}
     </dl>

@@ -31,7 +31,7 @@ export function Totals({ totals }: { totals: QualityBalance }) {
 }
 
 export function BalanceTable({ items }: { items: QualityItem[] }) {
-  const { t, language } = useWords();
+  const { t } = useWords();
   const names = useNames();
   return (
     <div className="table-frame">
@@ -43,12 +43,7 @@ export function BalanceTable({ items }: { items: QualityItem[] }) {
             <th scope="col" className="bar-column">
               {t("quality.share")}
             </th>
-            {(["received", ...fates] as const).map((name) => (
-              <th key={name} scope="col" className="number">
-                {t(`quality.${name}`)}
-              </th>
-            ))}
-            <th scope="col">{t("quality.balance")}</th>
+            <CountHeads />
           </tr>
         </thead>
         <tbody>
@@ -61,19 +56,42 @@ export function BalanceTable({ items }: { items: QualityItem[] }) {
               <td className="bar-column">
                 <Bar balance={item} />
               </td>
-              {(["received", ...fates] as const).map((name) => (
-                <td key={name} className={`number ${item[name] === 0 ? "zero" : ""}`} data-label={t(`quality.${name}`)}>
-                  {count(item[name], language)}
-                </td>
-              ))}
-              <td data-label={t("quality.balance")}>
-                <BalanceMark balance={item} />
-              </td>
+              <CountCells balance={item} />
             </tr>
           ))}
         </tbody>
       </table>
     </div>
+  );
+}
+
+export function CountHeads() {
+  const { t } = useWords();
+  return (
+    <>
+      {(["received", ...fates] as const).map((name) => (
+        <th key={name} scope="col" className="number">
+          {t(`quality.${name}`)}
+        </th>
+      ))}
+      <th scope="col">{t("quality.balance")}</th>
+    </>
+  );
+}
+
+export function CountCells({ balance }: { balance: QualityBalance }) {
+  const { t, language } = useWords();
+  return (
+    <>
+      {(["received", ...fates] as const).map((name) => (
+        <td key={name} className={`number ${balance[name] === 0 ? "zero" : ""}`} data-label={t(`quality.${name}`)}>
+          {count(balance[name], language)}
+        </td>
+      ))}
+      <td data-label={t("quality.balance")}>
+        <BalanceMark balance={balance} />
+      </td>
+    </>
   );
 }
 
@@ -91,7 +109,7 @@ function Bar({ balance }: { balance: QualityBalance }) {
   );
 }
 
-export function BalanceMark({ balance }: { balance: QualityBalance }) {
+function BalanceMark({ balance }: { balance: QualityBalance }) {
   const { t, language } = useWords();
   const missing = unaccounted(balance);
   if (missing === 0) return <span className="good-text">✓ {t("quality.balanced")}</span>;

@@ -2,10 +2,9 @@ import { useState } from "react";
 
 import type { QualityDay } from "../../api/dataTypes";
 import { useWords } from "../../i18n/language";
-import { count, isoDay } from "../../shared/format";
+import { isoDay } from "../../shared/format";
 import { useNames } from "../names";
-import { fates } from "./balance";
-import { BalanceMark } from "./BalanceTable";
+import { CountCells, CountHeads } from "./BalanceTable";
 
 const firstRows = 14;
 
@@ -38,12 +37,7 @@ export function DayTable({ rows, chosen, onClear }: Props) {
               <th scope="col">{t("days.day")}</th>
               <th scope="col">{t("quality.source")}</th>
               <th scope="col">{t("quality.kind")}</th>
-              {(["received", ...fates] as const).map((name) => (
-                <th key={name} scope="col" className="number">
-                  {t(`quality.${name}`)}
-                </th>
-              ))}
-              <th scope="col">{t("quality.balance")}</th>
+              <CountHeads />
             </tr>
           </thead>
           <tbody>
@@ -52,14 +46,7 @@ export function DayTable({ rows, chosen, onClear }: Props) {
                 <th scope="row">{isoDay(row.day, language)}</th>
                 <td>{row.source}</td>
                 <td>{names.kind(row.kind)}</td>
-                {(["received", ...fates] as const).map((name) => (
-                  <td key={name} className={`number ${row[name] === 0 ? "zero" : ""}`} data-label={t(`quality.${name}`)}>
-                    {count(row[name], language)}
-                  </td>
-                ))}
-                <td data-label={t("quality.balance")}>
-                  <BalanceMark balance={row} />
-                </td>
+                <CountCells balance={row} />
               </tr>
             ))}
           </tbody>

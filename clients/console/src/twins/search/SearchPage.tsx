@@ -16,7 +16,7 @@ import { ModelChips } from "./ModelChips";
 import { QueryBox } from "./QueryBox";
 import { QueryHelp } from "./QueryHelp";
 import { ResultTable } from "./ResultTable";
-import { useSearch, type Found } from "./useSearch";
+import { useSearch } from "./useSearch";
 
 const typedMs = 350;
 
@@ -155,7 +155,7 @@ function Nothing({ isFiltered, model, onHelp, onAll }: NothingProps) {
 }
 
 /** How many there are of the chosen type, or of all. */
-function totalOf({ counts }: Found, model: string): number | null {
+function totalOf({ counts }: ReturnType<typeof useSearch>, model: string): number | null {
   if (!counts) return null;
   const of = model ? counts.filter(({ key }) => key["model"] === model) : counts;
   return of.reduce((sum, { values }) => sum + Number(values["count"] ?? 0), 0);
