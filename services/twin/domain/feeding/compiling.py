@@ -16,6 +16,7 @@ from services.twin.domain.feeding.columns import Column
 from services.twin.domain.feeding.rules import Condition, FeedRule, Link, Trust, Value
 from services.twin.domain.types import TwinType
 
+DELETE = "delete"
 LONGEST_ID = 128
 REPAIRED = 0.8
 """How far a value is trusted that a cleaning rule mended."""
@@ -29,11 +30,16 @@ Schema = Mapping[str, pl.DataType]
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A rule for records with certain columns: `said` gives who, when and whose, whether it fits, values and links of
-    the records that it `applies` to; `names` holds where a record names a twin at all."""
+    the records that it `applies` to, or that only take back and by this name the twin that `ends`."""
 
     applies: pl.Expr
-    names: pl.Expr
+    ends: pl.Expr
     said: tuple[pl.Expr, ...]
+    is_id: pl.Expr
+    """Where all codes can stand in ids; costs more than all else, and is asked where one look at the `ids` finds one
+    that is none."""
+    ids: tuple[tuple[str, str], ...]
+    """Columns of `said` that hold ids, and their models."""
     values: tuple[tuple[str, str], ...]
     """Properties, and the column of `said` that each is in."""
     lists: tuple[tuple[str, str], ...]
@@ -59,9 +65,9 @@ def plan(rule: FeedRule, model: TwinType, schema: Schema) -> Plan | None:
         for each in rule.links
         if each.name in model.relationships and all(_is_there(column, schema) for column in each.columns)
     ]
-    singles = [link for link in links if not link.is_list]
-    checks = [_id_fits(rule.id)]
-    checks += [_only(_target_fits(link), link.where, schema).fill_null(value=True) for link in links]
+    singles, lists = [link for link in links if not link.is_list], [link for link in links if link.is_list]
+    fitting = {link.name: _only(_target_fits(link), link.where, schema).fill_null(value=True) for link in links}
+    checks = [fitting[link.name] for link in lists]
     checks += [check for each in values if (check := _fits(each, schema)) is not None]
     checks.append(pl.coalesce(times).is_not_null())
     said = [
@@ -76,8 +82,10 @@ def plan(rule: FeedRule, model: TwinType, schema: Schema) -> Plan | None:
     ]
     return Plan(
         applies=_applies(rule, schema),
-        names=_names(rule),
+        ends=pl.all_horizontal([_names(rule), _takes_back(schema)]),
         said=tuple(said),
+        is_id=pl.all_horizontal([_id_fits(rule.id), *(fitting[link.name] for link in singles)]),
+        ids=(("id", rule.model), *((f"r.{link.name}", link.model) for link in singles)),
         values=tuple((each.name, f"p.{each.name}") for each in values if each.column.type != "list"),
         lists=tuple((each.name, f"p.{each.name}") for each in values if each.column.type == "list"),
         links=tuple((link.name, f"r.{link.name}") for link in singles),
@@ -90,7 +98,11 @@ def _is_there(column: Column, schema: Schema) -> bool:
 
 
 def _applies(rule: FeedRule, schema: Schema) -> pl.Expr:
-    return pl.all_horizontal([_names(rule), *(_holds(each, schema) for each in rule.where)])
+    return pl.all_horizontal([_names(rule), ~_takes_back(schema), *(_holds(each, schema) for each in rule.where)])
+
+
+def _takes_back(schema: Schema) -> pl.Expr:
+    return pl.col("op").eq_missing(pl.lit(DELETE)) if "op" in schema else pl.lit(value=False)
 
 
 def _names(rule: FeedRule) -> pl.Expr:

@@ -15,6 +15,8 @@ from services.twin.domain.dtdl import Schema
 from services.twin.domain.feeding.columns import Column
 
 Plain: TypeAlias = str | int | bool | None
+ENVELOPE = ("source", "trace_id", "quality_status", "op")
+"""What every rule looks at, where it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,22 @@ class FeedRule:
     links: tuple[Link, ...] = ()
     place: str = ""
     """FILE:LINE."""
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The columns that it looks at."""
+        conditions = [*self.where]
+        columns = [*self.id, *self.at]
+        for value in self.values:
+            columns.append(value.column)
+            conditions += value.where
+        for link in self.links:
+            columns += link.columns
+            conditions += link.where
+        columns += [each.column for each in conditions]
+        columns += [self.source] if self.source else []
+        columns += [self.trust.column] if self.trust else []
+        return frozenset([*(column.name for column in columns), *ENVELOPE])
 
 
 @dataclass(frozen=True, slots=True)
