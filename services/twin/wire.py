@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,19 +14,27 @@ from services.twin.domain.inputs import micros
 from services.twin.domain.twins import Change, Json, Origin, Relation, Sighting, Twin, difference
 
 EVENT_TWINS = 1000
-Told = tuple[Twin, str, str]
-"""A twin, and its properties and what is desired of it as JSON text."""
-_ENCODED = msgspec.json.Encoder().encode
+_NOT_KNOWN: Json = {}
+_ENCODER = msgspec.json.Encoder()
 _DECODED = msgspec.json.Decoder().decode
 
 
-def changed_messages(told: Sequence[tuple[Told, str]]) -> list[events_pb2.TwinChanged]:
+class Told(NamedTuple):
+    """A twin, its properties and what is desired of it as JSON text, and `TwinChanged.undo_json`."""
+
+    twin: Twin
+    properties: str
+    desired: str
+    undo: str
+
+
+def changed_messages(told: Sequence[Told]) -> list[events_pb2.TwinChanged]:
     """What followers are told: twins, and of each the way back to what it was."""
     events = []
     for start in range(0, len(told), EVENT_TWINS):
         part = told[start : start + EVENT_TWINS]
-        event = events_pb2.TwinChanged(undo_json=[undo for _, undo in part])
-        for (twin, properties, desired), _ in part:
+        event = events_pb2.TwinChanged(undo_json=[each.undo for each in part])
+        for twin, properties, desired, _ in part:
             # Made where it belongs: what is put into a message is copied.
             _fill(event.twins.add(), twin, properties, desired)
         events.append(event)
@@ -52,23 +60,29 @@ def readings_messages(readings: Sequence[Sighting]) -> list[events_pb2.TwinReadi
     return events
 
 
-def undo_text(before: Twin | None, after: Twin) -> str:
-    """`TwinChanged.undo_json` of a twin: the patch that leads back, `null` where it was not there, empty where that
-    is not known or no merge patch can say it, because something was null."""
+def undo_texts(steps: Iterable[tuple[Twin | None, Twin]]) -> list[str]:
+    """`TwinChanged.undo_json` of twins, before and after: the patch that leads back, `null` where one was not there,
+    empty where that is not known or no merge patch can say it, because something was null."""
+    undone = [_undo(before, after) for before, after in steps]
+    return ["" if undo is _NOT_KNOWN else text for undo, text in zip(undone, json_texts(undone), strict=True)]
+
+
+def _undo(before: Twin | None, after: Twin) -> Json | None:
     if before is None:
-        return ""
+        return _NOT_KNOWN
     if not before.exists:
-        return "null"
+        return None
     undo: Json = {"revision": before.revision}
     if after.properties != before.properties:
         undo["properties"] = difference(after.properties, before.properties)
     if after.desired != before.desired:
         undo["desired"] = difference(after.desired, before.desired)
-    if _holds_null(_undone(undo, before)):
-        return ""
+    if len(undo) > 1 and _holds_null(_undone(undo, before)):
+        return _NOT_KNOWN
     if before.relations != after.relations:
         undo["relations"] = before.relations
-    return json_text(undo | _origin_undone(before.origin, after.origin))
+    _add_origin(undo, before.origin, after.origin)
+    return undo
 
 
 def _undone(undo: Json, before: Twin) -> list[Any]:
@@ -83,15 +97,13 @@ def _holds_null(values: Collection[Any]) -> bool:
     )
 
 
-def _origin_undone(was: Origin, now: Origin) -> Json:
-    undo: Json = {}
+def _add_origin(undo: Json, was: Origin, now: Origin) -> None:
     if was.changed_us != now.changed_us:
         undo["changed_at"] = was.changed_at
     if was.known_us != now.known_us:
         undo["known_at"] = was.known_at
     if was.source != now.source:
         undo["source"] = was.source
-    return undo
 
 
 def twin_message(twin: Twin) -> types_pb2.Twin:
@@ -146,7 +158,12 @@ def change_message(change: Change) -> types_pb2.Change:
 
 def json_text(value: object) -> str:
     """JSON without spaces, in its own characters."""
-    return _ENCODED(value).decode()
+    return _ENCODER.encode(value).decode()
+
+
+def json_texts(values: Sequence[object]) -> list[str]:
+    """JSON of each of the values, made in one go."""
+    return _ENCODER.encode_lines(values).decode().split("\n")[:-1]
 
 
 def timestamp(moment: datetime) -> Timestamp:

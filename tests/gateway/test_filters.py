@@ -16,7 +16,7 @@ from gateway.live.filters import Filter
 from gateway.live.hub import Hub, Subscription
 from marketwin.twin.v1 import types_pb2
 from services.twin.domain.twins import Origin, Relation, Twin
-from services.twin.wire import twin_message, undo_text
+from services.twin.wire import twin_message, undo_texts
 from tests.chassis.rql.made import NOW
 
 ORIGIN = Origin.of(NOW, NOW, "till", "")
@@ -33,7 +33,9 @@ def _twin(code: str, revision: int, price: int | None, *, model: str = "sku") ->
 def _published(hub: Hub, *changes: tuple[Twin | None, Twin], knows: bool = True) -> None:
     """One event: each twin as it was and as it is."""
     twins: list[types_pb2.Twin] = [twin_message(after) for _, after in changes]
-    undo = ["null" if before is None else undo_text(before, after) for before, after in changes] if knows else []
+    undo = (
+        ["null" if before is None else undo_texts([(before, after)])[0] for before, after in changes] if knows else []
+    )
     hub.publish(hub.sequence + 1, twins, undo)
 
 

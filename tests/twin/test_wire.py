@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from services.twin.domain.twins import Origin, Relation, Twin, empty, merge_patch
-from services.twin.wire import changed_messages, undo_text
+from services.twin.wire import Told, changed_messages, undo_texts
 
 SEEN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 LEARNT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
@@ -24,6 +24,11 @@ AFTER = replace(BEFORE, revision=5, properties={"b": {"d": 3}}, origin=Origin.of
 scalars = st.one_of(st.integers(), st.booleans(), st.text(max_size=4))
 values = st.recursive(scalars, lambda inner: st.dictionaries(st.sampled_from("abc"), inner) | st.lists(inner))
 objects = st.dictionaries(st.sampled_from("abcd"), values)
+
+
+def _undo(before: Twin | None, after: Twin) -> str:
+    (text,) = undo_texts([(before, after)])
+    return text
 
 
 def _shown(twin: Twin) -> dict[str, Any]:
@@ -42,11 +47,11 @@ def _shown(twin: Twin) -> dict[str, Any]:
 def test_the_way_back_leads_to_what_was_told_before(before: Any, after: Any, wished: Any):
     was, now = replace(BEFORE, properties=before), replace(AFTER, properties=after, desired=wished)
 
-    assert merge_patch(_shown(now), json.loads(undo_text(was, now))) == _shown(was)
+    assert merge_patch(_shown(now), json.loads(_undo(was, now))) == _shown(was)
 
 
 def test_the_way_back_holds_no_more_than_what_changed():
-    undo = json.loads(undo_text(BEFORE, replace(AFTER, properties=BEFORE.properties | {"a": 2})))
+    undo = json.loads(_undo(BEFORE, replace(AFTER, properties=BEFORE.properties | {"a": 2})))
 
     assert undo["properties"] == {"a": 1}
     assert set(undo) == {"revision", "properties", "changed_at", "known_at", "source"}
@@ -55,23 +60,23 @@ def test_the_way_back_holds_no_more_than_what_changed():
 def test_a_twin_that_was_not_there_has_null_for_a_way_back():
     new, deleted = empty("sku:1", AFTER.origin), replace(BEFORE, deleted=True)
 
-    assert (undo_text(new, AFTER), undo_text(deleted, AFTER)) == ("null", "null")
+    assert (_undo(new, AFTER), _undo(deleted, AFTER)) == ("null", "null")
 
 
 def test_the_way_back_from_a_deletion_is_the_whole_twin():
     gone = replace(AFTER, properties={}, relations=(), deleted=True)
 
-    assert merge_patch(_shown(gone), json.loads(undo_text(BEFORE, gone))) == _shown(BEFORE)
+    assert merge_patch(_shown(gone), json.loads(_undo(BEFORE, gone))) == _shown(BEFORE)
 
 
 @pytest.mark.parametrize("properties", [{"a": None}, {"a": {"b": {"c": None}}}])
 def test_where_no_merge_patch_can_say_it_nothing_is_said(properties: dict[str, Any]):
-    assert undo_text(replace(BEFORE, properties=properties), AFTER) == ""
-    assert undo_text(None, AFTER) == ""
+    assert _undo(replace(BEFORE, properties=properties), AFTER) == ""
+    assert _undo(None, AFTER) == ""
 
 
 def test_a_message_holds_a_thousand_twins_and_as_many_ways_back():
-    many = [((replace(AFTER, id=f"sku:{number}"), "{}", "{}"), str(number)) for number in range(1001)]
+    many = [Told(replace(AFTER, id=f"sku:{number}"), "{}", "{}", str(number)) for number in range(1001)]
 
     messages = changed_messages(many)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import astuple
@@ -12,23 +12,23 @@ from chassis.bus import subject_of
 from chassis.telemetry import carry
 from services.twin.domain.twins import Change, Relation, Twin
 from services.twin.store.journal import SNAPSHOT_EVERY, state_of
-from services.twin.store.rows import LineRow, StateRow, Texts, line_row, moment, state_row
+from services.twin.store.rows import LINE, STATE, States, line_rows, moment
 from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, RELATION, SCHEMA, SNAPSHOT, TWIN
-from services.twin.wire import changed_messages, json_text, undo_text
+from services.twin.wire import Told, changed_messages, json_text, undo_texts
 
 
 def _column(rows: str, name: str) -> str:
     return moment(f"{rows}.{name}") if name.endswith("_at") else f"{rows}.{name}"
 
 
-_SET = ", ".join(f"{name} = {_column('state', name)}" for name in StateRow._fields if name not in ("id", "seen"))
+_SET = ", ".join(f"{name} = {_column('state', name)}" for name in STATE if name not in ("id", "seen"))
 _STATES = f"unnest($1::{SCHEMA}.written_state[])"
 _WRITTEN = f"""
 UPDATE {TWIN.fullname} AS twin SET {_SET}
 FROM {_STATES} AS state{{only}} WHERE twin.id = state.id AND twin.revision = state.seen
 """
-_LINES = ", ".join(LineRow._fields)
-_LINE = ", ".join(_column("line", name) for name in LineRow._fields)
+_LINES = ", ".join(LINE)
+_LINE = ", ".join(_column("line", name) for name in LINE)
 _ADDED = f"""
 lines AS (
     INSERT INTO {JOURNAL.fullname} ({_LINES})
@@ -101,13 +101,14 @@ async def write_lines(
     newest = list({twin.id: twin for twin, _ in changed}.values())
     marked = [twin for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]
     led = {twin.id for twin, change in changed if "relations" in change.patch}
-    texts = [Texts.of(twin) for twin in newest]
-    states = [state_row(each, before[each.twin.id].revision) for each in texts]
-    rows = states, [line_row(*each) for each in changed], *_told(before, texts)
+    states = States.of(newest)
+    undo = undo_texts([(before.get(twin.id), twin) for twin in newest])
+    told = map(Told, newest, states.properties, states.desired, undo)
+    rows = states.rows([before[twin.id].revision for twin in newest]), line_rows(changed), *_told(told)
     statement, values = (_WRITE_LOCKED, rows) if stamp is None else (_WRITE_UNMOVED, (*rows, stamp))
     if heard:
         statement, values = _WRITE_UNMOVED_AND_HEARD, (*values, *heard)
-    sizes = {each.id: each.size for each in states}
+    sizes = states.sizes()
     if not marked and not led:
         return sizes if await connection.fetchval(statement, *values) else {}
     async with connection.transaction():
@@ -120,11 +121,11 @@ async def write_lines(
     return sizes
 
 
-def _told(before: Mapping[str, Twin], newest: Sequence[Texts]) -> tuple[list[Any], ...]:
-    by_model: dict[str, list[Any]] = {}
-    for each in newest:
-        by_model.setdefault(each.twin.model, []).append((each, undo_text(before.get(each.twin.id), each.twin)))
-    events = [(model, event) for model, told in by_model.items() for event in changed_messages(told)]
+def _told(told: Iterable[Told]) -> tuple[list[Any], ...]:
+    by_model: dict[str, list[Told]] = {}
+    for each in told:
+        by_model.setdefault(each.twin.model, []).append(each)
+    events = [(model, event) for model, some in by_model.items() for event in changed_messages(some)]
     return (
         [uuid.uuid4().hex for _ in events],
         [subject_of(event, model) for model, event in events],

@@ -7,82 +7,60 @@ takes to send it.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from msgspec.structs import astuple
 
 from chassis.db import Unstorable
 from services.twin.domain.twins import Change, Twin
-from services.twin.wire import json_text
+from services.twin.wire import json_texts
 
-
-class Texts(NamedTuple):
-    """A twin whose parts are JSON text already: for its row and for what is told of it."""
-
-    twin: Twin
-    properties: str
-    desired: str
-
-    @classmethod
-    def of(cls, twin: Twin) -> Texts:
-        return cls(twin, json_text(twin.properties), json_text(twin.desired))
-
-
-class StateRow(NamedTuple):
-    """The newest state of a twin, JSON as text; `seen` is the revision that it follows."""
-
-    id: str
-    seen: int
-    model: str
-    revision: int
-    properties: str
-    desired: str
-    relations: str
-    inputs: str
-    deleted: bool
-    changed_at: int
-    known_at: int
-    source: str
-    trace_id: str
-
-    @property
-    def size(self) -> int:
-        """In characters of JSON."""
-        return len(self.properties) + len(self.desired) + len(self.relations) + len(self.inputs)
-
-
-class LineRow(NamedTuple):
-    """A line of the journal, JSON as text."""
-
-    id: str
-    revision: int
-    patch: str
-    said: str | None
-    late: bool
-    behind: bool
-    changed_at: int
-    known_at: int
-    source: str
-    trace_id: str
-
-
+STATE = (
+    *("id", "seen", "model", "revision", "properties", "desired", "relations", "inputs"),
+    *("deleted", "changed_at", "known_at", "source", "trace_id"),
+)
+"""The newest state of a twin, JSON as text; `seen` is the revision that it follows."""
+LINE = ("id", "revision", "patch", "said", "late", "behind", "changed_at", "known_at", "source", "trace_id")
+"""A line of the journal, JSON as text."""
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
-def state_row(texts: Texts, seen: int) -> StateRow:
-    twin = texts.twin
-    json = texts.properties, texts.desired, json_text(twin.relations), json_text(twin.inputs)
-    return StateRow(twin.id, seen, twin.model, twin.revision, *json, twin.deleted, *astuple(twin.origin))
+class States(NamedTuple):
+    """The newest states of some twins, part by part; JSON as text."""
+
+    twins: Sequence[Twin]
+    properties: list[str]
+    desired: list[str]
+    relations: list[str]
+    inputs: list[str]
+
+    @classmethod
+    def of(cls, newest: Sequence[Twin]) -> States:
+        _, _, _, *parts, _, inputs, _ = zip(*map(astuple, newest), strict=True)
+        return cls(newest, *map(json_texts, parts), json_texts(inputs))
+
+    def rows(self, seen: Iterable[int]) -> list[tuple[Any, ...]]:
+        ids, models, revisions, _, _, _, origins, _, deleted = zip(*map(astuple, self.twins), strict=True)
+        told = zip(*map(astuple, origins), strict=True)
+        return list(zip(ids, seen, models, revisions, *self[1:], deleted, *told, strict=True))
+
+    def sizes(self) -> dict[str, int]:
+        """By twin, in characters of JSON."""
+        lengths = zip(*(map(len, part) for part in self[1:]), strict=True)
+        return {twin.id: size for twin, size in zip(self.twins, map(sum, lengths), strict=True)}
 
 
-def line_row(twin: Twin, change: Change) -> LineRow:
-    said = None if change.said is None else json_text(change.said)
+def line_rows(changed: Sequence[tuple[Twin, Change]]) -> list[tuple[Any, ...]]:
+    revisions, patches, origins, said, late = zip(*[astuple(change) for _, change in changed], strict=True)
+    texts = [None if text == "null" else text for text in json_texts(said)]
     # What is searched may not hold it. PostgreSQL sees that by itself; what is hidden now may be shown some day.
-    if said is not None and "\\u0000" in said and _NUL.search(said):
+    if any(text is not None and "\\u0000" in text and _NUL.search(text) for text in texts):
         raise Unstorable("a text holds the character NUL")
-    origin = change.origin
-    is_behind = origin.changed_us < twin.origin.changed_us
-    return LineRow(twin.id, change.revision, json_text(change.patch), said, change.late, is_behind, *astuple(origin))
+    ids = [twin.id for twin, _ in changed]
+    behind = [change.origin.changed_us < twin.origin.changed_us for twin, change in changed]
+    told = zip(*map(astuple, origins), strict=True)
+    return list(zip(ids, revisions, json_texts(patches), texts, late, behind, *told, strict=True))
 
 
 def moment(micros: str) -> str:
