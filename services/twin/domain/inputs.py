@@ -20,6 +20,7 @@ from msgspec import Struct, structs
 Json = dict[str, Any]
 DELETED = "/deleted"
 NEVER = -(2**63)
+_ABSENT: Any = object()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -77,6 +78,13 @@ def with_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:
     held = inputs.get(source, ())
     if (held and held[0].at >= new.at) or is_written(inputs):
         return _with_some_seen(inputs, source, new)
+    if held:
+        before, facets = held[0].facets, new.facets
+        moved = [facet for facet, value in facets.items() if before.get(facet, _ABSENT) != value]
+        says_the_same_things = len(before) == len(facets) and all([facet in before for facet in moved])
+        if says_the_same_things and _is_alone(inputs, source, facets):
+            # What nobody else speaks of moves only where the source says something else than before.
+            return {**inputs, source: (new, *held[1:])}, moved, False
     return {**inputs, source: (new, *_without(held, new.facets))}, new.facets, False
 
 
@@ -171,6 +179,16 @@ def micros(when: datetime) -> int:
 def moment(at: int) -> datetime:
     """The time of so many microseconds since 1970."""
     return _EPOCH + timedelta(0, 0, at)
+
+
+def _is_alone(inputs: Inputs, source: str, facets: Json) -> bool:
+    """Whether no other source says anything of the facets."""
+    for name, held in inputs.items():
+        if name != source:
+            for each in held:
+                if not each.facets.keys().isdisjoint(facets):
+                    return False
+    return True
 
 
 def _written_at(told: Mapping[str, Held]) -> int:

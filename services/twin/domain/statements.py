@@ -13,7 +13,7 @@ relations/NAME    list of the ids that it leads to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -147,12 +147,11 @@ def _shown_since(
 ) -> tuple[Twin, Json]:
     """The next revision of the twin, as its inputs show it, and what of it changed as a merge patch."""
     values = _values(twin, inputs, touched, rules)
-    desired, relations = twin.desired, twin.relations
-    if others := {facet: values.pop(facet) for facet in _no_properties(tuple(values))}:
-        relations = _with_relations(relations, others)
-        desired = others[DESIRED] or {} if DESIRED in others else desired
+    names, led, others = _apart(tuple(values))
+    desired = values[DESIRED] or {} if DESIRED in others else twin.desired
+    relations = _with_relations(twin.relations, {name: values[facet] or [] for facet, name in led})
     properties = twin.properties
-    if changed := {name: value for name, value in values.items() if properties.get(name) != value}:
+    if changed := {name: values[name] for name in names if properties.get(name) != values[name]}:
         properties = _with_changed(properties, changed)
     is_gone = made_of.is_gone(inputs)
     after = Twin(twin.id, twin.model, twin.revision + 1, properties, desired, relations, origin, inputs, is_gone)
@@ -167,30 +166,27 @@ def _values(twin: Twin, inputs: Inputs, touched: Collection[str], rules: Rules) 
     if len(said) == 1:
         # Mostly it is one statement that says all of it.
         only = said[0][1].facets
-        return dict(only) if touched is only else {facet: only.get(facet) for facet in touched}
+        return only if touched is only else {facet: only.get(facet) for facet in touched}
     return {facet: _fused(said, rules, twin, facet) for facet in touched}
 
 
 @lru_cache(4096)
-def _no_properties(facets: tuple[str, ...]) -> tuple[str, ...]:
-    """Relations and what else is no property: most statements of a source name the same."""
-    return tuple([facet for facet in facets if "/" in facet])
+def _apart(facets: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """Properties, relations with their names, and what is neither: most statements of a source name the same."""
+    relations = tuple([(facet, facet.removeprefix(RELATIONS)) for facet in facets if facet.startswith(RELATIONS)])
+    others = tuple([facet for facet in facets if facet.startswith("/")])
+    return tuple([facet for facet in facets if "/" not in facet]), relations, others
 
 
 def said_by(statement: Statement) -> Json:
     """A statement as JSON: {properties, desired, relations: {NAME: [ids]}, deleted, quality, writes}, what applies."""
-    said: Json = {}
-    relations: Json = {}
-    properties = dict(statement.facets)
-    for facet in _no_properties(tuple(properties)):
-        if facet.startswith(RELATIONS):
-            relations[facet.removeprefix(RELATIONS)] = properties.pop(facet)
-        else:
-            said[facet.removeprefix("/")] = properties.pop(facet)
-    if properties:
-        said["properties"] = properties
+    facets = statement.facets
+    names, relations, others = _apart(tuple(facets))
+    said: Json = {facet[1:]: facets[facet] for facet in others} if others else {}
+    if names:
+        said["properties"] = {name: facets[name] for name in names} if len(names) < len(facets) else facets
     if relations:
-        said["relations"] = relations
+        said["relations"] = {name: facets[facet] for facet, name in relations}
     if statement.quality != 1.0:
         said["quality"] = statement.quality
     if statement.writes is not statement.origin.source.startswith(PERSON):
@@ -225,11 +221,9 @@ def _implied(patch: Json, source: str) -> Json:
 
 def _says_all(patch: Json, statement: Statement) -> bool:
     """Whether a statement can be told from what its line changes."""
-    others = _no_properties(tuple(statement.facets))
     if "model" not in patch:
-        if len(statement.facets) - len(others) != len(patch.get("properties", ())):
-            return False
-        if others and patch.keys() <= {"properties"}:
+        names, relations, _ = _apart(tuple(statement.facets))
+        if len(names) != len(patch.get("properties", ())) or (("relations" in patch) is not bool(relations)):
             return False
     return said_by(statement) == _implied(patch, statement.origin.source)
 
@@ -251,21 +245,17 @@ def _with_changed(known: Json, changed: Json) -> Json:
     return properties
 
 
-def _with_relations(known: tuple[Relation, ...], said: Json) -> tuple[Relation, ...]:
+def _with_relations(known: tuple[Relation, ...], said: Mapping[str, Collection[str]]) -> tuple[Relation, ...]:
     """The relations after what was said of some of them, sorted, each once."""
+    if not said:
+        return known
     led: dict[str, list[str]] = {}
     for each in known:
         led.setdefault(each.name, []).append(each.target)
-    moved = {}
-    for facet, told in said.items():
-        if facet.startswith(RELATIONS):
-            name, targets = facet.removeprefix(RELATIONS), told or []
-            wanted = list(targets) if len(targets) < 2 else sorted(set(targets))
-            if wanted != led.get(name, []):
-                moved[name] = wanted
-    if not moved:
+    wanted = {name: sorted(set(targets)) if len(targets) > 1 else list(targets) for name, targets in said.items()}
+    if all(led.get(name, []) == targets for name, targets in wanted.items()):
         return known
-    led |= moved
+    led |= wanted
     return tuple([Relation(name, target) for name in sorted(led) for target in led[name]])
 
 
