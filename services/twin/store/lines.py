@@ -62,9 +62,9 @@ SELECT EXISTS (SELECT FROM same)
     for heard in ("", _HEARD)
 )
 """For twins that nobody holds: if each is what was seen, and the types are those of the stamp."""
-_EDGES = "unnest($1::text[], $2::text[], $3::text[]) AS t(id, name, target)"
+_EDGES = f"unnest($1::{RELATION.fullname}[])"
 _LEADS_NO_MORE = f"""
-DELETE FROM {RELATION.fullname} AS known USING {_EDGES}
+DELETE FROM {RELATION.fullname} AS known USING {_EDGES} AS t
 WHERE (known.id, known.name, known.target) = (t.id, t.name, t.target)
 """
 _MARKED = f"""
@@ -73,7 +73,7 @@ SELECT id, revision, state, {moment("changed_us")}, {moment("known_us")}, source
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[])
   AS t(id, revision, state, changed_us, known_us, source, trace_id)
 """
-_LEADS = f"INSERT INTO {RELATION.fullname} (id, name, target) SELECT * FROM {_EDGES}"
+_LEADS = f"INSERT INTO {RELATION.fullname} (id, name, target) SELECT id, name, target FROM {_EDGES}"
 
 
 class Heard(NamedTuple):
@@ -141,7 +141,7 @@ async def _keep_relations(connection: Any, before: Mapping[str, Twin], newest: S
     new = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in now - was]
     for statement, edges in ((_LEADS_NO_MORE, gone), (_LEADS, new)):
         if edges:
-            await connection.execute(statement, *_columns(edges))
+            await connection.execute(statement, edges)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -37,8 +37,13 @@ class States(NamedTuple):
 
     @classmethod
     def of(cls, newest: Sequence[Twin]) -> States:
-        _, _, _, *parts, _, inputs, _ = zip(*map(astuple, newest), strict=True)
-        return cls(newest, *map(json_texts, parts), json_texts(inputs))
+        return cls(
+            newest,
+            json_texts([twin.properties for twin in newest]),
+            json_texts([twin.desired for twin in newest]),
+            json_texts([twin.relations for twin in newest]),
+            json_texts([twin.inputs for twin in newest]),
+        )
 
     def rows(self, seen: Iterable[int]) -> list[tuple[Any, ...]]:
         ids, models, revisions, _, _, _, origins, _, deleted = zip(*map(astuple, self.twins), strict=True)
@@ -55,7 +60,7 @@ def line_rows(changed: Sequence[tuple[Twin, Change]]) -> list[tuple[Any, ...]]:
     revisions, patches, origins, said, late = zip(*[astuple(change) for _, change in changed], strict=True)
     texts = [None if text == "null" else text for text in json_texts(said)]
     # What is searched may not hold it. PostgreSQL sees that by itself; what is hidden now may be shown some day.
-    if any(text is not None and "\\u0000" in text and _NUL.search(text) for text in texts):
+    if any([_NUL.search(text) for text in texts if text is not None and "\\u0000" in text]):
         raise Unstorable("a text holds the character NUL")
     ids = [twin.id for twin, _ in changed]
     behind = [change.origin.changed_us < twin.origin.changed_us for twin, change in changed]
