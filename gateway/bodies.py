@@ -16,6 +16,7 @@ from chassis.json_texts import read_json
 SMALL_BYTES = 1024 * 1024
 WITHIN_S = 60.0
 JSON_TYPE = "application/json"
+LINES_TYPE = "application/x-ndjson"
 
 ShapeT = TypeVar("ShapeT", bound=BaseModel)
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
 from gateway.auth import ReadsTwins
-from gateway.bodies import JSON_TYPE
+from gateway.bodies import JSON_TYPE, LINES_TYPE
 from gateway.clients import Behind
 from gateway.moments import Moment, stamp
 from gateway.schemas import Change, Json, Page
@@ -19,13 +19,12 @@ from marketwin.twin.v1 import service_pb2 as pb
 
 router = APIRouter(tags=["twins"])
 
-NDJSON = "application/x-ndjson"
 STREAM_PAGE = 1000
 MAX_REVISION = 2**63 - 1
 LINES: dict[int | str, Json] = {
     200: {
         "description": "A page of changes; asked for as NDJSON all of them, a line each",
-        "content": {NDJSON: {"schema": {"type": "string"}}},
+        "content": {LINES_TYPE: {"schema": {"type": "string"}}},
     }
 }
 
@@ -64,7 +63,7 @@ async def list_history(
     if _accepts_lines(accept):
         asked.page_size = STREAM_PAGE
         first = await behind.twin.ListHistory(asked)
-        return StreamingResponse(_lines(behind, asked, first), media_type=NDJSON)
+        return StreamingResponse(_lines(behind, asked, first), media_type=LINES_TYPE)
     found = await behind.twin.ListHistory(asked)
     items = ",".join(change_text(change) for change in found.changes)
     following = json.dumps(str(found.next_revision) if found.next_revision else None)
@@ -72,7 +71,7 @@ async def list_history(
 
 
 def _accepts_lines(accept: str) -> bool:
-    return any(each.partition(";")[0].strip().lower() == NDJSON for each in accept.split(","))
+    return any(each.partition(";")[0].strip().lower() == LINES_TYPE for each in accept.split(","))
 
 
 async def _lines(behind: Behind, asked: pb.ListHistoryRequest, first: pb.ListHistoryResponse) -> AsyncIterator[bytes]:

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from chassis.errors import Invalid, NotFound, Problem
 from gateway.auth import Caller, ReadsRecords, WritesRecords
+from gateway.bodies import LINES_TYPE
 from gateway.clients import Behind, Services
 from gateway.exports import CSV, FIRST_ROWS, PAGE_ROWS, XLSX, download, frame_of, printable
 from gateway.limits import Intake
@@ -31,7 +32,7 @@ MAX_FURTHER = 10
 MAX_KEY = 200
 BODY_TYPES = (
     "application/json",
-    "application/x-ndjson",
+    LINES_TYPE,
     CSV,
     "application/vnd.apache.arrow.stream",
     "application/vnd.apache.parquet",

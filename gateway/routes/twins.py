@@ -8,11 +8,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.auth import ReadsTwins, WritesTwins
-from gateway.bodies import JSON_TYPE, described, read_object
+from gateway.bodies import JSON_TYPE, LINES_TYPE, described, read_object
 from gateway.clients import Behind
+from gateway.exports import CSV, XLSX
 from gateway.moments import Moment, stamp
 from gateway.preconditions import IfMatch, IfNoneMatch, etag, is_known, meant_revision
 from gateway.schemas import Json, Page, Twin, TwinBody, TwinGroups, TwinPart, TwinReadings
+from gateway.twin_files import file_of
 from gateway.views.twins import twin_text
 from marketwin.twin.v1 import service_pb2 as pb
 from marketwin.twin.v1 import types_pb2
@@ -35,21 +37,41 @@ Condition = Annotated[
 PATCH_BODY: Json = {"requestBody": {"required": True, "content": {MERGE_PATCH: {"schema": {"type": "object"}}}}}
 
 
-@router.get("/twins", response_model=Page[Twin | TwinPart])
+FILES: dict[int | str, Json] = {
+    200: {
+        "content": {
+            LINES_TYPE: {"schema": {"type": "string"}},
+            CSV: {"schema": {"type": "string"}},
+            XLSX: {"schema": {"type": "string", "format": "binary"}},
+        }
+    }
+}
+
+
+@router.get("/twins", response_model=Page[Twin | TwinPart], responses=FILES)
 async def list_twins(
     behind: Behind,
     caller: ReadsTwins,
+    *,
     model: Annotated[str, Query(max_length=64)] = "",
     filter: Filter = "",
     select: Annotated[str, Query(max_length=LONG, description="Fields wanted of each twin; none: whole twins")] = "",
     sort: Annotated[str, Query(max_length=LONG, description="`+field,-field`; ties, and all else, by id")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     cursor: Annotated[str, Query(max_length=LONG, description="From the page before, of the same query")] = "",
+    format: Annotated[
+        str,
+        Query(
+            pattern="^(json|ndjson|csv|xlsx)$",
+            description="ndjson: all twins that are found, a line each; csv, xlsx: those of `model` as a table",
+        ),
+    ] = "json",
 ) -> Response:
     """Searches twins by RQL, in any order."""
-    found = await behind.twin.ListTwins(
-        pb.ListTwinsRequest(model=model, filter=filter, select=select, sort=sort, page_size=limit, cursor=cursor)
-    )
+    asked = pb.ListTwinsRequest(model=model, filter=filter, select=select, sort=sort, page_size=limit, cursor=cursor)
+    if format != "json":
+        return await file_of(behind, asked, format)
+    found = await behind.twin.ListTwins(asked)
     texts = ",".join(found.selected_json or [twin_text(twin) for twin in found.twins])
     following = json.dumps(found.next_cursor or None)
     return Response(f'{{"items":[{texts}],"next_cursor":{following}}}', media_type=JSON_TYPE)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import uuid
 from typing import Any
 
+import fastexcel
 import httpx
 import pytest
 
@@ -49,6 +53,71 @@ async def test_twins_are_searched_sorted_and_selected(api: httpx.AsyncClient):
         {"id": f"sku:{brand}-2", "properties": {"price_class": 3}},
         {"id": f"sku:{brand}-1", "properties": {"price_class": 2}},
     ]
+
+
+async def test_all_twins_of_a_query_come_as_lines(api: httpx.AsyncClient):
+    brand = await _shelf(api)
+    asked = {"filter": _of(brand), "sort": "-properties/price_class", "limit": 1, "format": "ndjson"}
+
+    whole = await api.get(TWINS, params=asked)
+    parts = await api.get(TWINS, params={**asked, "select": "properties/price_class"})
+
+    assert whole.headers["content-type"] == "application/x-ndjson"
+    twins = [json.loads(line) for line in whole.text.splitlines()]
+    assert twins == await _items(api, filter=_of(brand), sort="-properties/price_class")
+    assert [json.loads(line)["properties"] for line in parts.text.splitlines()] == [
+        {"price_class": n} for n in (3, 2, 1)
+    ]
+
+
+@pytest.mark.parametrize("format", ["csv", "xlsx"])
+async def test_all_twins_of_a_type_come_as_a_table_with_a_column_for_all_they_may_have(
+    api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, format: str
+):
+    monkeypatch.setattr("gateway.twin_files.PAGE_TWINS", 2)
+    brand = await _shelf(api)
+    patch = {"properties": {"name_en": "=1+1"}, "relations": [{"name": "of_brand", "target": f"brand:{brand}"}]}
+    headers = {"content-type": PATCH, "if-match": "*"}
+    assert (await api.patch(f"{TWINS}/sku:{brand}-0", json=patch, headers=headers)).status_code == 200
+
+    answer = await api.get(TWINS, params={"model": "sku", "filter": _of(brand), "sort": "id", "format": format})
+
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-disposition"] == f'attachment; filename="sku.{format}"'
+    if format == "csv":
+        rows = list(csv.DictReader(io.StringIO(answer.text.removeprefix("\ufeff"))))
+        assert rows[0]["name_en"] == "'=1+1"
+    else:
+        rows = fastexcel.read_excel(answer.content).load_sheet("sku").to_polars().to_dicts()
+        notes = fastexcel.read_excel(answer.content).load_sheet("说明").to_polars()
+        meanings = dict(zip(notes["字段 field"], notes["说明 meaning"], strict=True))
+        assert rows[0]["name_en"] == "=1+1"
+        assert meanings.keys() >= rows[0].keys()
+        assert meanings["price_class"].startswith("价类：")
+    assert [row["id"] for row in rows] == [f"sku:{brand}-{n}" for n in range(3)]
+    assert [int(row["price_class"]) for row in rows] == [1, 2, 3]
+    assert [row["relations/of_brand"] or "" for row in rows] == [f"brand:{brand}", "", ""]
+    assert [int(row["revision"]) for row in rows] == [2, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "pointer"),
+    [
+        ({"format": "csv"}, 400, "/query/model"),
+        ({"format": "xlsx", "model": "sku", "select": "id"}, 400, "/query/select"),
+        ({"format": "ndjson", "filter": "eq("}, 400, "/query/filter"),
+        ({"format": "csv", "model": "sku", "filter": "eq("}, 400, "/query/filter"),
+        ({"format": "csv", "model": "nothing"}, 404, ""),
+        ({"format": "pdf"}, 400, "/query/format"),
+    ],
+)
+async def test_what_is_wrong_with_a_question_for_a_file_is_said_before_the_file_begins(
+    api: httpx.AsyncClient, asked: dict[str, str], status: int, pointer: str
+):
+    answer = await api.get(TWINS, params=asked)
+
+    assert answer.status_code == status, answer.text
+    assert "".join(each["pointer"][: len(pointer)] for each in answer.json().get("errors", [])) == pointer
 
 
 async def test_pages_of_a_search_follow_each_other(api: httpx.AsyncClient):
