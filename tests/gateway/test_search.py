@@ -108,7 +108,7 @@ async def test_all_twins_of_a_type_come_as_a_table_with_a_column_for_all_they_ma
         ({"format": "ndjson", "filter": "eq("}, 400, "/query/filter"),
         ({"format": "csv", "model": "sku", "filter": "eq("}, 400, "/query/filter"),
         ({"format": "csv", "model": "nothing"}, 404, ""),
-        ({"format": "pdf"}, 400, "/query/format"),
+        ({"format": "pdf"}, 422, "/query/format"),
     ],
 )
 async def test_what_is_wrong_with_a_question_for_a_file_is_said_before_the_file_begins(
