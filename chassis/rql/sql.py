@@ -189,21 +189,25 @@ class Statement:
     def _in_order(self, operator: str, field: Field, wanted: Value, alias: str) -> str:
         """The comparison as a range of the index of an order; nothing where that would not be exact."""
         is_short = isinstance(wanted, str) and len(wanted) < SORTED_CHARACTERS
-        if not is_short and not isinstance(wanted, Decimal):
+        if not is_short and not isinstance(wanted, Decimal | bool):
             return ""
         value, sign = typed(self.json(field, alias)), _SIGNS[operator]
+        if isinstance(wanted, bool):
+            return f"({value.rank} = 2 AND {value.number} {sign} {int(wanted)})"
         if isinstance(wanted, Decimal):
             return f"({value.rank} = 0 AND {value.number} {sign} {self._scalar_value(wanted)})"
         return f"({value.rank} = 1 AND {value.number} IS NULL AND {value.spelt} {sign} {self.bind(str(wanted))})"
 
     def _holds(self, field: Field, value: Value, alias: str) -> str:
-        """Containment: the index of all properties answers it, and beside another it is the cheapest to look at."""
+        """Containment, which is the cheapest to look at, and beside it the place in an order that an index has."""
         if not field.path:
             return "false"
         inside = _json_text(value)
         for name in reversed(field.path):
             inside = f"{{{json.dumps(name, ensure_ascii=False)}:{inside}}}"
-        return f"({alias}.{field.root} @> CAST({self.bind(inside)} AS jsonb))"
+        holds = f"({alias}.{field.root} @> CAST({self.bind(inside)} AS jsonb))"
+        placed = self._in_order("eq", field, value, alias) if field in self._indexed.ranges else ""
+        return f"({holds} AND {placed})" if placed else holds
 
     def _matched(self, node: Match, alias: str) -> str:
         """A pattern; what an index can say of it beforehand is said beside it."""

@@ -67,6 +67,9 @@ def _region(number: int) -> Twin:
 
 
 SEARCHES: dict[str, dict[str, Any]] = {
+    "something": {"filter_text": 'eq(properties/name,"红店 77")'},
+    "a truth": {"filter_text": "eq(properties/mixed,true)"},
+    "one of several": {"filter_text": 'in(properties/mixed,7,"text 11")'},
     "a range": {"filter_text": "lt(properties/tier,2)"},
     "a range of texts": {"filter_text": 'ge(properties/name,"红店 2990")'},
     "an order": {"model": "retailer", "sort": "-properties/tier"},

@@ -23,7 +23,7 @@ from chassis.db import Database
 from chassis.rql.patterns import beginning, longest_run
 from chassis.rql.search import Search
 from chassis.rql.sql import SORTED_CHARACTERS, Indexed, Statement, typed
-from chassis.rql.tree import Both, Compare, Either, Field, Kind, Match, Node, Related
+from chassis.rql.tree import Both, Compare, Either, Field, Kind, Match, Node, Related, Within
 from services.twin.store.tables import SCHEMA, TWIN
 
 log = structlog.get_logger()
@@ -204,15 +204,16 @@ def _uses_of(node: Node) -> Iterator[Use]:
                 yield from _uses_of(each)
         case Related(_, part):
             yield from _uses_of(part)
-        case Compare() | Match() if _is_member(node.field) and (use := _use_of(node)):
+        case Compare() | Within() | Match() if _is_member(node.field) and (use := _use_of(node)):
             yield use
 
 
-def _use_of(node: Compare | Match) -> Use | None:
-    """The index that would answer it; the index of all properties answers what is something."""
+def _use_of(node: Compare | Within | Match) -> Use | None:
+    """The index that would answer it."""
+    if isinstance(node, Within):
+        return Use("ranges", node.field)
     if isinstance(node, Compare):
-        is_range = node.operator != "ne" and (node.field.is_number or node.operator != "eq")
-        return Use("ranges", node.field) if is_range else None
+        return Use("ranges", node.field) if node.operator != "ne" else None
     if not node.ignores_case and beginning(node.pattern, SORTED_CHARACTERS)[1]:
         return Use("ranges", node.field)
     return Use("parts", node.field) if longest_run(node.pattern) >= TRIGRAM else None
