@@ -24,7 +24,8 @@ from deploy.stack import FRUGAL, OF_THE_DOOR
 from gateway.auth import Tokens
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
-from services.twin.domain.twins import Origin, Relation, Sighting
+from services.twin.domain.statements import Sighting
+from services.twin.domain.twins import Origin, Relation
 from services.twin.domain.types import Types
 from services.twin.store import CONNECTIONS, OUTBOX, SCHEMA, PostgresStore
 
@@ -85,7 +86,7 @@ async def stock(built: Shelf, things: Iterable[Thing]) -> None:
 def sighting(thing: Thing, origin: Origin = ORIGIN) -> Sighting:
     name = "part_of" if thing.model == "region" else "located_in"
     above = (Relation(name, thing.above),) if thing.above else ()
-    return Sighting(thing.id, thing.model, thing.properties, above, origin)
+    return Sighting.of(thing.id, thing.properties, above, origin)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from deploy.servers import servers
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
 from services.twin.domain.model_versions import read_request
-from services.twin.domain.twins import Origin, Sighting
+from services.twin.domain.statements import Sighting
+from services.twin.domain.twins import Origin
 from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore
 from services.twin.usecases import Asked
@@ -64,7 +65,7 @@ async def _measure(store: PostgresStore, count: int) -> None:
     numbers = {f"number_{place}": place + 0.5 for place in range(NUMBERS)}
     for start in range(0, count, 2000):
         part = range(start, min(start + 2000, count))
-        seen = [Sighting(f"stall:{n:07}", "stall", {**numbers, "weight": n}, (), origin) for n in part]
+        seen = [Sighting.of(f"stall:{n:07}", {**numbers, "weight": n}, (), origin) for n in part]
         await usecases.seed(store, seen)
     print(f"{count} twins of {NUMBERS + 1} properties")
     await _timed("a version that only adds", 1, lambda: _add(store, _wider()))

@@ -9,7 +9,8 @@ from bench.twin.market import shop_id
 from bench.twin.table import Cost, show
 from bench.twin.writes import costs
 from services.twin import usecases
-from services.twin.domain.twins import Origin, Sighting
+from services.twin.domain.statements import Sighting
+from services.twin.domain.twins import Origin
 
 READS = 200
 
@@ -21,7 +22,7 @@ async def show_past(built: Shelf, peer: dict[str, Cost], history: int) -> None:
     for number in range(history - before):
         then = ORIGIN.changed_at + timedelta(seconds=number + 1)
         origin = Origin.of(then, then, ORIGIN.source, "")
-        await usecases.seed(built.store, [Sighting(twin_id, "retailer", {"turnover": number}, (), origin)])
+        await usecases.seed(built.store, [Sighting.of(twin_id, {"turnover": number}, (), origin)])
     wanted = history // 2
     found = await usecases.get_twin(built.store, twin_id, wanted)
     assert (found.revision, found.properties["turnover"]) == (wanted, wanted - before - 1)

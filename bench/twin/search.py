@@ -23,7 +23,8 @@ from bench.twin.market import CITIES, COUNTRIES, PROVINCES, shop_id
 from bench.twin.table import quantile, say
 from chassis.rql.search import search_for, summary_of
 from services.twin import usecases
-from services.twin.domain.twins import Origin, Sighting
+from services.twin.domain.statements import Sighting
+from services.twin.domain.twins import Origin
 
 LIMIT_MS = 10
 REWRITTEN = 5000
@@ -122,7 +123,7 @@ async def _rewritten(built: Shelf) -> float:
         now = datetime.now(UTC)
         origin = Origin.of(now, now, "bench", "")
         part = ids[start : start + 1000]
-        seen = [Sighting(each, "retailer", {"lon": 100 + time.perf_counter()}, (), origin) for each in part]
+        seen = [Sighting.of(each, {"lon": 100 + time.perf_counter()}, (), origin) for each in part]
         await usecases.seed(built.store, seen)
     return (time.perf_counter() - begun) / len(ids) * 1e6
 

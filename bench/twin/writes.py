@@ -18,7 +18,8 @@ from bench.twin.house import ORIGIN, ROOT, Shelf
 from bench.twin.market import shop_id
 from bench.twin.table import Cost, show
 from services.twin import usecases
-from services.twin.domain.twins import Origin, Sighting
+from services.twin.domain.statements import Sighting
+from services.twin.domain.twins import Origin
 from services.twin.usecases import Precondition
 
 SHOPS = 100
@@ -101,7 +102,7 @@ async def _in_bulk(built: Shelf, clock: Clock, writes: int) -> None:
     ids = _ids(built.twins)
     for start in range(0, writes, len(ids)):
         origin = replace(clock.origin(), source="bench")
-        seen = [Sighting(each, "retailer", {WRITTEN: start + place}, (), origin) for place, each in enumerate(ids)]
+        seen = [Sighting.of(each, {WRITTEN: start + place}, (), origin) for place, each in enumerate(ids)]
         await usecases.seed(built.store, seen)
         found = await usecases.get_twin(built.store, ids[-1])
         assert found.properties[WRITTEN] == start + len(ids) - 1

@@ -11,7 +11,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from marketwin.twin.v1 import events_pb2, types_pb2
 from services.twin.domain.inputs import micros
-from services.twin.domain.twins import Change, Json, Origin, Relation, Sighting, Twin, difference
+from services.twin.domain.statements import Sighting
+from services.twin.domain.twins import Change, Json, Origin, Relation, Twin, difference, model_of
 
 EVENT_TWINS = 1000
 _NOT_KNOWN: Json = {}
@@ -49,13 +50,13 @@ def readings_messages(readings: Sequence[Sighting]) -> list[events_pb2.TwinReadi
         for each in readings[start : start + EVENT_TWINS]:
             reading = event.readings.add(
                 id=each.id,
-                model=each.model,
+                model=model_of(each.id),
                 properties_json=json_text(each.properties),
-                source=each.origin.source,
-                quality=each.quality,
+                source=each.said.origin.source,
+                quality=each.said.quality,
             )
-            _set(reading.at, each.origin.changed_us)
-            _set(reading.known_at, each.origin.known_us)
+            _set(reading.at, each.said.origin.changed_us)
+            _set(reading.known_at, each.said.origin.known_us)
         events.append(event)
     return events
 

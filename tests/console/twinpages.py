@@ -8,7 +8,8 @@ from typing import Any
 from playwright.async_api import Locator, Page, expect
 
 from services.twin import usecases
-from services.twin.domain.twins import Origin, Sighting
+from services.twin.domain.statements import Sighting
+from services.twin.domain.twins import Origin
 from services.twin.store import PostgresStore
 
 HOUR = timedelta(hours=1)
@@ -29,7 +30,7 @@ async def said(store: PostgresStore, twin_id: str, *told: tuple[str, float, floa
     """What sources said of a line: hours ago when it was true and when it was learnt."""
     now = datetime.now(UTC)
     sightings = [
-        Sighting(twin_id, "line", properties, (), Origin.of(now - true * HOUR, now - known * HOUR, source, ""))
+        Sighting.of(twin_id, properties, (), Origin.of(now - true * HOUR, now - known * HOUR, source, ""))
         for source, true, known, properties in told
     ]
     for each in sightings:

@@ -17,7 +17,8 @@ from chassis.db import database
 from chassis.outbox import Relay
 from chassis.settings import CommonSettings
 from services.twin import usecases
-from services.twin.domain.twins import Origin, Sighting
+from services.twin.domain.statements import Sighting
+from services.twin.domain.twins import Origin
 from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore
 from tests.gateway.house import House
@@ -40,7 +41,7 @@ async def _told(store: PostgresStore, *said: tuple[float, float, dict[str, Any]]
     twin_id = f"machine:{uuid.uuid4().hex}"
     origins = [Origin.of(BEGUN + true * HOUR, BEGUN + known * HOUR, source, "ab" * 16) for true, known, _ in said]
     told = zip(said, origins, strict=True)
-    await usecases.seed(store, [Sighting(twin_id, "machine", each[2], (), origin) for each, origin in told])
+    await usecases.seed(store, [Sighting.of(twin_id, each[2], (), origin) for each, origin in told])
     return f"/api/v1/twins/{twin_id}/history"
 
 

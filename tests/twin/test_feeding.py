@@ -19,7 +19,8 @@ from services.ingest.domain.schemas.fields import DataClass
 from services.twin.domain import statements, twins
 from services.twin.domain.feeding import columns
 from services.twin.domain.feeding.feeds import Feeds, Seen
-from services.twin.domain.twins import ID_PATTERN, Sighting
+from services.twin.domain.statements import RELATIONS, Sighting
+from services.twin.domain.twins import ID_PATTERN
 from services.twin.domain.types import Types
 from tests.twin.fed_records import AT, DAY, NOW, SAID, records
 
@@ -41,9 +42,9 @@ def _said(sightings: list[Sighting]) -> dict[str, tuple[dict[str, Any], dict[str
     for each in sightings:
         properties, relations = said.setdefault(each.id, ({}, {}))
         properties.update(each.properties)
-        for name in {relation.name for relation in each.relations}:
-            targets = [relation.target for relation in each.relations if relation.name == name]
-            relations[name] = targets if len(targets) > 1 else targets[0]
+        for facet, targets in each.said.facets.items():
+            if facet.startswith(RELATIONS):
+                relations[facet.removeprefix(RELATIONS)] = targets if len(targets) > 1 else targets[0]
     return said
 
 
@@ -58,12 +59,13 @@ def test_a_record_says_of_twins_what_its_kind_tells(kind: str):
     for each in seen.sightings:
         assert _faults(each) == []
         assert ID_PATTERN.match(each.id)
-        assert each.origin.source.split(":")[0] == "test"
+        assert each.said.origin.source.split(":")[0] == "test"
 
 
 def _faults(sighting: Sighting) -> list[Problem]:
-    kind = TYPES[sighting.model]
-    return kind.check(sighting.properties) + kind.check_relations(sighting.relations, TYPES)
+    kind = TYPES[twins.model_of(sighting.id)]
+    after, _ = statements.apply(twins.empty(sighting.id, sighting.said.origin), sighting.said) or pytest.fail("no news")
+    return kind.check(after.properties) + kind.check_relations(after.relations, TYPES)
 
 
 def test_every_kind_of_ingest_feeds_twins_or_says_why_not():
@@ -153,8 +155,8 @@ def test_of_last_facts_the_newest_of_each_twin_counts():
 
     assert set(seen) == {"retailer:R1", "retailer:R2"}
     assert seen["retailer:R1"].properties == {"last_order_no": "O2"}
-    assert seen["retailer:R1"].origin.trace_id == "t2"
-    assert seen["retailer:R1"].origin.changed_at == LATER
+    assert seen["retailer:R1"].said.origin.trace_id == "t2"
+    assert seen["retailer:R1"].said.origin.changed_at == LATER
 
 
 def test_what_the_newest_record_is_silent_about_is_told_by_the_one_before():
@@ -163,7 +165,7 @@ def test_what_the_newest_record_is_silent_about_is_told_by_the_one_before():
         {"retailer_code": "R1", "order_no": "O2", "cycle": None, "occurred_at": LATER},
     )
 
-    told = [(each.origin.changed_at, each.properties) for each in _read("commercial_order", frame).sightings]
+    told = [(each.said.origin.changed_at, each.properties) for each in _read("commercial_order", frame).sightings]
 
     assert told == [
         (NOW, {"last_order_no": "O1", "last_cycle": "2026-W08"}),
@@ -199,8 +201,8 @@ def test_a_batch_says_what_its_records_would_say_one_by_one(rows: list[dict[str,
 def _shown(sightings: list[Sighting]) -> dict[str, dict[str, Any]]:
     known: dict[str, twins.Twin] = {}
     for each in sightings:
-        before = known.get(each.id) or twins.empty(each.id, each.origin)
-        after = statements.apply(before, statements.seen(each))
+        before = known.get(each.id) or twins.empty(each.id, each.said.origin)
+        after = statements.apply(before, each.said)
         known[each.id] = before if after is None else after[0]
     return {twin_id: twin.properties for twin_id, twin in known.items()}
 
@@ -211,7 +213,7 @@ def test_sources_are_kept_apart():
         {"retailer_code": "R1", "order_no": "O2", "source": "oms"},
     )
 
-    assert {each.origin.source for each in _read("commercial_order", frame).sightings} == {"crm", "oms"}
+    assert {each.said.origin.source for each in _read("commercial_order", frame).sightings} == {"crm", "oms"}
 
 
 def test_a_chain_of_states_is_told_step_by_step_in_the_order_of_time():
@@ -250,7 +252,7 @@ def test_several_tests_of_one_sample_are_one_statement():
     (seen,) = _read("quality_test", frame).sightings
 
     assert seen.properties == {**items, "last_tested_at": AT}
-    assert seen.origin.source == "test:Q1"
+    assert seen.said.origin.source == "test:Q1"
 
 
 def test_a_bad_sample_and_a_voided_sale_say_nothing():
@@ -279,10 +281,10 @@ def test_a_slot_that_was_emptied_holds_nothing_any_more():
     row = {"wh_code": "W1", "slot": "A1", "zone": "Z"}
     rows = [{**row, "sku_code": "S1"}, {**row, "occurred_at": LATER}]
     first, second = _read("wms_slot", records("wms_slot", *rows)).sightings
-    twin = twins.empty(first.id, first.origin)
+    twin = twins.empty(first.id, first.said.origin)
 
-    full, _ = statements.apply(twin, statements.seen(first)) or (twin, None)
-    empty, _ = statements.apply(full, statements.seen(second)) or (full, None)
+    full, _ = statements.apply(twin, first.said) or (twin, None)
+    empty, _ = statements.apply(full, second.said) or (full, None)
 
     assert [each.name for each in full.relations] == ["holds", "part_of"]
     assert [each.name for each in empty.relations] == ["part_of"]
@@ -293,7 +295,7 @@ def test_a_move_is_true_from_its_end_on():
 
     (seen,) = _read("wms_move", records("wms_move", row)).sightings
 
-    assert seen.origin.changed_at == LATER
+    assert seen.said.origin.changed_at == LATER
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from services.twin.consumers import in_groups
 from services.twin.domain import statements, twins
 from services.twin.domain.feeding.feeds import Feeds
 from services.twin.domain.feeding.reader import FeedFault, read_feed
-from services.twin.domain.twins import Sighting
+from services.twin.domain.statements import Sighting
 from services.twin.domain.types import Types
 from services.twin.usecases import Part
 from tests.twin.fed_records import NOW, records
@@ -188,7 +188,7 @@ def test_a_file_of_a_customer_stands_in_place_of_the_shipped_one(tmp_path: Path)
 
     (seen,) = feeds.read("sku", records("sku", {"sku_code": "S1", "name_zh": "黄山"}), NOW, TYPES).sightings
 
-    assert (seen.id, seen.properties, seen.relations) == ("sku:S1", {"spec": "黄山"}, ())
+    assert (seen.id, seen.said.facets) == ("sku:S1", {"spec": "黄山"})
 
 
 def test_a_kind_can_be_told_to_say_nothing(tmp_path: Path):
@@ -207,7 +207,7 @@ def test_the_example_of_the_readme_makes_twins_of_commercial_orders(tmp_path: Pa
     seen = {each.id: each for each in feeds.read("commercial_order", frame, NOW, TYPES).sightings}
 
     assert set(seen) == {"retailer:R1", "order:O1", "order_line:O1:1"}
-    assert ("placed_by", "retailer:R1") in {(each.name, each.target) for each in seen["order:O1"].relations}
+    assert seen["order:O1"].said.facets["relations/placed_by"] == ["retailer:R1"]
     assert seen["order_line:O1:1"].properties == {"state": "confirmed", "qty_base": 400}
 
 
@@ -224,10 +224,10 @@ def test_a_list_that_is_empty_ends_the_relation_where_the_mapping_says_so(tmp_pa
 
     seen = feeds.read("campaign", records("campaign", *rows), NOW, TYPES).sightings
 
-    assert [([each.target for each in one.relations], one.gone) for one in seen] == [
-        (["sku:S1"], ()),
-        ([], ("promotes",)),
-        ([], ("promotes",)),
+    assert [each.said.facets for each in seen] == [
+        {"relations/promotes": ["sku:S1"]},
+        {"relations/promotes": []},
+        {"relations/promotes": []},
     ]
 
 
@@ -265,13 +265,13 @@ def test_how_far_a_source_trusts_itself_and_what_was_mended_make_the_quality(tmp
 
     seen = feeds.read("mes_output", records("mes_output", *rows), NOW, TYPES).sightings
 
-    assert [each.quality for each in seen] == [1.0, 0.5, 0.4]
+    assert [each.said.quality for each in seen] == [1.0, 0.5, 0.4]
 
 
 def _told(*sightings: Sighting) -> twins.Twin:
-    twin = twins.empty(sightings[0].id, sightings[0].origin)
+    twin = twins.empty(sightings[0].id, sightings[0].said.origin)
     for each in sightings:
-        outcome = statements.apply(twin, statements.seen(each))
+        outcome = statements.apply(twin, each.said)
         twin = twin if outcome is None else outcome[0]
     return twin
 
@@ -304,4 +304,4 @@ def test_a_relation_may_lead_to_a_model_that_extends_the_one_it_is_made_for():
 
     (seen,) = feeds.read("sku", records("sku", {"sku_code": "S1", "brand_code": "B"}), NOW, types).sightings
 
-    assert [each.target for each in seen.relations] == ["house_brand:B"]
+    assert seen.said.facets == {"relations/of_brand": ["house_brand:B"]}

@@ -25,7 +25,7 @@ def test_the_signals_of_a_machine_are_one_statement_a_sensor():
 
     seen = [each for each in FEEDS.read("scada_sample", frame, NOW, TYPES).sightings if each.id == "machine:M1"]
 
-    assert {each.origin.source: each.properties for each in seen} == {
+    assert {each.said.origin.source: each.properties for each in seen} == {
         "test:P1.a.maker.speed": {"speed_per_min": 7800.0},
         "test:P1.a.dryer.wall_temp_c": {"wall_temperature_c": 120.0},
     }
@@ -70,7 +70,7 @@ def test_what_a_signal_says_too_often_to_be_kept_is_read_all_the_same():
 
     assert seen.sightings == []
     machine, *others = [each for each in seen.readings if each.id.startswith("machine:")]
-    assert (machine.properties, machine.quality, machine.origin.source) == (
+    assert (machine.properties, machine.said.quality, machine.said.origin.source) == (
         {"speed_per_min": 7800.0},
         0.5,
         "test:P1.a.m.speed",

@@ -18,7 +18,8 @@ from chassis.outbox import Relay
 from chassis.settings import CommonSettings
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
-from services.twin.domain.twins import Origin, Relation, Sighting, Twin, empty
+from services.twin.domain.statements import Sighting
+from services.twin.domain.twins import Origin, Relation, Twin, empty
 from services.twin.domain.types import Types
 from services.twin.store import CONNECTIONS, OUTBOX, SCHEMA, PostgresStore, lanes, unlocked
 from services.twin.usecases import Precondition
@@ -63,8 +64,8 @@ async def market(common: CommonSettings) -> AsyncIterator[Market]:
         relay = Relay(db, log, OUTBOX)
         types = Types.shipped()
         built = Market(db, PostgresStore(db, relay, types), PostgresStore(db, relay, types))
-        region = Sighting("region:1", "region", {"name_zh": "合肥"}, (), built.origin("crm"))
-        seen = [Sighting(each, "retailer", {"name": each}, (), built.origin("crm")) for each in SHOPS]
+        region = Sighting.of("region:1", {"name_zh": "合肥"}, (), built.origin("crm"))
+        seen = [Sighting.of(each, {"name": each}, (), built.origin("crm")) for each in SHOPS]
         await usecases.seed(built.one, [region, *seen])
         await built.number(f"SELECT count(*) FROM {SCHEMA}.twin")
         yield built
@@ -165,7 +166,7 @@ async def test_two_replicas_lose_no_write_of_each_other(market: Market):
 
 async def test_records_and_people_write_the_same_twin_without_loss(market: Market):
     async def see(place: int) -> None:
-        sighting = Sighting(SHOPS[0], "retailer", {"order_cycle_days": place}, (), market.origin("crm"))
+        sighting = Sighting.of(SHOPS[0], {"order_cycle_days": place}, (), market.origin("crm"))
         await usecases.seed(market.other, [sighting])
 
     await asyncio.gather(*(market.patch(SHOPS[0], tier) for tier in range(30)), *(see(place) for place in range(30)))

@@ -19,8 +19,8 @@ from services.twin.domain.model_jobs import Job, carries, types_from
 from services.twin.domain.model_versions import Kept
 from services.twin.domain.moving import migrated
 from services.twin.domain.past import nothing, shown_then, state_at, true_then
-from services.twin.domain.statements import DESIRED, RELATIONS, Statement, apply, latest_everywhere, seen
-from services.twin.domain.twins import Change, Origin, Relation, Sighting, Twin
+from services.twin.domain.statements import DESIRED, RELATIONS, Sighting, Statement, apply, latest_everywhere
+from services.twin.domain.twins import Change, Origin, Relation, Twin
 from services.twin.domain.types import Types
 from tests.twin.made_models import component, made, prop, relationship, types_with
 
@@ -42,7 +42,7 @@ def _at(minute: int) -> datetime:
 def _seen(minute: int, source: str = "mes", known: int | None = None, near: str = "", **properties: Any) -> Statement:
     origin = Origin.of(_at(minute), _at(minute if known is None else known), source, "")
     relations = (Relation("near", near),) if near else ()
-    return seen(Sighting(ID, "stall", properties, relations, origin))
+    return Sighting.of(ID, properties, relations, origin).said
 
 
 def _told(twin: Twin, *said: Statement) -> tuple[Twin, list[Change]]:

@@ -25,7 +25,8 @@ from services.twin.domain.fusion.rule_book import SetRule
 from services.twin.domain.model_jobs import Job
 from services.twin.domain.model_versions import read_request
 from services.twin.domain.past import Range
-from services.twin.domain.twins import Origin, Sighting, Twin
+from services.twin.domain.statements import Sighting
+from services.twin.domain.twins import Origin, Twin
 from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, FusionRules, PostgresStore
 from services.twin.store.unit import PostgresUnit
@@ -233,7 +234,7 @@ async def test_a_renamed_property_keeps_its_fusion_rule(store: PostgresStore, ru
     await rules.keep(SetRule(name, "weight", 1, told, NOW, "user:ann"))
     for hour, source, weight in ((1, "crm", 4.0), (2, "mes", 2.0)):
         at = NOW + timedelta(hours=hour)
-        await usecases.seed(store, [Sighting(f"{name}:1", name, {"weight": weight}, (), Origin.of(at, at, source, ""))])
+        await usecases.seed(store, [Sighting.of(f"{name}:1", {"weight": weight}, (), Origin.of(at, at, source, ""))])
     steps = {name: [{"op": "rename", "property": "weight", "to": "mass"}]}
 
     await _add(store, {"models": [made(f"dtmi:acme:{name};2", prop("mass", "double"))], "migration": steps})
@@ -313,7 +314,7 @@ async def test_records_go_on_to_feed_twins_of_a_version_with_other_words(common:
 
     def seen(hour: int, **properties: Any) -> Sighting:
         at = NOW + timedelta(hours=hour)
-        return Sighting("machine:M1", "machine", properties, (), Origin.of(at, at, "mes", ""))
+        return Sighting.of("machine:M1", properties, (), Origin.of(at, at, "mes", ""))
 
     async with fresh_database(common.postgres_url) as fresh, process(fresh, common.nats_url) as store:
         await usecases.seed(store, [seen(1, speed_per_min=5.0, shift="A")])

@@ -23,8 +23,8 @@ from chassis.testing import eventually
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
 from services.twin.domain.past import Range, nothing, true_then
-from services.twin.domain.statements import Statement, apply
-from services.twin.domain.twins import Change, Origin, Sighting, Twin
+from services.twin.domain.statements import Sighting, Statement, apply
+from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore, journal
 from services.twin.store.retention import DUE
@@ -47,7 +47,7 @@ def _id() -> str:
 
 def _seen(twin_id: str, true: float, known: float, speed: int) -> Sighting:
     origin = Origin.of(NOW + true * DAY, NOW + known * DAY, f"mes-{speed % 2}", "")
-    return Sighting(twin_id, "machine", {"good_base": speed}, (), origin)
+    return Sighting.of(twin_id, {"good_base": speed}, (), origin)
 
 
 async def _said(store: PostgresStore, twin_id: str, count: int, *, seed: int = 0) -> list[Twin]:

@@ -18,14 +18,14 @@ from services.twin.domain.statements import (
     DESIRED,
     RELATIONS,
     Rules,
+    Sighting,
     Statement,
     Told,
     apply,
     latest_everywhere,
-    seen,
     statement_of,
 )
-from services.twin.domain.twins import Change, Origin, Relation, Sighting, Twin
+from services.twin.domain.twins import Change, Origin, Relation, Twin
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ID = "machine:M1"
@@ -38,7 +38,7 @@ def _at(minute: int) -> datetime:
 
 def _seen(minute: int, source: str = "mes", known: int | None = None, **properties: Any) -> Statement:
     origin = Origin.of(_at(minute), _at(minute if known is None else known), source, "")
-    return seen(Sighting(ID, "machine", properties, (), origin))
+    return Sighting.of(ID, properties, (), origin).said
 
 
 def _wrote(minute: int, facets: dict[str, Any], by: str = "user:ann") -> Statement:
@@ -153,7 +153,7 @@ def test_what_a_source_wrote_stays_known_beside_what_it_sees_later():
 def test_a_seen_relation_replaces_those_of_its_name_where_it_is_not_older():
     def placed(minute: int, *targets: str) -> Statement:
         relations = tuple(Relation("part_of", each) for each in targets)
-        return seen(Sighting(ID, "machine", {}, relations, Origin.of(_at(minute), _at(minute), "mes", "")))
+        return Sighting.of(ID, {}, relations, Origin.of(_at(minute), _at(minute), "mes", "")).said
 
     states, lines = _told(
         _wrote(0, {RELATIONS + "feeds": ["machine:M2"]}), placed(5, "line:2", "line:1"), placed(1, "line:9")

@@ -21,7 +21,8 @@ from chassis.testing import fresh_database
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
 from services.twin.domain.past import Range, nothing, true_then
-from services.twin.domain.twins import Origin, Relation, Sighting
+from services.twin.domain.statements import Sighting
+from services.twin.domain.twins import Origin, Relation
 from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore
 
@@ -42,7 +43,7 @@ def _machine() -> str:
 
 def _seen(twin_id: str, hour: int, source: str = "mes", quality: float = 1.0, **properties: Any) -> Sighting:
     at = NOW + timedelta(hours=hour)
-    return Sighting(twin_id, "machine", properties, (), Origin.of(at, at, source, ""), quality)
+    return Sighting.of(twin_id, properties, (), Origin.of(at, at, source, ""), quality)
 
 
 async def _lines(store: PostgresStore, twin_id: str) -> list[tuple[int, Any, Any, bool]]:
@@ -81,7 +82,7 @@ async def test_what_was_said_before_makes_no_line_even_within_one_batch(store: P
 
 async def test_the_kept_state_is_the_fold_of_the_journal(store: PostgresStore):
     twin_id = _machine()
-    located = Sighting(twin_id, "machine", {}, (Relation("on_line", "line:1"),), _seen(twin_id, 5, "erp").origin)
+    located = Sighting.of(twin_id, {}, (Relation("on_line", "line:1"),), _seen(twin_id, 5, "erp").origin)
     await usecases.seed(store, [_seen(twin_id, 1, state="run"), located, _seen(twin_id, 2, "scada", 0.8, state="idle")])
     await usecases.patch_twin(store, twin_id, {"properties": {"state": None}}, usecases.Precondition(), BY_ANN)
     await usecases.seed(store, [_seen(twin_id, 30, state="stop"), _seen(twin_id, 4, state="run")])
@@ -144,7 +145,7 @@ async def test_a_value_that_cannot_be_kept_is_refused_even_where_it_would_not_be
 async def test_any_time_is_kept_to_the_microsecond(store: PostgresStore, at: datetime):
     machine = _machine()
 
-    await usecases.seed(store, [Sighting(machine, "machine", {"state": "run"}, (), Origin.of(at, NOW, "mes", ""))])
+    await usecases.seed(store, [Sighting.of(machine, {"state": "run"}, (), Origin.of(at, NOW, "mes", ""))])
 
     changes, _ = await store.lines(machine, Range(), limit=1)
     assert [(await store.get(machine)).origin.changed_at, changes[0].origin.changed_at] == [at, at]

@@ -17,7 +17,8 @@ from chassis.settings import CommonSettings
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
 from services.twin.domain import statements
-from services.twin.domain.twins import Origin, Sighting
+from services.twin.domain.statements import Sighting
+from services.twin.domain.twins import Origin
 from services.twin.domain.types import Types
 from services.twin.store import INBOX, OUTBOX, SCHEMA, PostgresStore
 from services.twin.usecases import Unit
@@ -48,7 +49,7 @@ async def machine(store: PostgresStore) -> str:
 
 def _seen(twin_id: str, hour: int, source: str = "mes", **properties: object) -> Sighting:
     at = NOW + timedelta(hours=hour)
-    return Sighting(twin_id, "machine", properties, (), Origin.of(at, at, source, ""))
+    return Sighting.of(twin_id, properties, (), Origin.of(at, at, source, ""))
 
 
 def _work(
@@ -60,10 +61,10 @@ def _work(
     async def work(unit: Unit) -> bool:
         tried.append(type(unit))
         is_new = bool(await unit.mark_new(CONSUMER, [message_id]))
-        twin = (await unit.lock([seen.id], seen.origin))[seen.id]
+        twin = (await unit.lock([seen.id], seen.said.origin))[seen.id]
         if meanwhile is not None and len(tried) == 1:
             await meanwhile()
-        outcome = statements.apply(twin, statements.seen(seen), unit.rules) if is_new else None
+        outcome = statements.apply(twin, seen.said, unit.rules) if is_new else None
         await unit.save([outcome] if outcome else [])
         return outcome is not None
 

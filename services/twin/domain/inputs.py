@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import Struct, structs
 
@@ -37,8 +37,18 @@ class Held(Struct, frozen=True, array_like=True, gc=False):
 
 Inputs = Mapping[str, tuple[Held, ...]]
 """By source; its newest statement first, and each facet in one of them."""
-Learnt = tuple[Inputs, Collection[str], bool]
-"""Inputs with a statement, the facets that it moved, and whether some of it came too late to count."""
+
+
+class Learnt(NamedTuple):
+    """What is known with a statement."""
+
+    inputs: Inputs
+    touched: Collection[str]
+    """The facets of which something else may be shown now."""
+    is_late: bool = False
+    """Whether some of it came too late to count."""
+    values: Json | None = None
+    """What is to be shown of these, where nobody else says anything of them."""
 
 
 class Input(Struct, frozen=True):
@@ -80,12 +90,12 @@ def with_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:
         return _with_some_seen(inputs, source, new)
     if held:
         before, facets = held[0].facets, new.facets
-        moved = [facet for facet, value in facets.items() if before.get(facet, _ABSENT) != value]
-        says_the_same_things = len(before) == len(facets) and all([facet in before for facet in moved])
-        if says_the_same_things and _is_alone(inputs, source, facets):
+        moved = {facet: value for facet, value in facets.items() if before.get(facet, _ABSENT) != value}
+        says_as_much = len(before) == len(facets) and moved.keys() <= before.keys()
+        if says_as_much and (len(inputs) == 1 or _is_alone(inputs, source, facets)):
             # What nobody else speaks of moves only where the source says something else than before.
-            return {**inputs, source: (new, *held[1:])}, moved, False
-    return {**inputs, source: (new, *_without(held, new.facets))}, new.facets, False
+            return Learnt({**inputs, source: (new, *held[1:])}, moved, values=moved)
+    return Learnt({**inputs, source: (new, *_without(held, new.facets))}, new.facets)
 
 
 def _with_some_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:
@@ -105,9 +115,9 @@ def _with_some_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:
         else:
             fresh[facet] = value
     if not fresh:
-        return (inputs, fresh, True) if is_late else None
+        return Learnt(inputs, fresh, is_late) if is_late else None
     others = _without(inputs.get(source, ()), fresh)
-    return {**inputs, source: _with(others, structs.replace(new, facets=fresh))}, fresh, is_late
+    return Learnt({**inputs, source: _with(others, structs.replace(new, facets=fresh))}, fresh, is_late)
 
 
 def with_written(inputs: Inputs, source: str, new: Held) -> Learnt:
@@ -120,11 +130,11 @@ def with_written(inputs: Inputs, source: str, new: Held) -> Learnt:
         if begun <= new.at and _written_at(known.get(facet, {})) <= new.at
     }
     if not fresh:
-        return inputs, fresh, True
+        return Learnt(inputs, fresh, is_late=True)
     moved: Collection[str] = facets_in(inputs) | fresh.keys() if DELETED in fresh else fresh
     after = {name: left for name, held in inputs.items() if (left := _since(held, moved, new.at))}
     after[source] = _with(after.get(source, ()), structs.replace(new, facets=fresh))
-    return after, moved, len(fresh) < len(new.facets)
+    return Learnt(after, moved, len(fresh) < len(new.facets))
 
 
 def is_gone(inputs: Inputs) -> bool:

@@ -38,7 +38,7 @@ def migrated(twin: Twin, steps: Steps, origin: Origin, rules: Rules) -> tuple[Tw
     # A twin of which nothing is left is there all the same.
     statement = Statement(filled or ({} if inputs else {DELETED: False}), origin)
     learnt = learn(inputs, statement)
-    inputs = inputs if learnt is None else learnt[0]
+    inputs = inputs if learnt is None else learnt.inputs
     touched = [each for each in facets_in(twin.inputs) | facets_in(inputs) if _is_touched(each, steps)]
     moved = shown(twin, inputs, touched, rules)
     moved = replace(moved, revision=twin.revision + 1, origin=joined(twin, origin))

@@ -95,7 +95,7 @@ def true_then(start: Twin, changes: Iterable[Change], rules: Rules = latest_ever
         inputs = moved_inputs(inputs, steps) if start.revision < moved_at else inputs
     for change in changes:
         learnt = learn(inputs, in_words_of_now(statement_of(change), change.revision, moves))
-        inputs = inputs if learnt is None else learnt[0]
+        inputs = inputs if learnt is None else learnt.inputs
         revision = max(last.revision, change.revision)
         last = replace(last, revision=revision, origin=joined(last, change.origin))
     bare = replace(last, properties={}, desired={}, relations=())

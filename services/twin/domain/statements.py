@@ -13,7 +13,7 @@ relations/NAME    list of the ids that it leads to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,7 +23,7 @@ from services.twin.domain import inputs as made_of
 from services.twin.domain.fusion.fuse import fused_value
 from services.twin.domain.fusion.rule import LATEST, Rule
 from services.twin.domain.inputs import DELETED, Held, Inputs, Learnt, inputs_of
-from services.twin.domain.twins import Change, Json, Origin, Relation, Sighting, Twin, difference, document
+from services.twin.domain.twins import Change, Json, Origin, Relation, Twin, difference, document, listed
 
 Rules = Callable[[str, str], Rule]
 """How a property of a model is fused."""
@@ -43,6 +43,26 @@ class Statement(Struct, frozen=True, gc=False):
     quality: float = 1.0
     """0 to 1: how far the source itself trusts what it says."""
     writes: bool = False
+
+
+class Sighting(Struct, frozen=True, gc=False):
+    """What a source saw of one twin."""
+
+    id: str
+    said: Statement
+
+    @classmethod
+    def of(
+        cls, twin_id: str, properties: Json, relations: Iterable[Relation], origin: Origin, quality: float = 1.0
+    ) -> Sighting:
+        facets = dict(properties)
+        for each in relations:
+            facets.setdefault(RELATIONS + each.name, []).append(each.target)
+        return cls(twin_id, Statement(facets or {DELETED: False}, origin, quality))
+
+    @property
+    def properties(self) -> Json:
+        return {name: self.said.facets[name] for name in _apart(tuple(self.said.facets))[0]}
 
 
 class Told:
@@ -78,18 +98,6 @@ def latest_everywhere(_model: str, _name: str) -> Rule:
     return LATEST
 
 
-def seen(sighting: Sighting) -> Statement:
-    """A sighting as a statement. What ends a twin sets right all that was seen of it before."""
-    if sighting.ends:
-        return Statement({DELETED: True}, sighting.origin, sighting.quality, writes=True)
-    facets = {**sighting.properties}
-    for relation in sighting.relations:
-        facets.setdefault(RELATIONS + relation.name, []).append(relation.target)
-    for name in sighting.gone:
-        facets[RELATIONS + name] = []
-    return Statement(facets or {DELETED: False}, sighting.origin, sighting.quality)
-
-
 def learn(inputs: Inputs, statement: Statement) -> Learnt | None:
     """The inputs with a statement, the facets it moved, and whether some of it came too late to count.
 
@@ -111,8 +119,10 @@ def apply(twin: Twin, statement: Statement, rules: Rules = latest_everywhere) ->
     learnt = learn(twin.inputs, statement)
     if learnt is None:
         return None
-    inputs, touched, is_late = learnt
-    after, patch = _shown_since(twin, inputs, touched, rules, joined(twin, statement.origin))
+    inputs, touched, is_late, values = learnt
+    if values is None:
+        values = _values(twin, inputs, touched, rules)
+    after, patch = _shown_since(twin, inputs, values, joined(twin, statement.origin))
     said = None if _says_all(patch, statement) else said_by(statement)
     return after, Change(after.revision, patch, statement.origin, said, is_late)
 
@@ -122,7 +132,8 @@ def reshown(twin: Twin, name: str, rules: Rules, origin: Origin) -> tuple[Twin, 
 
     None where the same is shown as before, or the twin is gone.
     """
-    after, patch = _shown_since(twin, twin.inputs, [name], rules, joined(twin, origin))
+    values = _values(twin, twin.inputs, [name], rules)
+    after, patch = _shown_since(twin, twin.inputs, values, joined(twin, origin))
     if not patch or not twin.exists:
         return None
     return after, Change(after.revision, patch, origin, {})
@@ -139,23 +150,23 @@ def joined(twin: Twin, origin: Origin) -> Origin:
 
 def shown(twin: Twin, inputs: Inputs, touched: Collection[str], rules: Rules) -> Twin:
     """The twin as its inputs show it, where those of the touched facets moved."""
-    return structs.replace(_shown_since(twin, inputs, touched, rules, twin.origin)[0], revision=twin.revision)
-
-
-def _shown_since(
-    twin: Twin, inputs: Inputs, touched: Collection[str], rules: Rules, origin: Origin
-) -> tuple[Twin, Json]:
-    """The next revision of the twin, as its inputs show it, and what of it changed as a merge patch."""
     values = _values(twin, inputs, touched, rules)
+    return structs.replace(_shown_since(twin, inputs, values, twin.origin)[0], revision=twin.revision)
+
+
+def _shown_since(twin: Twin, inputs: Inputs, values: Json, origin: Origin) -> tuple[Twin, Json]:
+    """The next revision of the twin, of which other values are to be shown, and what changed as a merge patch."""
     names, led, others = _apart(tuple(values))
     desired = values[DESIRED] or {} if DESIRED in others else twin.desired
-    relations = _with_relations(twin.relations, {name: values[facet] or [] for facet, name in led})
+    relations = twin.relations
+    if led:
+        relations = _with_relations(relations, {name: values[facet] or () for facet, name in led})
     properties = twin.properties
     if changed := {name: values[name] for name in names if properties.get(name) != values[name]}:
         properties = _with_changed(properties, changed)
     is_gone = made_of.is_gone(inputs)
     after = Twin(twin.id, twin.model, twin.revision + 1, properties, desired, relations, origin, inputs, is_gone)
-    if is_gone or not twin.exists:
+    if is_gone or twin.deleted or not twin.revision:
         return after, difference(document(twin), document(after))
     return after, _patch(twin, after, changed)
 
@@ -180,13 +191,15 @@ def _apart(facets: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, s
 
 def said_by(statement: Statement) -> Json:
     """A statement as JSON: {properties, desired, relations: {NAME: [ids]}, deleted, quality, writes}, what applies."""
-    facets = statement.facets
-    names, relations, others = _apart(tuple(facets))
-    said: Json = {facet[1:]: facets[facet] for facet in others} if others else {}
-    if names:
-        said["properties"] = {name: facets[name] for name in names} if len(names) < len(facets) else facets
+    said: Json = {}
+    properties = dict(statement.facets)
+    _, relations, others = _apart(tuple(properties))
     if relations:
-        said["relations"] = {name: facets[facet] for facet, name in relations}
+        said["relations"] = {name: properties.pop(facet) for facet, name in relations}
+    for facet in others:
+        said[facet.removeprefix("/")] = properties.pop(facet)
+    if properties:
+        said["properties"] = properties
     if statement.quality != 1.0:
         said["quality"] = statement.quality
     if statement.writes is not statement.origin.source.startswith(PERSON):
@@ -222,8 +235,8 @@ def _implied(patch: Json, source: str) -> Json:
 def _says_all(patch: Json, statement: Statement) -> bool:
     """Whether a statement can be told from what its line changes."""
     if "model" not in patch:
-        names, relations, _ = _apart(tuple(statement.facets))
-        if len(names) != len(patch.get("properties", ())) or (("relations" in patch) is not bool(relations)):
+        told = len(patch.get("properties", ())) + len(patch.get("relations", ())) + ("desired" in patch)
+        if told < len(statement.facets):
             return False
     return said_by(statement) == _implied(patch, statement.origin.source)
 
@@ -247,16 +260,11 @@ def _with_changed(known: Json, changed: Json) -> Json:
 
 def _with_relations(known: tuple[Relation, ...], said: Mapping[str, Collection[str]]) -> tuple[Relation, ...]:
     """The relations after what was said of some of them, sorted, each once."""
-    if not said:
-        return known
-    led: dict[str, list[str]] = {}
-    for each in known:
-        led.setdefault(each.name, []).append(each.target)
-    wanted = {name: sorted(set(targets)) if len(targets) > 1 else list(targets) for name, targets in said.items()}
-    if all(led.get(name, []) == targets for name, targets in wanted.items()):
-        return known
-    led |= wanted
-    return tuple([Relation(name, target) for name in sorted(led) for target in led[name]])
+    relations = [each for each in known if each.name not in said]
+    for name, targets in said.items():
+        relations += [Relation(name, target) for target in (targets if len(targets) < 2 else set(targets))]
+    relations.sort()
+    return known if list(known) == relations else tuple(relations)
 
 
 def _patch(before: Twin, after: Twin, changed: Json) -> Json:
@@ -266,7 +274,7 @@ def _patch(before: Twin, after: Twin, changed: Json) -> Json:
     if after.desired is not before.desired and (wishes := difference(before.desired, after.desired)):
         patch["desired"] = wishes
     if after.relations is not before.relations:
-        patch["relations"] = document(after)["relations"]
+        patch["relations"] = listed(after.relations)
     return patch
 
 

@@ -41,8 +41,8 @@ class Origin(Struct, frozen=True, gc=False):
         return moment(self.known_us)
 
 
-class Relation(Struct, frozen=True, gc=False):
-    """That a twin leads to another one."""
+class Relation(Struct, frozen=True, order=True, gc=False):
+    """That a twin leads to another one; they are sorted by name, then target."""
 
     name: str
     target: str
@@ -77,23 +77,6 @@ class Change(Struct, frozen=True, gc=False):
     """What was said, where the patch does not say all of it."""
     late: bool = False
     """Whether something newer was known of what it says."""
-
-
-class Sighting(Struct, frozen=True, gc=False):
-    """What one batch of records says about one twin."""
-
-    id: str
-    model: str
-    properties: Json
-    """What it says something of: none of it is null."""
-    relations: tuple[Relation, ...]
-    origin: Origin
-    quality: float = 1.0
-    """0 to 1: how far the source itself trusts what it says."""
-    ends: bool = False
-    """Whether it says that the twin is no more."""
-    gone: tuple[str, ...] = ()
-    """Relations that lead nowhere any more."""
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
@@ -139,14 +122,15 @@ def document(twin: Twin) -> Json:
         "model": twin.model,
         "properties": twin.properties,
         "desired": twin.desired,
-        "relations": [{"name": each.name, "target": each.target} for each in twin.relations],
+        "relations": listed(twin.relations),
     }
 
 
-def relations_of(listed: Iterable[Mapping[str, str]]) -> tuple[Relation, ...]:
+def listed(relations: Iterable[Relation]) -> list[Json]:
+    """Relations as JSON."""
+    return [{"name": each.name, "target": each.target} for each in relations]
+
+
+def relations_of(told: Iterable[Mapping[str, str]]) -> tuple[Relation, ...]:
     """Relations from their JSON form, sorted, without repetitions."""
-    return tuple(sorted({Relation(each["name"], each["target"]) for each in listed}, key=_by_name))
-
-
-def _by_name(relation: Relation) -> tuple[str, str]:
-    return relation.name, relation.target
+    return tuple(sorted({Relation(each["name"], each["target"]) for each in told}))

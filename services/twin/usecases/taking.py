@@ -11,8 +11,8 @@ from msgspec.structs import replace
 
 from services.twin.domain import statements
 from services.twin.domain.feeding.feeds import Feeds, Seen, standing
-from services.twin.domain.statements import Statement
-from services.twin.domain.twins import Change, Sighting, Twin
+from services.twin.domain.statements import Sighting, Statement
+from services.twin.domain.twins import Change, Twin
 from services.twin.usecases.twins import Store, Unit
 
 FEW = 64
@@ -75,8 +75,8 @@ async def _sight(unit: Unit, seen: Sequence[Sighting]) -> int:
     """Applies sightings in their order; returns how many of them said something new."""
     if not seen:
         return 0
-    said = [(each.id, statements.seen(each)) for each in seen]
-    current = await unit.lock(sorted({twin_id for twin_id, _ in said}), seen[0].origin)
+    said = [(each.id, each.said) for each in seen]
+    current = await unit.lock(sorted({twin_id for twin_id, _ in said}), seen[0].said.origin)
     if unit.types.carries:
         said = [(twin_id, _in_its_words(each, current[twin_id], unit)) for twin_id, each in said]
     told = await unit.told_before([each for each in said if _is_late(current[each[0]], each[1])])
@@ -102,4 +102,4 @@ def _is_late(twin: Twin, statement: Statement) -> bool:
     if not twin.revision or statement.origin.changed_us > twin.origin.changed_us:
         return False
     learnt = statements.learn(twin.inputs, statement)
-    return learnt is not None and learnt[2]
+    return learnt is not None and learnt.is_late

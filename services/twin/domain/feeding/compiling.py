@@ -14,6 +14,7 @@ import polars as pl
 from services.twin.domain.dtdl import EnumSchema, Primitive
 from services.twin.domain.feeding.columns import Column
 from services.twin.domain.feeding.rules import Condition, FeedRule, Link, Trust, Value
+from services.twin.domain.statements import RELATIONS
 from services.twin.domain.types import TwinType
 
 DELETE = "delete"
@@ -40,18 +41,19 @@ class Plan:
     that is none."""
     ids: tuple[tuple[str, str], ...]
     """Columns of `said` that hold ids, and their models."""
-    values: tuple[tuple[str, str], ...]
-    """Properties, and the column of `said` that each is in."""
-    lists: tuple[tuple[str, str], ...]
+    facets: Mapping[str, str]
+    """Properties and relations, and the column of `said` that each is in."""
+    lists: frozenset[str]
     """Properties that are JSON texts of lists."""
-    links: tuple[tuple[str, str], ...]
-    link_lists: tuple[tuple[str, str, str], ...]
-    """Relations with several targets, the column with the JSON text of their codes, and the model."""
+    links: frozenset[str]
+    """Relations with one target."""
+    link_lists: Mapping[str, str]
+    """Relations with several targets, which are JSON texts of codes, and the model of these."""
 
     @property
     def said_columns(self) -> list[str]:
         """The columns that say something, without those that tell of whom, when and by whom."""
-        return [each[1] for each in (*self.values, *self.lists, *self.links, *self.link_lists)]
+        return list(self.facets.values())
 
 
 def plan(rule: FeedRule, model: TwinType, schema: Schema) -> Plan | None:
@@ -86,10 +88,11 @@ def plan(rule: FeedRule, model: TwinType, schema: Schema) -> Plan | None:
         said=tuple(said),
         is_id=pl.all_horizontal([_id_fits(rule.id), *(fitting[link.name] for link in singles)]),
         ids=(("id", rule.model), *((f"r.{link.name}", link.model) for link in singles)),
-        values=tuple((each.name, f"p.{each.name}") for each in values if each.column.type != "list"),
-        lists=tuple((each.name, f"p.{each.name}") for each in values if each.column.type == "list"),
-        links=tuple((link.name, f"r.{link.name}") for link in singles),
-        link_lists=tuple((link.name, f"r.{link.name}", link.model) for link in links if link.is_list),
+        facets={each.name: f"p.{each.name}" for each in values}
+        | {RELATIONS + link.name: f"r.{link.name}" for link in links},
+        lists=frozenset(each.name for each in values if each.column.type == "list"),
+        links=frozenset(RELATIONS + link.name for link in links if not link.is_list),
+        link_lists={RELATIONS + link.name: link.model for link in links if link.is_list},
     )
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import compress
+from itertools import compress, repeat
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from chassis.documents import yaml_files
 from services.twin.domain.feeding.compiling import DELETE, LONGEST_ID, Plan, plan
 from services.twin.domain.feeding.reader import FeedFault, read_feed
 from services.twin.domain.feeding.rules import Feed, FeedRule
-from services.twin.domain.inputs import micros
-from services.twin.domain.twins import Origin, Relation, Sighting
+from services.twin.domain.inputs import DELETED, micros
+from services.twin.domain.statements import Sighting, Statement
+from services.twin.domain.twins import Json, Origin
 from services.twin.domain.types import TwinType, Types
 
 SHIPPED = Path(__file__).parent / "feeds"
@@ -144,9 +145,9 @@ class Feeds:
         ordered = _in_time(fitting)
         stated = _joined(ordered if rule.takes_every else _newest(ordered, told))
         if ends:
-            seen.sightings.extend(_endings(rule.model, stated, known_at))
+            seen.sightings.extend(_endings(stated, known_at))
             return
-        told_by: Iterable[Sighting] = _sightings(rule.model, known, stated, known_at)
+        told_by: Iterable[Sighting] = _sightings(known, stated, known_at)
         if rule.at_most_s:
             told_by = list(told_by)
             seen.readings.extend([each for each in told_by if each.properties])
@@ -233,55 +234,42 @@ def _joined(stated: pl.DataFrame) -> pl.DataFrame:
     return stated.group_by(_WHO, maintain_order=True).agg(pl.all().drop_nulls().last())
 
 
-def _endings(model: str, stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:
-    known_us = micros(known_at)
-    who = (_column(stated, name) for name in ("id", "at", "source", "trace_id"))
-    for twin_id, at, source, trace_id in zip(*who, strict=True):
-        yield Sighting(twin_id, model, {}, (), Origin(at, known_us, source, trace_id or ""), ends=True)
+def _endings(stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:
+    ended = [Statement({DELETED: True}, origin, writes=True) for origin in _origins(stated, known_at)]
+    return map(Sighting, stated.get_column("id").to_list(), ended)
 
 
-def _sightings(model: str, known: Plan, stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:
-    silences = {name: stated.get_column(name).null_count() for name in stated.columns}
-    columns = {name: _column(stated, name) for name, count in silences.items() if count < stated.height}
-    lists = {name for name, _ in known.lists}
-    told = [(name, column) for name, column in (*known.values, *known.lists) if column in columns]
-    names = [name for name, _ in told]
-    values = [_read_lists(columns[column]) if name in lists else columns[column] for name, column in told]
-    is_partly_silent = any(silences[column] for _, column in told)
-    rows = zip(*values, strict=True) if values else iter([()] * stated.height)
-    nothing = [None] * stated.height
-    who = zip(*(columns.get(name, nothing) for name in ("id", "at", "source", "trace_id", "quality")), strict=True)
-    links = _links(known, columns, stated.height)
-    known_us = micros(known_at)
-    for (twin_id, at, source, trace_id, quality), row, (relations, gone) in zip(who, rows, links, strict=True):
-        properties = dict(zip(names, row, strict=True))
-        if is_partly_silent:
-            properties = {name: value for name, value in properties.items() if value is not None}
-        origin = Origin(at, known_us, source, trace_id or "")
-        yield Sighting(twin_id, model, properties, relations, origin, quality, gone=gone)
+def _sightings(known: Plan, stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:
+    silences = {name: stated.get_column(name).null_count() for name in known.said_columns}
+    told = {facet: column for facet, column in known.facets.items() if silences[column] < stated.height}
+    rows = zip(*[_values(known, facet, stated.get_column(column)) for facet, column in told.items()], strict=True)
+    said: list[Json] = [dict(zip(told, row, strict=True)) for row in rows] or [{} for _ in range(stated.height)]
+    if any([silences[column] for column in told.values()]):
+        said = [{facet: value for facet, value in each.items() if value is not None} for each in said]
+    if not all(said):
+        said = [each or {DELETED: False} for each in said]
+    statements = map(Statement, said, _origins(stated, known_at), stated.get_column("quality").to_list())
+    return map(Sighting, stated.get_column("id").to_list(), statements)
 
 
-def _column(stated: pl.DataFrame, name: str) -> list[Any]:
-    """Times as microseconds since 1970. No other column is one; to ask each costs a lone record more than all else."""
-    values = stated.get_column(name)
-    return (values.cast(pl.Int64) if name == "at" else values).to_list()
+def _origins(stated: pl.DataFrame, known_at: datetime) -> Iterator[Origin]:
+    times = stated.get_column("at").to_physical().to_list()
+    traces = stated.get_column("trace_id").fill_null("").to_list()
+    return map(Origin, times, repeat(micros(known_at)), stated.get_column("source").to_list(), traces)
 
 
-def _read_lists(texts: Sequence[str | None]) -> list[Any]:
-    return [None if text is None else json.loads(text) for text in texts]
+def _values(known: Plan, facet: str, column: pl.Series) -> list[Any]:
+    """What each row says of a facet; None where it says nothing."""
+    values = column.to_list()
+    if facet in known.lists:
+        return [None if text is None else json.loads(text) for text in values]
+    if model := known.link_lists.get(facet):
+        return [None if text is None else _each(model, text) for text in values]
+    if facet in known.links:
+        # An empty text says that it leads nowhere any more.
+        return [None if target is None else [target] if target else [] for target in values]
+    return values
 
 
-def _links(
-    known: Plan, columns: Mapping[str, list[Any]], height: int
-) -> Iterator[tuple[tuple[Relation, ...], tuple[str, ...]]]:
-    """The relations of each row, and the names of those that lead nowhere any more."""
-    singles = [(name, columns[column]) for name, column in known.links if column in columns]
-    several = [(name, columns[column], model) for name, column, model in known.link_lists if column in columns]
-    named = [*singles, *((name, texts) for name, texts, _ in several)]
-    empty = [(name, texts) for name, texts in named if "" in texts]
-    for row in range(height):
-        relations = [Relation(name, targets[row]) for name, targets in singles if targets[row]]
-        for name, texts, model in several:
-            codes = json.loads(texts[row]) if texts[row] else []
-            relations += [Relation(name, f"{model}:{code}") for code in dict.fromkeys(codes)]
-        yield tuple(relations), tuple([name for name, texts in empty if texts[row] == ""])
+def _each(model: str, text: str) -> list[str]:
+    return [f"{model}:{code}" for code in dict.fromkeys(json.loads(text or "[]"))]
