@@ -60,6 +60,11 @@ class Pushes:
         self._behind = behind
         self._lanes: dict[tuple[str, str], _Lane] = {}
 
+    @property
+    def sources(self) -> int:
+        """Of how many kinds and sources bodies are on their way."""
+        return len(self._lanes)
+
     async def take_in(self, request: pb.TakeInRequest) -> types_pb2.Receipt:
         """The receipt of a body; raises what ingest raised."""
         if len(request.body) > SMALL_BYTES:

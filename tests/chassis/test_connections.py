@@ -68,6 +68,19 @@ async def test_one_that_the_server_ended_is_not_taken_again(common: CommonSettin
         assert gone not in [await _process(connections) for _ in range(3)]
 
 
+async def test_one_that_the_server_ended_while_it_rested_is_not_taken_again(common: CommonSettings):
+    async with _some(common) as connections:
+        gone = await _process(connections)
+        async with connections.one() as resting:
+            pass
+        other = await asyncpg.connect(common.postgres_url)
+        await other.execute("SELECT pg_terminate_backend($1)", gone)
+        await other.close()
+        await _until_closed(resting)
+
+        assert await _process(connections) != gone
+
+
 async def test_one_whose_statement_failed_is_used_on(common: CommonSettings):
     async with _some(common) as connections:
         with pytest.raises(asyncpg.DivisionByZeroError):

@@ -110,6 +110,35 @@ async def test_what_is_told_is_published_once_in_order_and_in_its_trace(db: Data
     assert heard == [(str(number), told_in) for number in range(150)]
 
 
+async def test_rows_that_are_not_deleted_yet_are_not_published_again(
+    db: Database, log: Bus, monkeypatch: pytest.MonkeyPatch
+):
+    published: list[str] = []
+    publish = log.publish
+
+    async with _relaying(db, log) as relay:
+
+        async def publish_and_wake(subject: str, data: bytes, *, message_id: str, **named: Any) -> bool:
+            published.append(message_id)
+            if len(published) < 5:
+                # There is more to do: the deletion has to wait.
+                relay.wake()
+            return await publish(subject, data, message_id=message_id, **named)
+
+        monkeypatch.setattr(log, "publish", publish_and_wake)
+        async with db.transaction() as session:
+            await tell(session, OUTBOX, [_of("one"), _of("two")], key=uuid.uuid4().hex)
+        relay.wake()
+
+        async def none_left() -> bool:
+            async with db.transaction() as session:
+                return await session.scalar(sa.select(sa.func.count()).select_from(OUTBOX)) == 0
+
+        await eventually(none_left)
+
+    assert len(published) == 2
+
+
 async def test_two_relays_publish_each_once_and_in_order(db: Database, log: Bus):
     key, heard = uuid.uuid4().hex, []
 

@@ -44,6 +44,17 @@ def test_what_goes_on_within_a_told_trace_is_carried_on_and_leaves_no_trace_behi
     assert trace_id() == ""
 
 
+def test_behind_a_span_everything_is_as_before_it():
+    with span("outer"):
+        before = trace_id(), carry()
+        with suppress(KeyError), span("inner"):
+            raise KeyError
+        behind = trace_id(), carry()
+
+    assert before == behind
+    assert trace_id() == ""
+
+
 @pytest.fixture
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], AbstractContextManager[list[Any]]]:
     """Telemetry as a process has it, with a ratio; the list holds the lines of its file afterwards."""

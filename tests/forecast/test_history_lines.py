@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from services.forecast.domain.lines import (
     carton_prices,
     covered,
+    deleted_orders,
     differences,
     lines_of,
     month_cells,
     prices_of,
     unit_cells,
     week_cells,
+    without,
 )
 from services.forecast.domain.regions import Regions
 from tests.forecast.builders import NOW, envelope, order, regions, sale
@@ -50,6 +52,17 @@ def test_of_two_contents_of_one_key_the_later_counts() -> None:
     lines = lines_of("commercial_order", pl.concat([later, earlier]))
 
     assert lines["quantity"].to_list() == [40.0]
+
+
+def test_a_line_that_came_again_after_it_was_taken_back_counts() -> None:
+    contents = [envelope([order(key, 60, DAY)], at=NOW + timedelta(seconds=at)) for key, at in (("1", 1), ("2", 3))]
+    bare = [{**order(key, 60, DAY), "op": "delete", "adcode": None} for key in ("1", "2")]
+    records = pl.concat([*contents, envelope(bare, at=NOW + timedelta(seconds=2))], how="diagonal_relaxed")
+
+    left = without(lines_of("commercial_order", records), deleted_orders(records))
+
+    (again,) = lines_of("commercial_order", contents[1])["key"]
+    assert left["key"].to_list() == [again]
 
 
 def test_a_record_without_region_is_left_out() -> None:

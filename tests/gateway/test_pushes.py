@@ -12,6 +12,7 @@ import pytest
 
 from chassis.errors import Conflict, Unavailable
 from chassis.rpc import connect, error_text, serve
+from chassis.testing import eventually
 from gateway.pushes import FEW, SMALL_BYTES, TOGETHER, Pushes
 from marketwin.ingest.v1 import service_pb2 as pb
 from marketwin.ingest.v1 import types_pb2
@@ -126,6 +127,16 @@ async def test_senders_who_have_more_meet_again_in_one_call():
 
     assert sum(service.calls) == 40
     assert service.calls.count(8) >= 3
+
+
+async def test_nothing_is_kept_of_a_source_that_nobody_sends_for_any_more():
+    async with pushes() as (door, service):
+        await all_of(door, service, [*FIRST, "a", "b"])
+
+        async def none_left() -> bool:
+            return door.sources == 0
+
+        await eventually(none_left)
 
 
 async def test_a_large_body_goes_alone_at_once():

@@ -12,7 +12,7 @@ import jsonschema
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.ingest.domain.cleaning.receipt import Receipt
@@ -268,6 +268,14 @@ COMMON_TIMES = [
 
 @settings(deadline=None)
 @given(st.one_of(COMMON_TIMES))
+@example(["2025-03-15T11:02:31-08:30", "2025-03-15T00:02:31+00:00", "2024-02-29T23:59:59+14:00"])
+@example(["2025-03-15T11:02:31.250-00:30", "2025-03-15T11:02:31.001+08:00"])
+@example(["2025-03-15T11:02:31.250999-23:59", "2025-03-15T11:02:31.000001+23:59"])
+@example(["2025-03-15T11:02:31+24:00"])
+@example(["2025-03-15T11:02:31+08:60"])
+@example(["2025-03-15T11:02:31,08:00"])
+@example(["2025-03-15T11:02:31.250999Z", "2025-03-15T11:02:31.000000Z"])
+@example(["2025-02-29T11:02:31Z"])
 def test_times_of_the_common_forms_are_read_as_any_other(values: list[str]):
     texts = pl.Series("a", values, dtype=pl.String)
 

@@ -148,6 +148,22 @@ async def test_a_range_of_times_holds_the_lines_that_lie_in_it(store: PostgresSt
         assert not following
 
 
+async def test_lines_that_were_learnt_out_of_their_order_lie_in_the_range_in_which_they_were_learnt(
+    store: PostgresStore,
+):
+    twin_id, dice, minute = _id(), random.Random(5), 1 / 1440
+    learnt = [place * minute - dice.choice([0, dice.random() * 50 * minute]) for place in range(300)]
+    await usecases.seed(store, [_seen(twin_id, place, known, place) for place, known in enumerate(learnt)])
+    lines = await _lines(store, twin_id)
+
+    for _ in range(60):
+        begin, end = sorted(NOW + dice.randrange(-60, 310) * minute * DAY for _ in range(2))
+        told, _ = await store.lines(twin_id, Range(known_from=begin, known_to=end), limit=1000)
+
+        meant = [each.revision for each in lines if begin <= each.origin.known_at < end]
+        assert [each.revision for each in told] == meant
+
+
 async def test_what_was_learnt_in_a_range_is_looked_for_in_few_of_many_lines(
     store: PostgresStore, common: CommonSettings
 ):
