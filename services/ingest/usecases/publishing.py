@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 
@@ -39,8 +39,8 @@ async def publish(door: FrontDoor, passed: Passed) -> list[Receipt]:
         if outcome.refused
         for part in _refusals(arrival, outcome)
     ]
-    refused = await asyncio.gather(*(door.log.refuse(part) for part in refusals))
-    accepted = await asyncio.gather(*(door.log.accept(part) for part in parts))
+    refused = await _all_of([door.log.refuse(part) for part in refusals])
+    accepted = await _all_of([door.log.accept(part) for part in parts])
     refused_before, accepted_before = ([way is Entered.BEFORE for way in ways] for ways in (refused, accepted))
     entries = [_refusal_entry(part) for part, before in zip(refusals, refused_before, strict=True) if not before]
     entries += [_entry(part) for part, before in zip(parts, accepted_before, strict=True) if not before]
@@ -55,6 +55,11 @@ async def publish(door: FrontDoor, passed: Passed) -> list[Receipt]:
             entries.append(_again(source, kind, receipts[0].batch_id, count, passed.arrivals[0].at))
     _remember(door, passed, receipts, entries)
     return receipts
+
+
+async def _all_of(entering: Sequence[Coroutine[None, None, Entered]]) -> list[Entered]:
+    """How each entered, in their order; a lone one needs no task."""
+    return await asyncio.gather(*entering) if len(entering) > 1 else [await each for each in entering]
 
 
 def _remember(door: FrontDoor, passed: Passed, receipts: Sequence[Receipt], entries: Sequence[Entry]) -> None:
