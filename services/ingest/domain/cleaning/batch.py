@@ -197,8 +197,7 @@ class Batch:
         """A text column as Arrow has it."""
         values = self.columns[name]
         known = self._shapes.get(name)
-        array = known[1].array if known is not None and known[0] is values else None
-        return to_arrow(values) if array is None else array
+        return to_arrow(values) if known is None or known[0] is not values else known[1].array
 
     def shape(self, name: str) -> Shape:
         """The shape of a text column, looked at once."""

@@ -19,7 +19,7 @@ from services.ingest.domain.cleaning.receipt import Receipt, Refused
 from services.ingest.domain.cleaning.refused import masked, without_personal
 from services.ingest.domain.decode import Share
 from services.ingest.domain.frames.columns import Mask, choose, constant, empty, filled, word
-from services.ingest.domain.frames.native import cast, framed, places_of, rows_of
+from services.ingest.domain.frames.native import framed, places_of, rows_of, typed
 from services.ingest.domain.keeping.versions import UPSERT
 from services.ingest.domain.rules import rules_of
 from services.ingest.domain.schemas.fields import Kind
@@ -148,13 +148,9 @@ def _accepted(batch: Batch, stamps: Sequence[Stamp], fates: Fates, read_anew: Ma
     columns["quality_status"] = _status(fates.repaired)
     columns["quality_rules"] = _rules(batch, read_anew)
     columns["originals"] = _originals(batch)
-    frame = framed(_typed(columns, polars_schema(batch.kind)), single_nulls(batch.kind), batch.size)
+    kind = batch.kind
+    frame = typed(framed(columns, single_nulls(kind), batch.size), polars_schema(kind).values())
     return frame if np.count_nonzero(fates.accepted) == batch.size else rows_of(frame, places_of(fates.accepted))
-
-
-def _typed(columns: dict[str, pl.Series], schema: dict[str, pl.DataType]) -> dict[str, pl.Series]:
-    """Those of the columns that a schema has, in its types."""
-    return {name: cast(values, schema[name]) for name, values in columns.items() if name in schema}
 
 
 def _status(mended: Mask) -> pl.Series:

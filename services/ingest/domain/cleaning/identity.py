@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from services.ingest.domain.cleaning.batch import Batch, Bodies
 from services.ingest.domain.frames.columns import FEW, Micros, choose, texts, word
 from services.ingest.domain.frames.digests import digests
-from services.ingest.domain.frames.native import cast, listed, of_arrow, of_texts, to_arrow
+from services.ingest.domain.frames.native import cast, listed, listed_texts, of_arrow, of_texts, to_arrow
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 KEY_SEPARATOR = "~"
@@ -104,7 +104,7 @@ def identify(batch: Batch) -> None:
     trace, so that a field added to a kind does not change the digests of older records.
     """
     batch.put("record_key", _joined(batch, {name: _key_part(batch, name) for name in batch.kind.keys}, KEY_SEPARATOR))
-    parts = {name: _own_part(batch, name) for name in batch.kind.own}
+    parts = {name: batch.columns.get(name) for name in batch.kind.own}
     payloads = _joined(batch, parts, _SEPARATOR, is_trimmed=True)
     if batch.deleting is not None:
         payloads = choose(batch.deleting, payloads + f"{_SEPARATOR}delete", payloads)
@@ -114,27 +114,25 @@ def identify(batch: Batch) -> None:
 def _joined(
     batch: Batch, parts: Mapping[str, pl.Series | None], separator: str, *, is_trimmed: bool = False
 ) -> pl.Series:
-    """Texts of all parts, record by record; one that is missing is empty, and trimmed away where it is at the end."""
+    """All parts as texts, record by record; a missing one is empty, and trimmed away where it is at the end."""
     if batch.size <= FEW:
-        columns = [[""] * batch.size if part is None else listed(part) for part in parts.values()]
+        columns = [[""] * batch.size if part is None else listed_texts(part) for part in parts.values()]
         rows = [separator.join([text or "" for text in row]) for row in zip(*columns, strict=True)]
         return of_texts([row.rstrip(separator) for row in rows] if is_trimmed else rows)
-    given = [_NOWHERE if part is None else _array(batch, name, part) for name, part in parts.items()]
-    if all(part is None for part in parts.values()):
-        given[0] = to_arrow(_nothing(batch))
+    given = [_array(batch, name, part) for name, part in parts.items()]
+    if given[0] is _NOWHERE:
+        given[0] = to_arrow(word("", batch.size))
     joined = pc.binary_join_element_wise(
         *given, pa.scalar(separator, pa.large_string()), null_handling="replace", null_replacement=""
     )
     return of_arrow(pc.utf8_rtrim(joined, separator) if is_trimmed else joined)
 
 
-def _array(batch: Batch, name: str, part: pl.Series) -> pa.Array:
-    return batch.array(name) if part is batch.columns.get(name) else to_arrow(part)
-
-
-def _own_part(batch: Batch, name: str) -> pl.Series | None:
-    values = batch.columns.get(name)
-    return None if values is None or values.null_count() == batch.size else _text(values)
+def _array(batch: Batch, name: str, part: pl.Series | None) -> pa.Array | pa.Scalar:
+    if part is None or part.null_count() == batch.size:
+        return _NOWHERE
+    told = _text(part)
+    return batch.array(name) if told is batch.columns.get(name) else to_arrow(told)
 
 
 def _text(values: pl.Series) -> pl.Series:
@@ -145,15 +143,11 @@ def _key_part(batch: Batch, name: str) -> pl.Series | None:
     values = batch.get(name)
     if values is None:
         return None
-    parts = values.dt.strftime(_KEY_TIME) if isinstance(values.dtype, pl.Datetime) else _text(values)
+    parts = values.dt.strftime(_KEY_TIME) if isinstance(values.dtype, pl.Datetime) else values
     if name in batch.kind.one_of[1:]:
         # The region of a price counts only where no shop is named: a shop that moves keeps its prices.
-        return choose(batch.present(batch.kind.one_of[0]), _nothing(batch), parts)
+        return choose(batch.present(batch.kind.one_of[0]), word("", batch.size), _text(parts))
     return parts
-
-
-def _nothing(batch: Batch) -> pl.Series:
-    return word("", batch.size)
 
 
 def same_as_before(*columns: pl.Series) -> npt.NDArray[np.bool_]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import accumulate
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +25,14 @@ from services.ingest.domain.frames.native import (
     to_array,
     to_arrow,
 )
+from services.ingest.domain.frames.once import once
 
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.uint32]
 Micros = npt.NDArray[np.int64]
 Characters = npt.NDArray[np.uint8]
-FEW = 64
+FEW = 16
 """Up to so many texts to look at each costs less than to ask for all at once."""
 _NOTHING = np.zeros(0, dtype=np.uint8)
 _FLOAT = pl.Float64()
@@ -120,44 +120,72 @@ def as_decimals(floats: Floats, dtype: pl.Decimal) -> pl.Series:
     return decimals if fits.all() else choose(fits, decimals, empty(dtype, len(floats)))
 
 
-class Letters(NamedTuple):
-    """The UTF-8 bytes of a text column, one value behind the other."""
+class Letters:
+    """The UTF-8 bytes of a text column, one value behind the other; of a few values made when somebody looks."""
 
-    data: Characters
-    starts: npt.NDArray[np.int64]
-    """Where each value begins in `data`, and the end of the last."""
-    array: pa.LargeStringArray | None = None
-    """The column as Arrow has it, where it has many values."""
+    def __init__(self, values: pl.Series) -> None:
+        self._values = values
+        self._few: list[bytes] | None = None
+        if len(values) <= FEW:
+            self._few = [value.encode() if value else b"" for value in listed(values)]
 
-    def have_width(self, width: int) -> bool:
-        """Whether every value has so many bytes."""
-        if self.data.size != width * (len(self.starts) - 1):
-            return False
-        return not np.count_nonzero(self.lengths != width)
+    @once
+    def array(self) -> pa.LargeStringArray:
+        """The column as Arrow has it."""
+        return to_arrow(self._values)
 
-    @property
+    @once
+    def whole(self) -> bytes:
+        return self.data.tobytes() if self._few is None else b"".join(self._few)
+
+    @once
+    def data(self) -> Characters:
+        if self._few is not None:
+            return np.frombuffer(self.whole, np.uint8) if self.whole else _NOTHING
+        data = self.array.buffers()[2]
+        first, last = self._offsets.item(0), self._offsets.item(-1)
+        return _NOTHING if data is None else np.frombuffer(data, np.uint8, last - first, first)
+
+    @once
+    def starts(self) -> npt.NDArray[np.int64]:
+        """Where each value begins in `data`, and the end of the last."""
+        if self._few is not None:
+            return np.array([0, *accumulate(map(len, self._few))], dtype=np.int64)
+        first = self._offsets.item(0)
+        return self._offsets - first if first else self._offsets
+
+    @once
+    def _offsets(self) -> npt.NDArray[np.int64]:
+        array = self.array
+        return np.frombuffer(array.buffers()[1], np.int64, len(array) + 1, 8 * array.offset)
+
+    @once
     def lengths(self) -> npt.NDArray[np.int64]:
         """Bytes of each value, 0 for null."""
         lengths: npt.NDArray[np.int64] = self.starts[1:] - self.starts[:-1]
         return lengths
 
+    @once
+    def longest(self) -> int:
+        """Bytes of the longest value."""
+        if self._few is not None:
+            return max(map(len, self._few), default=0)
+        return int(self.lengths.max())
+
+    @once
+    def empties(self) -> int:
+        """How many values have no bytes: empty texts and nulls."""
+        return int(np.count_nonzero(self.lengths == 0)) if self._few is None else self._few.count(b"")
+
+    def have_width(self, width: int) -> bool:
+        """Whether every value has so many bytes."""
+        size = len(self._values)
+        return self.longest == width and (size == 1 or self.data.size == width * size)
+
 
 def letters(values: pl.Series) -> Letters:
     """The bytes of a text column."""
-    if len(values) <= FEW:
-        return _letters_of_few(listed(values))
-    array = to_arrow(values)
-    _, offsets_buffer, data_buffer = array.buffers()
-    starts = np.frombuffer(offsets_buffer, np.int64, len(array) + 1, 8 * array.offset)
-    first, last = starts.item(0), starts.item(-1)
-    data = _NOTHING if data_buffer is None else np.frombuffer(data_buffer, np.uint8, last - first, first)
-    return Letters(data, starts - first if first else starts, array)
-
-
-def _letters_of_few(values: list[str | None]) -> Letters:
-    encoded = [value.encode() if value else b"" for value in values]
-    data = np.frombuffer(b"".join(encoded), np.uint8) if any(encoded) else _NOTHING
-    return Letters(data, np.array([0, *accumulate(map(len, encoded))], dtype=np.int64))
+    return Letters(values)
 
 
 def texts(characters: Characters) -> pl.Series:

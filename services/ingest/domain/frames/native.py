@@ -7,7 +7,7 @@ ones make. Nothing else knows what lies beneath the library.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ _OF_ARRAYS: dict[np.dtype[Any], Callable[..., PySeries]] = {
     np.dtype(np.float64): PySeries.new_f64,
 }
 _column, _frame = pl.Series._from_pyseries, pl.DataFrame._from_pydf
+_TEXT, _WHOLE = pl.String(), pl.Int64()
 _AS_IT_IS = QueryOptFlags.none()._pyoptflags
 _SAY_ALL = frozenset((pl.Boolean, pl.String, pl.Date, pl.Int8, pl.Int64, pl.UInt32, pl.UInt64, pl.Float64))
 """Types of which there is one each; of others, such as decimals, there are several that compare by their parts."""
@@ -99,6 +100,16 @@ def listed(values: pl.Series) -> list[Any]:
     return several
 
 
+def listed_texts(values: pl.Series) -> list[str | None]:
+    """The values of a column as its cast to text says them; times as microseconds since 1970."""
+    series = values._s
+    kind = series.dtype().__class__
+    if kind is pl.Datetime:
+        series = series.cast(_WHOLE, True, False)
+    several: list[str | None] = (series if kind is pl.String else series.cast(_TEXT, True, False)).to_list()
+    return several
+
+
 def evaluated(frame: pl.DataFrame, expression: pl.Expr) -> pl.Series:
     """The column that an expression makes of those of a frame."""
     query = frame._df.lazy().select_seq([expression._pyexpr]).with_optimizations(_AS_IT_IS)
@@ -121,11 +132,26 @@ def framed(columns: Mapping[str, pl.Series], nulls: Mapping[str, pl.Series], siz
     for name, null in nulls.items():
         values = columns.get(name)
         if values is None:
-            made.append(null._s.new_from_index(0, size))
+            made.append(null._s if size == 1 else null._s.new_from_index(0, size))
         else:
             series = values._s
             made.append(series if series.name() == name else _renamed(series, name))
     return _frame(PyDataFrame(made))
+
+
+def typed(frame: pl.DataFrame, dtypes: Iterable[pl.DataType]) -> pl.DataFrame:
+    """A frame with these types of columns, in their order; all are asked for theirs at once, and few need another."""
+    wrong = [
+        (place, wanted)
+        for place, (given, wanted) in enumerate(zip(frame._df.dtypes(), dtypes, strict=True))
+        if given.__class__ is not wanted.__class__ or (given.__class__ not in _SAY_ALL and given != wanted)
+    ]
+    if not wrong:
+        return frame
+    columns = frame._df.get_columns()
+    for place, wanted in wrong:
+        columns[place] = columns[place].cast(wanted, True, False)
+    return _frame(PyDataFrame(columns))
 
 
 def _renamed(series: PySeries, name: str) -> PySeries:

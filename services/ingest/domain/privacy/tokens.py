@@ -67,7 +67,7 @@ class TokenKey:
     def _made(self, values: pl.Series, longest: int | None) -> pl.Series:
         if self._of_columns is None or len(values) < COLUMN_FROM:
             return self._one_by_one(values.to_list())
-        if (letters(values).lengths.max() if longest is None else longest) >= TOKEN_BYTES:
+        if (letters(values).longest if longest is None else longest) >= TOKEN_BYTES:
             return self._one_by_one(values.to_list())
         return hmac_sha256(values, self._of_columns, prefix=f"{self.version}:")
 

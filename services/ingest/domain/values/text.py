@@ -7,6 +7,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from services.ingest.domain.frames.columns import letters
 from services.ingest.domain.frames.once import once
@@ -58,14 +59,21 @@ class Shape:
     def __init__(self, values: pl.Series) -> None:
         self._nulls = values.null_count()
         self._letters = letters(values)
-        self.array = self._letters.array
-        self.lengths = self._letters.lengths
-        """Bytes of each value, 0 for null."""
 
-    @once
+    @property
+    def array(self) -> pa.LargeStringArray:
+        """The column as Arrow has it."""
+        return self._letters.array
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Bytes of each value, 0 for null."""
+        return self._letters.lengths
+
+    @property
     def longest(self) -> int:
         """Bytes of the longest value."""
-        return int(self.lengths.max()) if self.lengths.size else 0
+        return self._letters.longest
 
     @once
     def is_plain(self) -> bool:
@@ -107,18 +115,18 @@ class Shape:
     @once
     def are_mobile_numbers(self) -> bool:
         """Whether every value is eleven ASCII digits that begin like a mobile number; False where it takes a look."""
-        if self._nulls or not self.lengths.size or not self._letters.have_width(_PHONE_DIGITS):
+        if self._nulls or not self._letters.have_width(_PHONE_DIGITS):
             return False
         table = self._letters.data.reshape(-1, _PHONE_DIGITS)
         return not np.count_nonzero(table - _LEAST_MOBILE > _ABOVE_MOBILE)
 
-    @once
+    @property
     def _whole(self) -> bytes:
-        return self._letters.data.tobytes()
+        return self._letters.whole
 
     @once
     def _has_empty(self) -> bool:
-        return int(np.count_nonzero(self.lengths == 0)) > self._nulls
+        return self._letters.empties > self._nulls
 
     @once
     def _is_digit(self) -> npt.NDArray[np.bool_]:

@@ -116,7 +116,7 @@ def _common(values: pl.Series) -> pl.Series | None:
     if values.null_count():
         return None
     found = letters(values)
-    width = found.data.size // len(values)
+    width = found.longest
     form = _FORMS.get(width)
     if form is None or not found.have_width(width):
         return None
