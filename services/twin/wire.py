@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from types import NoneType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -74,28 +75,24 @@ def _undo(before: Twin | None, after: Twin) -> Json | None:
     if not before.exists:
         return None
     undo: Json = {"revision": before.revision}
-    if after.properties != before.properties:
-        undo["properties"] = difference(after.properties, before.properties)
-    if after.desired != before.desired:
-        undo["desired"] = difference(after.desired, before.desired)
-    if len(undo) > 1 and _holds_null(_undone(undo, before)):
-        return _NOT_KNOWN
+    for name, now, was in (
+        ("properties", after.properties, before.properties),
+        ("desired", after.desired, before.desired),
+    ):
+        if now != was:
+            undo[name] = patch = difference(now, was)
+            kinds = set(map(type, patch.values()))
+            # What is to go and what was null look alike.
+            if (NoneType in kinds or dict in kinds) and _holds_null([was[each] for each in patch if each in was]):
+                return _NOT_KNOWN
     if before.relations != after.relations:
         undo["relations"] = before.relations
     _add_origin(undo, before.origin, after.origin)
     return undo
 
 
-def _undone(undo: Json, before: Twin) -> list[Any]:
-    """The values that the way back brings back."""
-    parts = ((before.properties, undo.get("properties", ())), (before.desired, undo.get("desired", ())))
-    return [was[name] for was, changed in parts for name in changed if name in was]
-
-
-def _holds_null(values: Collection[Any]) -> bool:
-    return None in values or (
-        dict in map(type, values) and any(type(each) is dict and _holds_null(each.values()) for each in values)
-    )
+def _holds_null(values: Iterable[Any]) -> bool:
+    return any(each is None or (type(each) is dict and _holds_null(each.values())) for each in values)
 
 
 def _add_origin(undo: Json, was: Origin, now: Origin) -> None:

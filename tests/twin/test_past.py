@@ -23,7 +23,7 @@ from chassis.testing import eventually
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
 from services.twin.domain.past import Range, nothing, true_then
-from services.twin.domain.statements import Sighting, Statement, apply
+from services.twin.domain.statements import Sighting, apply
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore, journal
@@ -45,9 +45,9 @@ def _id() -> str:
     return f"machine:{uuid.uuid4().hex}"
 
 
-def _seen(twin_id: str, true: float, known: float, speed: int) -> Sighting:
+def _seen(twin_id: str, true: float, known: float, speed: int, fault: str = "") -> Sighting:
     origin = Origin.of(NOW + true * DAY, NOW + known * DAY, f"mes-{speed % 2}", "")
-    return Sighting.of(twin_id, {"good_base": speed}, (), origin)
+    return Sighting.of(twin_id, {"fault_code": fault} if fault else {"good_base": speed}, (), origin)
 
 
 async def _said(store: PostgresStore, twin_id: str, count: int, *, seed: int = 0) -> list[Twin]:
@@ -60,7 +60,7 @@ async def _said(store: PostgresStore, twin_id: str, count: int, *, seed: int = 0
     await usecases.seed(store, said)
     states, twin = [], nothing(twin_id)
     for each in said:
-        outcome = apply(twin, Statement(each.properties, each.origin))
+        outcome = apply(twin, each.said)
         assert outcome is not None
         twin = outcome[0]
         states.append(twin)
@@ -324,7 +324,7 @@ async def test_nobody_knows_a_history_of_what_never_was(store: PostgresStore):
 
 async def test_a_page_of_long_lines_is_shorter(store: PostgresStore, monkeypatch: pytest.MonkeyPatch):
     twin_id = _id()
-    said = [replace(_seen(twin_id, day, day, day), properties={"fault_code": "x" * 1000 * day}) for day in range(1, 9)]
+    said = [_seen(twin_id, day, day, day, "x" * 1000 * day) for day in range(1, 9)]
     await usecases.seed(store, said)
     monkeypatch.setattr(journal, "PAGE_CHARACTERS", 10_000)
 

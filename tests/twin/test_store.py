@@ -82,7 +82,7 @@ async def test_what_was_said_before_makes_no_line_even_within_one_batch(store: P
 
 async def test_the_kept_state_is_the_fold_of_the_journal(store: PostgresStore):
     twin_id = _machine()
-    located = Sighting.of(twin_id, {}, (Relation("on_line", "line:1"),), _seen(twin_id, 5, "erp").origin)
+    located = Sighting.of(twin_id, {}, (Relation("on_line", "line:1"),), _seen(twin_id, 5, "erp").said.origin)
     await usecases.seed(store, [_seen(twin_id, 1, state="run"), located, _seen(twin_id, 2, "scada", 0.8, state="idle")])
     await usecases.patch_twin(store, twin_id, {"properties": {"state": None}}, usecases.Precondition(), BY_ANN)
     await usecases.seed(store, [_seen(twin_id, 30, state="stop"), _seen(twin_id, 4, state="run")])

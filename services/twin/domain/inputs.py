@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import Struct, structs
 
@@ -39,7 +39,7 @@ Inputs = Mapping[str, tuple[Held, ...]]
 """By source; its newest statement first, and each facet in one of them."""
 
 
-class Learnt(NamedTuple):
+class Learnt(Struct, frozen=True, gc=False):
     """What is known with a statement."""
 
     inputs: Inputs

@@ -119,12 +119,12 @@ def apply(twin: Twin, statement: Statement, rules: Rules = latest_everywhere) ->
     learnt = learn(twin.inputs, statement)
     if learnt is None:
         return None
-    inputs, touched, is_late, values = learnt
+    values = learnt.values
     if values is None:
-        values = _values(twin, inputs, touched, rules)
-    after, patch = _shown_since(twin, inputs, values, joined(twin, statement.origin))
+        values = _values(twin, learnt.inputs, learnt.touched, rules)
+    after, patch = _shown_since(twin, learnt.inputs, values, joined(twin, statement.origin))
     said = None if _says_all(patch, statement) else said_by(statement)
-    return after, Change(after.revision, patch, statement.origin, said, is_late)
+    return after, Change(after.revision, patch, statement.origin, said, learnt.is_late)
 
 
 def reshown(twin: Twin, name: str, rules: Rules, origin: Origin) -> tuple[Twin, Change] | None:

@@ -14,7 +14,7 @@ from chassis.db import Database, is_away
 from chassis.errors import Unavailable
 from marketwin.twin.v1 import types_pb2
 from services.twin.domain.twins import Origin, Twin
-from services.twin.store.tables import EDGES, ORIGIN, TWIN, WHOLE, whole_of
+from services.twin.store.tables import EDGES, ORIGIN, TWIN, WHOLE, wholes_of
 from services.twin.wire import stamp
 
 SHOWN = f"""id, model, revision, properties::text, desired::text, relations::text,
@@ -59,9 +59,7 @@ async def newest(db: Database, twin_id: str) -> Twin | None:
 
 async def whole(db: Database, twin_id: str) -> Twin | None:
     """The newest state of a twin with what it is made of; of a deleted one, too."""
-    for row in await _rows(db, _WHOLE, twin_id):
-        return whole_of(row)
-    return None
+    return next(iter(wholes_of(await _rows(db, _WHOLE, twin_id))), None)
 
 
 async def _rows(db: Database, statement: str, *arguments: object) -> list[asyncpg.Record]:

@@ -241,26 +241,34 @@ ORIGIN = """(extract(epoch FROM changed_at) * 1000000)::bigint, (extract(epoch F
 """What `Origin` is made of."""
 WHOLE = f"""id, model, revision, properties::text, desired::text, relations::text, inputs,
     {ORIGIN}, deleted"""
-"""What `whole_of` reads of a twin."""
+"""What `wholes_of` reads of a twin."""
 EDGES = msgspec.json.Decoder(tuple[Relation, ...])
 """Relations as they were written: sorted, each once."""
-INPUTS = msgspec.json.Decoder(dict[str, tuple[Held, ...]])
+_OBJECTS = msgspec.json.Decoder(list[Json])
+_ALL_EDGES = msgspec.json.Decoder(list[tuple[Relation, ...]])
+_ALL_INPUTS = msgspec.json.Decoder(list[dict[str, tuple[Held, ...]]])
 
 
-def whole_of(record: asyncpg.Record) -> Twin:
-    """A twin and what it is made of, from the first columns of a row as the driver has it."""
-    twin_id, model, revision, properties, desired, relations, inputs, *origin, deleted = record[:12]
-    return Twin(
-        twin_id,
-        model,
-        revision,
-        _decoded(properties),
-        _decoded(desired),
-        EDGES.decode(relations),
-        Origin(*origin),
-        INPUTS.decode(inputs),
-        deleted,
+def wholes_of(records: Sequence[asyncpg.Record]) -> list[Twin]:
+    """Twins and what they are made of, from the first columns of rows as the driver has them."""
+    if not records:
+        return []
+    ids, models, revisions, properties, desired, relations, inputs, *origins, deleted = list(
+        zip(*records, strict=True)
+    )[:12]
+    parts = (
+        _OBJECTS.decode(_listed(properties)),
+        _OBJECTS.decode(_listed(desired)),
+        _ALL_EDGES.decode(_listed(relations)),
+        map(Origin, *origins),
+        _ALL_INPUTS.decode(_listed(inputs)),
     )
+    return list(map(Twin, ids, models, revisions, *parts, deleted))
+
+
+def _listed(texts: Sequence[str]) -> str:
+    """JSON texts as one, which is read in one go."""
+    return f"[{','.join(texts)}]"
 
 
 def change_of(row: sa.Row[Any]) -> Change:

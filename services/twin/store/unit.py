@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -28,7 +29,7 @@ from services.twin.store.tables import (
     TWIN,
     WHOLE,
     change_of,
-    whole_of,
+    wholes_of,
 )
 
 TOGETHER = 500
@@ -57,7 +58,7 @@ class PostgresUnit(ModelUnit):
     async def lock(self, ids: Sequence[str], origin: Origin) -> dict[str, Twin]:
         """The twins of the ids, locked until the end; one that is not there yet comes with revision 0."""
         rows = await self._locked_rows(ids)
-        missing = sorted(set(ids).difference([row["id"] for row in rows]))
+        missing = sorted(set(ids).difference([row["id"] for row in rows])) if len(rows) < len(ids) else []
         if missing:
             await self._make_room(missing, origin)
             rows += await self._locked_rows(missing)
@@ -66,7 +67,8 @@ class PostgresUnit(ModelUnit):
             await renew(self._session, self.types, rows[0]["stamp"])
         if self.types.coming:
             self._versions = {row["id"]: row["model_version"] for row in rows}
-        locked = {row["id"]: _locked(row) for row in rows}
+        found = wholes_of(rows)
+        locked = {twin.id: twin if twin.revision else twins.empty(twin.id, twin.origin) for twin in found}
         self._before |= locked
         return locked
 
@@ -162,16 +164,14 @@ class PostgresUnit(ModelUnit):
         return totals.join(last.select("adcode", "source", "trace_id", "occurred_at"), on="adcode")
 
 
-def _locked(row: asyncpg.Record) -> Twin:
-    twin = whole_of(row)
-    return twin if twin.revision else twins.empty(twin.id, twin.origin)
-
-
 def _parts(changed: Sequence[tuple[Twin, Change]]) -> Iterator[list[tuple[Twin, Change]]]:
     """All changes of so many twins together, in their order."""
-    by_twin: dict[str, list[tuple[Twin, Change]]] = {}
+    if len(changed) <= TOGETHER:
+        yield list(changed)
+        return
+    by_twin: dict[str, list[tuple[Twin, Change]]] = defaultdict(list)
     for each in changed:
-        by_twin.setdefault(each[0].id, []).append(each)
+        by_twin[each[0].id].append(each)
     members = list(by_twin.values())
     for start in range(0, len(members), TOGETHER):
         yield list(chain.from_iterable(members[start : start + TOGETHER]))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import asyncpg
 import polars as pl
 
 from chassis.connections import Driver
@@ -16,7 +15,7 @@ from services.twin.domain.statements import Rules, Statement, Told
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import TwinType, Types
 from services.twin.store.lines import Heard, write_lines
-from services.twin.store.tables import INBOX, SCHEMA, TWIN, WHOLE, whole_of
+from services.twin.store.tables import INBOX, SCHEMA, TWIN, WHOLE, wholes_of
 
 _READ = f"""
 SELECT {WHOLE}, (SELECT stamp FROM {SCHEMA}.registry) AS stamp
@@ -36,14 +35,11 @@ async def read(connection: Driver, ids: Sequence[str], stamp: int) -> dict[str, 
     rows = await connection.fetch(_READ, ids)
     if len(rows) < len(ids) or rows[0]["stamp"] != stamp:
         raise Moved
-    return {row["id"]: _twin(row) for row in rows}
-
-
-def _twin(row: asyncpg.Record) -> Twin:
-    """A row; one of revision 0 only holds the place of a twin to be."""
-    if not row["revision"]:
+    found = {twin.id: twin for twin in wholes_of(rows)}
+    if not all([twin.revision for twin in found.values()]):
+        # A row of revision 0 only holds the place of a twin to be.
         raise Moved
-    return whole_of(row)
+    return found
 
 
 class UnlockedUnit:
