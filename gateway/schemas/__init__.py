@@ -358,7 +358,10 @@ class Summary(Shape):
     profiles: int
     forecasts: dict[str, int]
     recommendations: dict[str, int]
-    cards: dict[str, int]
+    cards: dict[str, int] = Field(
+        description="By state: queued, sent, held (WeCom is asked again), failed (WeCom does not take it), withheld "
+        "(before it left, its recommendation ended, or a limit came to stand against it)"
+    )
 
 
 class Health(Shape):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
 from chassis.bus import Bus
 from chassis.errors import NotFound
+from chassis.settings import CommonSettings
 from chassis.telemetry import span, trace_id
 from chassis.testing import eventually
 from marketwin.recommend.v1 import service_pb2 as pb
@@ -132,6 +134,34 @@ async def test_without_a_valid_licence_nothing_is_sent_for_a_product_that_needs_
     assert f"Shop {valid}" in shown
     assert f"Shop {unknown}" not in shown
     assert f"Shop {expired}" not in shown
+
+
+async def test_a_card_whose_recommendation_ended_before_it_left_is_withheld_and_says_why(
+    recommend: Stub, log: Bus, common: CommonSettings, phone: httpx.AsyncClient
+) -> None:
+    retailer, manager = new_codes()
+    ended = (await recommended(recommend, log, retailer, ""))[0].id
+    connection = await asyncpg.connect(common.postgres_url)
+    columns = (
+        "task_id, recommendation_id, retailer_code, account_manager, cycle, is_live, state, queued_at, due_at, attempts"
+    )
+
+    await connection.execute("UPDATE recommend.recommendation SET state = 'withdrawn' WHERE id = $1", ended)
+    await connection.execute(
+        "INSERT INTO recommend.card (task_id, recommendation_id, retailer_code, account_manager, cycle, is_live, "
+        "state, queued_at, due_at, attempts, note, response_code, update_text, traceparent) "
+        "VALUES ($1, $2, $3, $4, 0, true, 'queued', now(), now(), 0, '', '', '', '')",
+        *(f"rec-{ended}", ended, retailer, manager),
+    )
+
+    async def left_the_queue() -> tuple[str, str] | None:
+        row = await connection.fetchrow("SELECT state, note FROM recommend.card WHERE recommendation_id = $1", ended)
+        return None if row["state"] == "queued" else tuple(row)
+
+    found = await eventually(left_the_queue)
+    await connection.close()
+    assert found == ("withheld", "no_longer_recommended")
+    assert await messages_of(phone, manager) == []
 
 
 async def test_a_bulk_change_uses_only_its_share_of_a_managers_cards(

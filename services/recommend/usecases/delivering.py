@@ -35,7 +35,7 @@ async def _send(unit: CardUnit, due: Outgoing, postman: Postman, at: datetime) -
     card, recommendation = due.card, due.recommendation
     refusal = _refusal(recommendation, at)
     if recommendation is None or refusal:
-        await unit.settle(card["task_id"], state="failed", note=refusal, due_at=at, sent_at=None, response_code="")
+        await unit.settle(card["task_id"], state="withheld", note=refusal, due_at=at, sent_at=None, response_code="")
         return
     outcome = await postman.send(card["task_id"], card["account_manager"], recommendation)
     is_worn_out = outcome.state == "held" and outcome.retry_after_s == 0 and card["attempts"] + 1 >= ATTEMPTS

@@ -345,7 +345,9 @@ class CountRecommendationsResponse(_message.Message):
 
     @_builtins.property
     def cards_by_state(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """Cards by state: queued, sent, held, failed."""
+        """Cards by state: queued, sent, held (WeCom is asked again), failed (WeCom does not take it), withheld (before it left, its
+        recommendation ended, or a limit came to stand against it).
+        """
 
     def __init__(
         self,
