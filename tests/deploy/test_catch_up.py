@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import nats
 import pytest
+from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, StreamConfig
 
 from chassis.rpc import serve
@@ -93,25 +94,37 @@ def seen() -> list[tuple[float, float]]:
     return []
 
 
-async def test_messages_that_a_durable_consumer_has_not_handled_are_waited_for(
-    calls: Clients, nats_url: str, seen: list[tuple[float, float]]
-) -> None:
+@asynccontextmanager
+async def _unheard(nats_url: str, *durables: str) -> AsyncIterator[JetStreamContext]:
+    """Three messages that some consumers have not handled yet."""
     bus = await nats.connect(nats_url)
     stream = bus.jetstream()
     await stream.add_stream(StreamConfig(name="INGEST", subjects=["marketwin.ingest.v1.>"]))
-    await stream.add_consumer("INGEST", ConsumerConfig(durable_name="twin-records"))
+    for name in durables:
+        await stream.add_consumer("INGEST", ConsumerConfig(durable_name=name))
     for _ in range(3):
         await stream.publish("marketwin.ingest.v1.RecordsAccepted.sku", b"")
-    waiting = asyncio.create_task(
-        catch_up.catch_up(nats_url, calls, lambda done, total: seen.append((done, total)), quiet_s=0)
-    )
-    await until(lambda: (0, 3) in seen)
+    yield stream
+    await bus.close()
 
-    inbox = await stream.pull_subscribe_bind("twin-records", "INGEST")
+
+async def _handle(stream: JetStreamContext, durable: str) -> None:
+    inbox = await stream.pull_subscribe_bind(durable, "INGEST")
     for message in await inbox.fetch(3, timeout=5):
         await message.ack()
-    await asyncio.wait_for(waiting, 10)
-    await bus.close()
+
+
+async def test_messages_that_a_durable_consumer_has_not_handled_are_waited_for(
+    calls: Clients, nats_url: str, seen: list[tuple[float, float]]
+) -> None:
+    async with _unheard(nats_url, "twin-records") as stream:
+        waiting = asyncio.create_task(
+            catch_up.catch_up(nats_url, calls, lambda done, total: seen.append((done, total)), quiet_s=0)
+        )
+        await until(lambda: (0, 3) in seen)
+
+        await _handle(stream, "twin-records")
+        await asyncio.wait_for(waiting, 10)
 
     assert seen[-1] == (3, 3)
 
@@ -119,24 +132,15 @@ async def test_messages_that_a_durable_consumer_has_not_handled_are_waited_for(
 async def test_before_the_training_the_records_are_waited_for_and_nothing_that_is_made_of_them(
     calls: Clients, nats_url: str, figures: Figures, seen: list[tuple[float, float]]
 ) -> None:
-    bus = await nats.connect(nats_url)
-    stream = bus.jetstream()
-    await stream.add_stream(StreamConfig(name="INGEST", subjects=["marketwin.ingest.v1.>"]))
-    for name in ("forecast-records", "twin-records"):
-        await stream.add_consumer("INGEST", ConsumerConfig(durable_name=name))
-    for _ in range(3):
-        await stream.publish("marketwin.ingest.v1.RecordsAccepted.sku", b"")
     figures.pending, figures.unforecast, figures.unranked = 7, 40, 40
-    waiting = asyncio.create_task(catch_up.heard(nats_url, calls, lambda done, total: seen.append((done, total))))
-    await until(lambda: (0, 10) in seen)
+    async with _unheard(nats_url, "forecast-records", "twin-records") as stream:
+        waiting = asyncio.create_task(catch_up.heard(nats_url, calls, lambda done, total: seen.append((done, total))))
+        await until(lambda: (0, 10) in seen)
 
-    figures.pending = 0
-    await until(lambda: (7, 10) in seen)
-    inbox = await stream.pull_subscribe_bind("forecast-records", "INGEST")
-    for message in await inbox.fetch(3, timeout=5):
-        await message.ack()
-    await asyncio.wait_for(waiting, 10)
-    await bus.close()
+        figures.pending = 0
+        await until(lambda: (7, 10) in seen)
+        await _handle(stream, "forecast-records")
+        await asyncio.wait_for(waiting, 10)
 
     assert seen[-1] == (10, 10)
 

@@ -142,9 +142,6 @@ async def test_a_card_whose_recommendation_ended_before_it_left_is_withheld_and_
     retailer, manager = new_codes()
     ended = (await recommended(recommend, log, retailer, ""))[0].id
     connection = await asyncpg.connect(common.postgres_url)
-    columns = (
-        "task_id, recommendation_id, retailer_code, account_manager, cycle, is_live, state, queued_at, due_at, attempts"
-    )
 
     await connection.execute("UPDATE recommend.recommendation SET state = 'withdrawn' WHERE id = $1", ended)
     await connection.execute(

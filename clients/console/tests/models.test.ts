@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { TwinModel } from "../src/api/modelTypes";
+import { chineseOfFault } from "../src/i18n/chineseFaults";
 import { mayAddModels, newType, nextVersion, placeOfFault } from "../src/twins/model/adding";
 
 const version = (dtmi: string, more: Partial<TwinModel> = {}): TwinModel => ({ name: "kiosk", dtmi, dtdl: { "@id": dtmi, displayName: { zh: "亭" }, contents: [{ name: "a" }] }, created_by: "", ...more });
@@ -48,5 +49,13 @@ describe("the next version", () => {
 
   it("is offered to administrators alone", () => {
     expect([["admin"], ["analyst"], undefined].map(mayAddModels)).toEqual([true, false, false]);
+  });
+});
+
+describe("a fault of a type in Chinese", () => {
+  it("is the sentence, where it is known, or what its rule asks for and the sentence as it came", () => {
+    expect(chineseOfFault("end the identifier with a version, e.g. ;1", "id-syntax")).toBe("编号须以版本结尾，如 ;1");
+    expect(chineseOfFault("needs 'schema'", "member-required")).toBe("缺少必需的成员（needs 'schema'）");
+    expect(chineseOfFault("something new", "no-such-rule")).toBe("something new");
   });
 });

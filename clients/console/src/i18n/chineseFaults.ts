@@ -1,4 +1,6 @@
-/** What the server says of a fusion rule or of a type that it cannot take, in Chinese. What is missing is shown as it came. */
+import { dtdlRules } from "./chineseDtdl";
+
+/** What the server says of a fusion rule or of a type that it cannot take, in Chinese. */
 const texts: readonly [RegExp, string][] = [
   [/^must be a number from (\S+) to (\S+)$/, "须为 $1 至 $2 之间的数值"],
   [/^must say a number by source, for at most (\d+) of them$/, "须为每个来源给出数值，最多 $1 个"],
@@ -16,7 +18,9 @@ const texts: readonly [RegExp, string][] = [
   [/^no type of this name gets a new version$/, "没有此名称的类型得到新版本"],
 ];
 
-export function chineseOfFault(message: string): string {
+/** In Chinese, or what its rule asks for before the sentence as it came. */
+export function chineseOfFault(message: string, rule = ""): string {
   const found = texts.find(([english]) => english.test(message));
-  return found ? message.replace(found[0], found[1]) : message;
+  if (found) return message.replace(found[0], found[1]);
+  return dtdlRules[rule] ? `${dtdlRules[rule]}（${message}）` : message;
 }

@@ -37,7 +37,7 @@ export function FaultList({ problem, placeOf, isOld, onPlace }: Props) {
                   {t("models.line", { line: found.line })}
                 </button>
               ) : null}
-              <code>{fault.pointer || "/"}</code> <span className="badge">{fault.rule}</span> {language === "zh" ? chineseOfFault(fault.message) : fault.message}
+              <code>{fault.pointer || "/"}</code> <span className="badge">{fault.rule}</span> {language === "zh" ? chineseOfFault(fault.message, fault.rule) : fault.message}
             </li>
           );
         })}
@@ -57,7 +57,7 @@ export function MisfitList({ misfits, total }: { misfits: readonly Misfit[]; tot
       {misfits.map(({ id, pointer, rule, message }) => (
         <li key={`${id}${pointer}`}>
           <a href={twinAddress(id)}>{id}</a>
-          <code>{pointer}</code> <span className="badge">{rule}</span> {message}
+          <code>{pointer}</code> <span className="badge">{rule}</span> {language === "zh" ? chineseOfFault(message, rule) : message}
         </li>
       ))}
       {total > misfits.length && <li className="muted">{t("twins.more", { count: count(total - misfits.length, language) })}</li>}
