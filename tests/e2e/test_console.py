@@ -140,7 +140,14 @@ async def test_a_dropped_file_is_read_and_seen_on_the_screen(
         found = (await api.get("/records/commercial_order", params={"equal": f"order_no:DROP-{RUN}"})).json()["items"]
         return len(found) == 3 or None
 
+    async def is_counted():
+        sources = (await api.get("/sources")).json()["items"]
+        counts = {each["name"]: each["records"] for source in sources for each in source["connections"]}
+        return counts["dropped_commercial_order"] == 3 or None
+
     await eventually(is_stored, within_s=WITHIN_S)
+    # The page asks again every 10 s only.
+    await eventually(is_counted, within_s=WITHIN_S)
     await page.get_by_test_id("nav-data").click()
     await page.get_by_test_id("tab-sources").click()
     connection = page.locator("[data-testid=connection-row][data-name=dropped_commercial_order]")

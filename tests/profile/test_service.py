@@ -12,21 +12,17 @@ from typing import Any
 import polars as pl
 import pytest
 import pytest_asyncio
-import sqlalchemy as sa
 
 from chassis.bus import Bus, Message, bus
-from chassis.db import Database, database
 from chassis.errors import Invalid, NotFound
 from chassis.rpc import connect
 from chassis.settings import CommonSettings
 from chassis.telemetry import span, telemetry, trace_id
-from chassis.testing import eventually, fresh_database
+from chassis.testing import eventually
 from marketwin.profile.v1 import events_pb2, service_pb2_grpc, types_pb2
 from marketwin.profile.v1 import service_pb2 as pb
-from services.profile.app import MIGRATIONS, app
+from services.profile.app import app
 from services.profile.settings import ProfileSettings
-from services.profile.store import SCHEMA
-from services.profile.store.tables import Base
 from tests.profile.builders import order, orders, publish, record_id, retailer
 
 Stub = Any
@@ -303,26 +299,3 @@ async def test_the_market_clock_makes_a_shop_that_stopped_look_lapsed_but_not_in
     profile_there = await _profile(profile, there)
     assert profile_there is not None
     assert _feature(profile_there, "recency") == 0
-
-
-async def test_migrations_go_up_and_down_and_up_to_the_tables_of_the_service(shared_servers: Any) -> None:
-    async with fresh_database(shared_servers.postgres_url) as url, database(url, SCHEMA) as db:
-        await db.migrate(MIGRATIONS)
-        await db.revise(MIGRATIONS, "base")
-        emptied = await _columns(db)
-        await db.migrate(MIGRATIONS)
-        made = await _columns(db)
-
-    assert emptied == {}
-    assert made == {table.name: {column.name for column in table.columns} for table in Base.metadata.tables.values()}
-
-
-async def _columns(db: Database) -> dict[str, set[str]]:
-    query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'profile'"
-    async with db.transaction() as session:
-        rows = (await session.execute(sa.text(query))).all()
-    found: dict[str, set[str]] = {}
-    for table, column in rows:
-        found.setdefault(table, set()).add(column)
-    found.pop("migration")
-    return found

@@ -8,18 +8,13 @@ from typing import Any
 
 import asyncpg
 import pytest
-import sqlalchemy as sa
 
 from chassis.bus import Bus
-from chassis.db import Database, database
 from chassis.errors import Conflict, Invalid, NotFound
 from chassis.settings import CommonSettings
-from chassis.testing import eventually, fresh_database
+from chassis.testing import eventually
 from marketwin.recommend.v1 import service_pb2 as pb
 from marketwin.recommend.v1 import types_pb2
-from services.recommend.app import MIGRATIONS
-from services.recommend.store import SCHEMA
-from services.recommend.store.tables import Base
 from tests.recommend.builders import profile, purchase, sku_twin, tell_demand, tell_profiles, tell_twins
 from tests.recommend.scenes import (
     listed,
@@ -284,26 +279,3 @@ async def test_a_list_is_read_best_first_without_gaps_or_repetitions(recommend: 
     assert [(each.rank, -each.score) for each in seen] == sorted((each.rank, -each.score) for each in seen)
     with pytest.raises(Invalid):
         await recommend.ListRecommendations(pb.ListRecommendationsRequest(cursor="???"))
-
-
-async def test_migrations_go_up_and_down_and_up_to_the_tables_of_the_service(shared_servers: Any) -> None:
-    async with fresh_database(shared_servers.postgres_url) as url, database(url, SCHEMA) as db:
-        await db.migrate(MIGRATIONS)
-        await db.revise(MIGRATIONS, "base")
-        emptied = await _columns(db)
-        await db.migrate(MIGRATIONS)
-        made = await _columns(db)
-
-    assert emptied == {}
-    assert made == {table.name: {column.name for column in table.columns} for table in Base.metadata.tables.values()}
-
-
-async def _columns(db: Database) -> dict[str, set[str]]:
-    query = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'recommend'"
-    async with db.transaction() as session:
-        rows = (await session.execute(sa.text(query))).all()
-    found: dict[str, set[str]] = {}
-    for table, column in rows:
-        found.setdefault(table, set()).add(column)
-    found.pop("migration")
-    return found

@@ -18,17 +18,15 @@ import pytest_asyncio
 from google.protobuf.message import Message as ProtoMessage
 
 from chassis.bus import Bus, Handler, Message, bus, subject_of
-from chassis.db import database
 from chassis.errors import Conflict, Invalid, NotFound
 from chassis.rpc import connect, is_serving
 from chassis.settings import CommonSettings
-from chassis.testing import eventually, fresh_database
+from chassis.testing import eventually
 from marketwin.ingest.v1 import events_pb2 as ingest_events
 from marketwin.twin.v1 import events_pb2, service_pb2_grpc
 from marketwin.twin.v1 import service_pb2 as pb
-from services.twin.app import MIGRATIONS, app
+from services.twin.app import app
 from services.twin.settings import TwinSettings
-from services.twin.store import SCHEMA
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 Stub = Any
@@ -360,10 +358,3 @@ async def _listening(log: Bus, hear: Handler, event: type[ProtoMessage]) -> Asyn
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-async def test_migrations_go_up_down_and_up_again(common: CommonSettings):
-    async with fresh_database(common.postgres_url) as url, database(url, SCHEMA) as db:
-        await db.migrate(MIGRATIONS)
-        await db.revise(MIGRATIONS, "base")
-        await db.revise(MIGRATIONS, "head")
