@@ -27,7 +27,7 @@ from chassis.errors import ChassisError, Unavailable
 from services.twin.domain.statements import Rules
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import TwinType, Types
-from services.twin.store.lines import write_lines
+from services.twin.store.lines import Lines
 from services.twin.store.unlocked import Moved, read
 from services.twin.usecases import Deciding
 
@@ -169,10 +169,10 @@ class Lanes:
             # What is refused, or says nothing new, may be so of an old state only.
             return None
         if outcomes:
-            sizes = await write_lines(connection, before, outcomes, stamp=decider.types.stamp)
-            if not sizes:
+            lines = Lines.of(before, outcomes)
+            if not await lines.write(connection, stamp=decider.types.stamp):
                 return None
-            self._lately.keep({twin.id: twin for twin, _ in outcomes}, sizes)
+            self._lately.keep({twin.id: twin for twin, _ in outcomes}, lines.sizes)
         return answers, bool(outcomes)
 
 

@@ -88,42 +88,58 @@ class Heard(NamedTuple):
     message_ids: list[str]
 
 
-async def write_lines(
-    connection: Any,
-    before: Mapping[str, Twin],
-    changed: Sequence[tuple[Twin, Change]],
-    *,
-    stamp: int | None = None,
-    heard: Heard | None = None,
-) -> dict[str, int]:
-    """Keeps each change in the journal, and of each twin, which is there already, the newest state, which it tells.
+class Lines(NamedTuple):
+    """Changes as the statement takes them, and what is to be written beside it."""
 
-    Returns how many characters the JSON of each twin has. It is empty, and nothing is written, where one of the twins
-    is not what it was `before`, or the types are not those of the stamp, if one is given; it fails where a message was
-    heard before. One statement is a transaction of its own; relations and snapshots need more. Without
-    a stamp, the transaction that this is part of holds the twins; it is to end in an error then.
-    """
-    newest = list({twin.id: twin for twin, _ in changed}.values())
-    marked = [twin for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]
-    led = {twin.id for twin, change in changed if "relations" in change.patch}
-    states = States.of(newest)
-    undo = undo_texts([(before.get(twin.id), twin) for twin in newest])
-    told = map(Told, newest, states.properties, states.desired, undo)
-    rows = states.rows([before[twin.id].revision for twin in newest]), line_rows(changed), *_told(told)
-    statement, values = (_WRITE_LOCKED, rows) if stamp is None else (_WRITE_UNMOVED, (*rows, stamp))
-    if heard:
-        statement, values = _WRITE_UNMOVED_AND_HEARD, (*values, *heard)
-    sizes = states.sizes()
-    if not marked and not led:
-        return sizes if await connection.fetchval(statement, *values) else {}
-    async with connection.transaction():
-        if not await connection.fetchval(statement, *values):
-            return {}
-        await _keep_relations(connection, before, [twin for twin in newest if twin.id in led])
-        if marked:
-            marks = [(each.id, each.revision, json_text(state_of(each)), *astuple(each.origin)) for each in marked]
-            await connection.execute(_MARKED, *_columns(marks))
-    return sizes
+    rows: tuple[Any, ...]
+    marks: list[tuple[Any, ...]]
+    gone: list[tuple[str, str, str]]
+    """What leads nowhere any more: twin, relation, target."""
+    new: list[tuple[str, str, str]]
+    sizes: dict[str, int]
+    """How many characters the JSON of each twin has."""
+
+    @classmethod
+    def of(cls, before: Mapping[str, Twin], changed: Sequence[tuple[Twin, Change]]) -> Lines:
+        """Each change as a line of the journal, and of each twin, which is there already, the newest state, which it
+        tells."""
+        newest = list({twin.id: twin for twin, _ in changed}.values())
+        states = States.of(newest)
+        undo = undo_texts([(before.get(twin.id), twin) for twin in newest])
+        told = _told(map(Told, newest, states.properties, states.desired, undo))
+        rows = states.rows([before[twin.id].revision for twin in newest]), line_rows(changed), *told
+        marked = [twin for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]
+        marks = [(each.id, each.revision, json_text(state_of(each)), *astuple(each.origin)) for each in marked]
+        led = {twin.id for twin, change in changed if "relations" in change.patch}
+        steps = [(twin.id, _led(before[twin.id]), _led(twin)) for twin in newest if twin.id in led]
+        gone = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in was - now]
+        new = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in now - was]
+        return cls(rows, marks, gone, new, states.sizes())
+
+    async def write(self, connection: Any, *, stamp: int | None = None, heard: Heard | None = None) -> bool:
+        """False, and nothing is written, where one of the twins is not what it was before, or the types are not those
+        of the stamp, if one is given; it fails where a message was heard before.
+
+        One statement is a transaction of its own; relations and snapshots need more. Without a stamp, the transaction
+        that this is part of holds the twins; it is to end in an error then.
+        """
+        if not (self.marks or self.gone or self.new):
+            return await self._write(connection, stamp, heard)
+        async with connection.transaction():
+            if not await self._write(connection, stamp, heard):
+                return False
+            for statement, edges in ((_LEADS_NO_MORE, self.gone), (_LEADS, self.new)):
+                if edges:
+                    await connection.execute(statement, *map(_together, zip(*edges, strict=True)))
+            if self.marks:
+                await connection.execute(_MARKED, *map(list, zip(*self.marks, strict=True)))
+        return True
+
+    async def _write(self, connection: Any, stamp: int | None, heard: Heard | None) -> bool:
+        statement, values = (_WRITE_LOCKED, self.rows) if stamp is None else (_WRITE_UNMOVED, (*self.rows, stamp))
+        if heard:
+            statement, values = _WRITE_UNMOVED_AND_HEARD, (*values, *heard)
+        return bool(await connection.fetchval(statement, *values))
 
 
 def _told(told: Iterable[Told]) -> tuple[list[Any], ...]:
@@ -139,25 +155,11 @@ def _told(told: Iterable[Told]) -> tuple[list[Any], ...]:
     )
 
 
-async def _keep_relations(connection: Any, before: Mapping[str, Twin], newest: Sequence[Twin]) -> None:
-    """The rows of relations: what leads nowhere any more, and what leads somewhere new."""
-    steps = [(twin.id, _led(before[twin.id]), _led(twin)) for twin in newest]
-    gone = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in was - now]
-    new = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in now - was]
-    for statement, edges in ((_LEADS_NO_MORE, gone), (_LEADS, new)):
-        if edges:
-            await connection.execute(statement, *map(_together, zip(*edges, strict=True)))
-
-
 def _together(names: Sequence[str]) -> str:
     text = _APART.join(names)
     if text.count(_APART) >= len(names):
         raise Unstorable("an id holds a control character")
     return text
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return list(map(list, zip(*rows, strict=True)))
 
 
 def _led(twin: Twin) -> frozenset[Relation]:

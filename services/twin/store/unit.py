@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import chain
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
 
 import asyncpg
 import polars as pl
@@ -19,7 +18,7 @@ from services.twin.domain import twins
 from services.twin.domain.statements import Rules, Statement, Told, statement_of
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import TwinType, Types
-from services.twin.store.lines import write_lines
+from services.twin.store.lines import Lines
 from services.twin.store.models import ModelUnit, renew
 from services.twin.store.tables import (
     INBOX,
@@ -32,7 +31,7 @@ from services.twin.store.tables import (
     wholes_of,
 )
 
-TOGETHER = 500
+TOGETHER = 250
 """Twins that one statement writes."""
 _LOCK = f"""
 SELECT {WHOLE}, model_version, (SELECT stamp FROM {SCHEMA}.registry) AS stamp
@@ -117,22 +116,39 @@ class PostgresUnit(ModelUnit):
             told.add(row.id, statement_of(change_of(row)))
         return told
 
-    async def save(self, changed: Sequence[tuple[Twin, Change]]) -> None:
-        """Keeps changes of twins that were locked in the journal, and of each twin the newest state, which it tells."""
-        if not changed:
-            return
-        driver = await driver_of(self._session)
+    async def save(self, changed: Iterable[tuple[Twin, Change]]) -> int:
+        """Keeps changes of twins that were locked in the journal, and of each twin the newest state, which it tells;
+        returns how many. The next are decided about and made ready while the database writes the last."""
+        number, writing = 0, None
         try:
             for part in _parts(changed):
-                if not await write_lines(driver, self._before, part):
-                    raise AssertionError("a twin moved while it was locked")
+                lines = Lines.of(self._before, part)
+                self._before |= {twin.id: twin for twin, _ in part}
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(self._write(lines))
+                number += len(part)
+                # Only when it has had its turn is it on its way.
+                await asyncio.sleep(0)
+            if writing is not None:
+                await writing
+        finally:
+            if writing is not None:
+                # Nobody may use the connection before; and what went wrong first is what is told.
+                await asyncio.gather(writing, return_exceptions=True)
+        self.told = self.told or number > 0
+        return number
+
+    async def _write(self, lines: Lines) -> None:
+        driver = await driver_of(self._session)
+        try:
+            if not await lines.write(driver):
+                raise AssertionError("a twin moved while it was locked")
         except FAILURES as error:
             # Errors of the driver come past the layer above, as it has them.
             if is_away(error):
                 raise Unavailable("PostgreSQL went away") from error
             raise refusal(error) or error from error
-        self._before |= {twin.id: twin for twin, _ in changed}
-        self.told = True
 
     async def totals(self, name: str, records: pl.DataFrame) -> pl.DataFrame:
         """The sums of that name that records move."""
@@ -164,14 +180,15 @@ class PostgresUnit(ModelUnit):
         return totals.join(last.select("adcode", "source", "trace_id", "occurred_at"), on="adcode")
 
 
-def _parts(changed: Sequence[tuple[Twin, Change]]) -> Iterator[list[tuple[Twin, Change]]]:
-    """All changes of so many twins together, in their order."""
-    if len(changed) <= TOGETHER:
-        yield list(changed)
-        return
-    by_twin: dict[str, list[tuple[Twin, Change]]] = defaultdict(list)
+def _parts(changed: Iterable[tuple[Twin, Change]]) -> Iterator[list[tuple[Twin, Change]]]:
+    """Changes of so many twins at a time, in their order."""
+    part: list[tuple[Twin, Change]] = []
+    ids: set[str] = set()
     for each in changed:
-        by_twin[each[0].id].append(each)
-    members = list(by_twin.values())
-    for start in range(0, len(members), TOGETHER):
-        yield list(chain.from_iterable(members[start : start + TOGETHER]))
+        if len(ids) >= TOGETHER and each[0].id not in ids:
+            yield part
+            part, ids = [], set()
+        part.append(each)
+        ids.add(each[0].id)
+    if part:
+        yield part

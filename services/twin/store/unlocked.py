@@ -6,7 +6,7 @@ statement is the whole transaction: a few records, or a few commands, cost two r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
@@ -14,7 +14,7 @@ from chassis.connections import Driver
 from services.twin.domain.statements import Rules, Statement, Told
 from services.twin.domain.twins import Change, Origin, Twin
 from services.twin.domain.types import TwinType, Types
-from services.twin.store.lines import Heard, write_lines
+from services.twin.store.lines import Heard, Lines
 from services.twin.store.tables import INBOX, SCHEMA, TWIN, WHOLE, wholes_of
 
 _READ = f"""
@@ -75,14 +75,15 @@ class UnlockedUnit:
     async def totals(self, _name: str, _records: pl.DataFrame) -> pl.DataFrame:
         raise Moved
 
-    async def save(self, changed: Sequence[tuple[Twin, Change]]) -> None:
-        self._changed = changed
+    async def save(self, changed: Iterable[tuple[Twin, Change]]) -> int:
+        self._changed = list(changed)
+        return len(self._changed)
 
     async def write(self) -> bool:
         """Writes what was saved and marked; whether there is anything to tell."""
         if self._changed:
-            heard, stamp = self._heard, self._stamp
-            if not await write_lines(self._connection, self._before, self._changed, stamp=stamp, heard=heard):
+            lines = Lines.of(self._before, self._changed)
+            if not await lines.write(self._connection, stamp=self._stamp, heard=self._heard):
                 raise Moved
         elif self._heard is not None:
             await self._connection.execute(_HEARD, *self._heard)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -35,7 +35,7 @@ class MovingUnit(Protocol):
     async def kept_models(self) -> list[Kept]: ...
     async def keep_models(self, kept: Sequence[Kept]) -> None: ...
     async def lock(self, ids: Sequence[str], origin: Origin) -> dict[str, Twin]: ...
-    async def save(self, changed: Sequence[tuple[Twin, Change]]) -> None: ...
+    async def save(self, changed: Iterable[tuple[Twin, Change]]) -> int: ...
 
 
 class MovingStore(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from services.twin.domain import statements
 from services.twin.domain.feeding.feeds import Feeds, Seen, standing
-from services.twin.domain.statements import Sighting, Statement
+from services.twin.domain.statements import Rules, Sighting, Statement, Told
 from services.twin.domain.twins import Change, Twin
 from services.twin.usecases.twins import Store, Unit
 
@@ -80,15 +80,23 @@ async def _sight(unit: Unit, seen: Sequence[Sighting]) -> int:
     if unit.types.carries:
         said = [(twin_id, _in_its_words(each, current[twin_id], unit)) for twin_id, each in said]
     told = await unit.told_before([each for each in said if _is_late(current[each[0]], each[1])])
-    outcomes: list[tuple[Twin, Change]] = []
+    by_twin: dict[str, list[Statement]] = {}
     for twin_id, statement in said:
-        outcome = statements.apply(current[twin_id], statement, unit.rules)
-        if outcome is None or (outcome[1].late and not told.add(twin_id, statement)):
-            continue
-        current[twin_id] = outcome[0]
-        outcomes.append(outcome)
-    await unit.save(outcomes)
-    return len(outcomes)
+        by_twin.setdefault(twin_id, []).append(statement)
+    return await unit.save(
+        outcome
+        for twin_id, of_twin in by_twin.items()
+        for outcome in _news(current[twin_id], of_twin, told, unit.rules)
+    )
+
+
+def _news(twin: Twin, said: Sequence[Statement], told: Told, rules: Rules) -> Iterator[tuple[Twin, Change]]:
+    """What the statements make of a twin, one after the other."""
+    for statement in said:
+        outcome = statements.apply(twin, statement, rules)
+        if outcome is not None and not (outcome[1].late and not told.add(twin.id, statement)):
+            twin = outcome[0]
+            yield outcome
 
 
 def _in_its_words(statement: Statement, twin: Twin, unit: Unit) -> Statement:
