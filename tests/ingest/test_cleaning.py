@@ -7,13 +7,16 @@ import json
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.domain.cleaning.identity import batch_id, batch_of, part_id
+from services.ingest.domain.cleaning.batch import Bodies
+from services.ingest.domain.cleaning.identity import batch_id, batch_of, part_id, record_ids
 from services.ingest.domain.decode import Malformed
+from services.ingest.domain.frames.columns import FEW
 from services.ingest.domain.frames.digests import MANY, digests
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.schemas.schema import polars_schema
@@ -170,6 +173,15 @@ def test_many_records_get_the_digests_that_each_would_get_alone():
     assert at_once[::50] == [clean_rows("pos_sale", row).accepted["payload_hash"][0] for row in rows[::50]]
 
 
+@pytest.mark.parametrize("kind", GOOD)
+def test_a_lone_record_has_the_key_and_the_digest_that_it_has_among_many(kind: str):
+    row = GOOD[kind]
+
+    alone, first = clean_rows(kind, row).accepted, clean_rows(kind, *[row] * (FEW + 1)).accepted[:1]
+
+    assert alone.select("record_key", "payload_hash").rows() == first.select("record_key", "payload_hash").rows()
+
+
 def test_a_digest_ignores_what_the_door_added():
     known = clean_rows("commercial_sale", month_sale(org_code="C340100", adcode="340100"))
     moved = clean_rows("commercial_sale", month_sale(org_code="nobody", adcode="340100"))
@@ -184,6 +196,18 @@ def test_a_price_of_a_shop_keeps_its_key_when_the_shop_moves():
 
     assert shop_price.accepted["record_key"][0] == "R340100000001~~34010021~2025-03-15T03:00:00.000000Z~u7"
     assert region_price.accepted["record_key"][0] == "~370100~34010021~2025-03-15T03:00:00.000000Z~u7"
+
+
+def test_a_few_records_get_the_ids_that_they_would_get_among_many():
+    lines = [1, 1023, 1024, 2**20 + 3, *range(5, 5 + FEW)]
+    batches, times = ["01A" + "0" * 23, "01B" + "0" * 23], np.array([1_742_036_551_123_456, 1_742_036_551_999_999])
+    of_three = pl.Series(lines[:3], dtype=pl.UInt32)
+
+    few = record_ids(batches, times, of_three, Bodies([2, 1])).to_list()
+    many = record_ids(batches, times, pl.Series(lines, dtype=pl.UInt32), Bodies([2, len(lines) - 2])).to_list()
+
+    assert few == many[:3]
+    assert len(set(many)) == len(lines)
 
 
 def test_record_ids_are_ulids_that_carry_time_batch_and_line():

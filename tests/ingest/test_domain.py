@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.ingest.domain.cleaning.receipt import Receipt
+from services.ingest.domain.frames.columns import FEW
 from services.ingest.domain.frames.digests import DIGEST_FORM, MANY, digests, keyed
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.known.directory import RETAILER_COLUMNS, Register
@@ -244,6 +245,27 @@ def test_the_shape_of_a_column_misses_nothing_that_the_slow_look_finds(values: l
     tidied = tidy(column, widths=False)
     assert found.may_need_tidying or tidied.to_list() == column.to_list()
     assert not found.is_plain or tidy(column, widths=True).to_list() == column.to_list()
+
+
+FACTS = (
+    "longest",
+    "is_plain",
+    "is_alphanumeric",
+    "may_need_tidying",
+    "may_name_persons",
+    "may_be_phones",
+    "are_mobile_numbers",
+    "has_long_number",
+)
+
+
+@given(st.lists(st.none() | st.text("019aé １.\x1f", max_size=16) | st.just(PHONE), min_size=1, max_size=4))
+def test_a_few_texts_have_the_shape_that_many_such_have(values: list[str | None]):
+    few = pl.Series("a", values, dtype=pl.String)
+    many = pl.Series("a", values * (FEW + 1), dtype=pl.String)
+
+    assert {fact: getattr(shape(few), fact) for fact in FACTS} == {fact: getattr(shape(many), fact) for fact in FACTS}
+    assert shape(few).lengths.tolist() == shape(many).lengths.tolist()[: len(values)]
 
 
 @pytest.mark.parametrize(

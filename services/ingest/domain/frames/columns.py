@@ -125,9 +125,10 @@ class Letters:
 
     def __init__(self, values: pl.Series) -> None:
         self._values = values
-        self._few: list[bytes] | None = None
+        self.few: list[bytes] | None = None
+        """The values one by one, where they are few."""
         if len(values) <= FEW:
-            self._few = [value.encode() if value else b"" for value in listed(values)]
+            self.few = [value.encode() if value else b"" for value in listed(values)]
 
     @once
     def array(self) -> pa.LargeStringArray:
@@ -136,11 +137,11 @@ class Letters:
 
     @once
     def whole(self) -> bytes:
-        return self.data.tobytes() if self._few is None else b"".join(self._few)
+        return self.data.tobytes() if self.few is None else b"".join(self.few)
 
     @once
     def data(self) -> Characters:
-        if self._few is not None:
+        if self.few is not None:
             return np.frombuffer(self.whole, np.uint8) if self.whole else _NOTHING
         data = self.array.buffers()[2]
         first, last = self._offsets.item(0), self._offsets.item(-1)
@@ -149,8 +150,8 @@ class Letters:
     @once
     def starts(self) -> npt.NDArray[np.int64]:
         """Where each value begins in `data`, and the end of the last."""
-        if self._few is not None:
-            return np.array([0, *accumulate(map(len, self._few))], dtype=np.int64)
+        if self.few is not None:
+            return np.array([0, *accumulate(map(len, self.few))], dtype=np.int64)
         first = self._offsets.item(0)
         return self._offsets - first if first else self._offsets
 
@@ -168,14 +169,14 @@ class Letters:
     @once
     def longest(self) -> int:
         """Bytes of the longest value."""
-        if self._few is not None:
-            return max(map(len, self._few), default=0)
+        if self.few is not None:
+            return max(map(len, self.few), default=0)
         return int(self.lengths.max())
 
     @once
     def empties(self) -> int:
         """How many values have no bytes: empty texts and nulls."""
-        return int(np.count_nonzero(self.lengths == 0)) if self._few is None else self._few.count(b"")
+        return int(np.count_nonzero(self.lengths == 0)) if self.few is None else self.few.count(b"")
 
     def have_width(self, width: int) -> bool:
         """Whether every value has so many bytes."""

@@ -41,8 +41,10 @@ MASK = "***"
 CONTROL = r"[\x00\x02-\x1f\x7f\x{feff}\x{200b}]+"
 _FIRST_PLAIN, _LAST_PLAIN, _BLANK = 0x21, 0x7E, 0x20
 _PHONE_DIGITS = 11
-_MAY_BE_UNBROKEN = np.isin(np.arange(17), (11, 13, 15))
-"""Whether a phone number of so many characters has no marks in it: with 86 before it, or 0086."""
+_UNBROKEN = (11, 13, 15)
+"""Characters of a phone number without marks in it: with 86 before it, or 0086."""
+_MAY_BE_UNBROKEN = np.isin(np.arange(17), _UNBROKEN)
+_NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 _TITLES = ("先生".encode(), "女士".encode())
 # First bytes of ０ to ９, and of the blanks and marks beyond ASCII that `tidy` removes.
 _WIDE_DIGIT = b"\xef\xbc"
@@ -107,10 +109,15 @@ class Shape:
         """Whether a value is possible that is a phone number, or holds one that stands alone."""
         if self.longest < _PHONE_DIGITS:
             return False
-        starts = self._letters.starts[:-1]
-        unbroken = starts[_MAY_BE_UNBROKEN.take(self.lengths, mode="clip")]
-        begins = self._letters.data[unbroken] - _ZERO < 10
-        return (bool(np.count_nonzero(begins)) or not self.is_alphanumeric) and self.has_long_number
+        return (self._may_begin_phones or not self.is_alphanumeric) and self.has_long_number
+
+    @once
+    def _may_begin_phones(self) -> bool:
+        few = self._letters.few
+        if few is not None:
+            return any([len(each) in _UNBROKEN and each[:1].isdigit() for each in few])
+        unbroken = self._letters.starts[:-1][_MAY_BE_UNBROKEN.take(self.lengths, mode="clip")]
+        return bool(np.count_nonzero(self._letters.data[unbroken] - _ZERO < 10))
 
     @once
     def are_mobile_numbers(self) -> bool:
@@ -140,6 +147,9 @@ class Shape:
             return False
         if not self.is_plain and _WIDE_DIGIT in self._whole:
             return True
+        few = self._letters.few
+        if few is not None:
+            return any([len(each.translate(None, _NO_DIGITS)) >= _PHONE_DIGITS for each in few])
         if np.count_nonzero(self._is_digit) < _PHONE_DIGITS:
             return False
         counts = np.zeros(self._letters.data.size + 1, dtype=np.int32)
