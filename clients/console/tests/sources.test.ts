@@ -80,6 +80,11 @@ describe("names", () => {
     expect(namesOf("zh").field("new_thing")).toBe("New thing");
     expect(namesOf("en").field("qty_order_base")).toBe("Quantity order");
     expect(namesOf("en").rule("DQ-01", "The key is there.")).toBe("The key is there.");
+    expect(namesOf("zh").doc("Quantity ordered, base units. Whole base units of the product.")).toBe("订货量，基本单位；品规的整数基本单位");
+    expect(namesOf("zh").doc("Something new. Decimal with two places.")).toBe("Something new.；两位小数");
+    expect(namesOf("en").doc("Quantity ordered, base units.")).toBe("Quantity ordered, base units.");
+    expect(namesOf("zh").choice("license_status", "revoked")).toBe("吊销 (revoked)");
+    expect(namesOf("zh").choice("license_status", "other")).toBe("other");
     expect(namesOf("zh").rule("DQ-99", "New.")).toBe("New.");
     expect(namesOf("zh").message("the mapping declares carton, the record says another unit")).toContain("carton，");
     expect(namesOf("zh").message("something new")).toBe("something new");

@@ -1,13 +1,19 @@
 import { useMemo } from "react";
 
+import { docTexts, formTexts } from "../i18n/chineseDocs";
 import { fieldNames, kindNames } from "../i18n/chineseNames";
 import { messageTexts, ruleTexts } from "../i18n/chineseRules";
+import { textNames } from "../i18n/chineseTwins";
 import { useWords, type Language } from "../i18n/language";
 
 /** What the server calls in English only, in the words of the reader. */
 export interface Names {
   kind: (name: string) => string;
   field: (name: string) => string;
+  /** What a field means; the server's own sentence where there is no other. */
+  doc: (text: string) => string;
+  /** A value that is chosen from a list, with its code. */
+  choice: (field: string, value: string) => string;
   /** What a rule checks; the server's own sentence where there is no other. */
   rule: (id: string, doc?: string) => string;
   /** Why a rule fired. */
@@ -19,6 +25,11 @@ export function namesOf(language: Language): Names {
   return {
     kind: (name) => chosen(kindNames, name) ?? humanised(name),
     field: (name) => chosen(fieldNames, name) ?? humanised(name),
+    doc: (text) => (language === "zh" ? documented(text) : text),
+    choice: (field, value) => {
+      const called = chosen(textNames[field] ?? {}, value);
+      return called ? `${called} (${value})` : value;
+    },
     rule: (id, doc = "") => chosen(ruleTexts, id) ?? doc,
     message: (text) => (language === "zh" ? translated(text) : text),
   };
@@ -27,6 +38,12 @@ export function namesOf(language: Language): Names {
 function translated(message: string): string {
   const found = messageTexts.find(([english]) => english.test(message));
   return found ? message.replace(found[0], found[1]) : message;
+}
+
+function documented(text: string): string {
+  const form = Object.keys(formTexts).find((each) => text.endsWith(each)) ?? "";
+  const doc = text.slice(0, text.length - form.length).trim();
+  return [docTexts[doc] ?? doc, formTexts[form] ?? ""].filter(Boolean).join("；");
 }
 
 export function useNames(): Names {

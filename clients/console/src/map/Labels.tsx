@@ -86,9 +86,11 @@ function spotOf({ area, height, text, camera, size, covers }: SpotOptions): Labe
   const screen = (atX: number, atY: number) => onScreen(atX, atY, height, camera, size);
   const places = area.anchors.map(([x, y]) => ({ x, y, at: screen(x, y) }));
   const { x, y, at } = places.find((place) => !covers(area.region, height, place.at.x, place.at.y + 8)) ?? places[0]!;
+  // A name at the edge of the map is not cut off there.
+  const half = (text?.long ?? 0) / 2 + 6;
   const [left, right, low, high] = [screen(minX, y), screen(maxX, y), screen(x, minY), screen(x, maxY)];
   return {
-    x: at.x,
+    x: Math.max(half, Math.min(at.x, size.width - half)),
     y: at.y,
     roomX: Math.hypot(right.x - left.x, right.y - left.y),
     roomY: Math.hypot(high.x - low.x, high.y - low.y),

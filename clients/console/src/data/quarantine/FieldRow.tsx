@@ -74,7 +74,7 @@ export function FieldRow({ field, value, entry, cameAs, unit, reasons, isEditabl
           </p>
         )}
         <p id={`${id}-notes`} className="muted">
-          {field.description}
+          {names.doc(field.description)}
           {field.isWriteOnly && <> {t("form.writeOnly")}</>}
           {(field.isKnown || field.dataClass !== "internal") && (
             <span className={`data-class ${field.dataClass}`} title={t("form.dataClass")}>
@@ -98,6 +98,7 @@ interface InputProps {
 
 function Input({ field, id, text, isInvalid, described, onText }: InputProps) {
   const { t, known } = useWords();
+  const names = useNames();
   const aria = { id, "aria-invalid": isInvalid, "aria-describedby": described, "data-testid": "entry" };
   if (field.type === "choice" || field.type === "flag") {
     const choices = field.type === "flag" ? ["true", "false"] : field.choices;
@@ -107,7 +108,7 @@ function Input({ field, id, text, isInvalid, described, onText }: InputProps) {
         {text !== "" && !choices.includes(text) && <option value={text}>{t("form.notAllowed", { value: text })}</option>}
         {choices.map((choice) => (
           <option key={choice} value={choice}>
-            {field.type === "flag" ? known(`flag.${choice}`, choice) : choice}
+            {field.type === "flag" ? known(`flag.${choice}`, choice) : names.choice(field.name, choice)}
           </option>
         ))}
       </select>
