@@ -83,6 +83,11 @@ def newest_us(inputs: Inputs, facets: Collection[str]) -> int:
     return max(times, default=NEVER)
 
 
+def is_newest(inputs: Inputs, at: int) -> bool:
+    """Whether nothing is known of a later time."""
+    return all([held[0].at <= at for held in inputs.values()])
+
+
 def with_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:
     """The inputs with what a source saw; None where nothing of it is new."""
     held = inputs.get(source, ())
@@ -122,6 +127,10 @@ def _with_some_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:
 
 def with_written(inputs: Inputs, source: str, new: Held) -> Learnt:
     """The inputs with what a source set right: what was seen of it until then counts no more."""
+    if DELETED not in new.facets and is_newest(inputs, new.at):
+        after = {name: left for name, held in inputs.items() if (left := _without(held, new.facets))}
+        after[source] = _with(after.get(source, ()), new)
+        return Learnt(after, new.facets)
     known = by_facet(inputs, new.facets.keys() | {DELETED})
     begun = _written_at(known.get(DELETED, {}))
     fresh = {
@@ -212,8 +221,11 @@ def _without(held: tuple[Held, ...], facets: Json) -> tuple[Held, ...]:
     for each in held:
         if each.facets.keys() <= facets.keys():
             continue
-        rest = {facet: value for facet, value in each.facets.items() if facet not in facets}
-        left.append(each if len(rest) == len(each.facets) else structs.replace(each, facets=rest))
+        if each.facets.keys().isdisjoint(facets):
+            left.append(each)
+        else:
+            rest = {facet: value for facet, value in each.facets.items() if facet not in facets}
+            left.append(structs.replace(each, facets=rest))
     return tuple(left)
 
 
@@ -225,6 +237,8 @@ def _since(held: tuple[Held, ...], facets: Collection[str], at: int) -> tuple[He
 
 def _with(held: tuple[Held, ...], new: Held) -> tuple[Held, ...]:
     """Statements of a source in their order; parts of one are one."""
+    if not held or held[0].at < new.at:
+        return new, *held
     place = (new.at, new.known_at, new.quality, new.writes)
     for each in held:
         if (each.at, each.known_at, each.quality, each.writes) == place:

@@ -65,10 +65,11 @@ class TwinType:
     def _check(self, values: Mapping[str, Any], at: str, *, is_desired: bool) -> list[Problem]:
         problems: list[Problem] = []
         for name, value in values.items():
-            pointer = f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
             found = self.properties.get(name)
+            pointer = f"{at}/{name}"
             if found is None:
-                problems += self._check_part(name, value, pointer, is_desired=is_desired)
+                escaped = f"{at}/{name.replace('~', '~0').replace('/', '~1')}"
+                problems += self._check_part(name, value, escaped, is_desired=is_desired)
             elif is_desired and not found.writable:
                 problems.append(
                     Problem(pointer, "not_writable", f"{name} is not writable, so that none can be desired")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -17,7 +17,7 @@ from chassis.rql.search import Search, Summary
 from chassis.rql.tree import Node
 from services.twin.domain import statements, twins
 from services.twin.domain.fusion.rule_book import RuleBook
-from services.twin.domain.inputs import DELETED, facets_in, newest_us
+from services.twin.domain.inputs import DELETED, facets_in, is_newest, newest_us
 from services.twin.domain.neighbourhood import Neighbourhood, Walk
 from services.twin.domain.past import Kept, Range
 from services.twin.domain.statements import DESIRED, RELATIONS, Rules, Statement, Told
@@ -26,7 +26,7 @@ from services.twin.domain.types import TwinType, Types
 
 T = TypeVar("T")
 MAX_GROUPS = 1000
-WRITABLE = {"properties", "desired", "relations"}
+WRITABLE = frozenset(("properties", "desired", "relations", "model"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ async def put_twin(
     if model not in store.types:
         await store.renew_types()
     _refuse_bad_id(twin_id, model, store.types)
-    _refuse_unknown(body, WRITABLE | {"model"})
+    _refuse_unknown(body, WRITABLE)
     properties, desired = body.get("properties") or {}, body.get("desired") or {}
     relations = _relations(body.get("relations", []))
 
@@ -123,7 +123,7 @@ async def put_twin(
 
 async def patch_twin(store: Store, twin_id: str, patch: Json, precondition: Precondition, origin: Origin) -> Twin:
     """Changes a twin by an RFC 7396 merge patch over {properties, desired, relations}."""
-    _refuse_unknown(patch, WRITABLE | {"model"})
+    _refuse_unknown(patch, WRITABLE)
     relations = _relations([] if patch.get("relations") is None else patch["relations"])
 
     def said(before: Twin, kind: TwinType, types: Types) -> Json:
@@ -143,7 +143,7 @@ async def patch_twin(store: Store, twin_id: str, patch: Json, precondition: Prec
             facets |= {RELATIONS + name: [] for name in named} | _by_relation(relations)
         return facets
 
-    _, after = await _write(store, twin_id, replace(precondition, must_exist=True), origin, said)
+    _, after = await _write(store, twin_id, precondition, origin, said, must_exist=True)
     return after
 
 
@@ -154,7 +154,11 @@ def _patched(before: Twin, patch: Json) -> Json:
         return dict.fromkeys(before.properties)
     known = before.properties
     removed = {name: None for name, each in told.items() if each is None and name in known}
-    return removed | {name: twins.merge_patch(known.get(name), each) for name, each in told.items() if each is not None}
+    return removed | {
+        name: twins.merge_patch(known.get(name), each) if isinstance(each, dict) else each
+        for name, each in told.items()
+        if each is not None
+    }
 
 
 async def delete_twin(store: Store, twin_id: str, precondition: Precondition, origin: Origin) -> int:
@@ -163,7 +167,7 @@ async def delete_twin(store: Store, twin_id: str, precondition: Precondition, or
     def said(_: Twin, __: TwinType, ___: Types) -> Json:
         return {DELETED: True}
 
-    _, after = await _write(store, twin_id, replace(precondition, must_exist=True), origin, said)
+    _, after = await _write(store, twin_id, precondition, origin, said, must_exist=True)
     return after.revision
 
 
@@ -173,10 +177,13 @@ async def _write(
     precondition: Precondition,
     origin: Origin,
     said: Callable[[Twin, TwinType, Types], Json],
+    *,
+    must_exist: bool = False,
 ) -> tuple[Twin, Twin]:
     def decided(unit: Deciding, before: Twin) -> tuple[Twin, Change] | None:
-        _refuse_unmet(before, precondition)
-        _refuse_bad_id(twin_id, before.model, unit.types)
+        _refuse_unmet(before, precondition, must_exist=must_exist)
+        if not before.revision or before.model not in unit.types:
+            _refuse_bad_id(twin_id, before.model, unit.types)
         facets = said(before, unit.type_of(before), unit.types)
         statement = Statement(facets, _not_before(before, facets, origin), writes=True)
         return statements.apply(before, statement, unit.rules)
@@ -186,6 +193,8 @@ async def _write(
 
 def _not_before(twin: Twin, facets: Json, origin: Origin) -> Origin:
     """A write sets right what it finds, where a source was ahead of our clock, too."""
+    if is_newest(twin.inputs, origin.changed_us):
+        return origin
     newest = newest_us(twin.inputs, facets_in(twin.inputs) if DELETED in facets else facets)
     return structs.replace(origin, changed_us=max(origin.changed_us, newest))
 
@@ -202,7 +211,7 @@ def _refuse_bad_id(twin_id: str, model: str, types: Types) -> None:
         raise Invalid("the id belongs to another model", errors=[problem])
 
 
-def _refuse_unknown(body: Json, allowed: set[str]) -> None:
+def _refuse_unknown(body: Json, allowed: Set[str]) -> None:
     problems = [
         Problem(f"/{name}", "unknown_member", f"only {', '.join(sorted(allowed))} can be written")
         for name in body
@@ -210,7 +219,7 @@ def _refuse_unknown(body: Json, allowed: set[str]) -> None:
     ] + [
         Problem(f"/{name}", "wrong_type", "must be a JSON object")
         for name in ("properties", "desired")
-        if not isinstance(body.get(name), dict | None)
+        if body.get(name) is not None and not isinstance(body[name], dict)
     ]
     if problems:
         raise Invalid("the twin cannot be written like this", errors=problems)
@@ -239,13 +248,13 @@ def _is_relation(each: Any) -> bool:
     )
 
 
-def _refuse_unmet(twin: Twin, precondition: Precondition) -> None:
+def _refuse_unmet(twin: Twin, precondition: Precondition, *, must_exist: bool) -> None:
     if precondition.revision == 0 and twin.exists:
         raise Conflict(f"{twin.id} exists already", code="precondition_failed")
     if precondition.revision and (not twin.exists or twin.revision != precondition.revision):
         message = f"{twin.id} is at revision {twin.revision}, not {precondition.revision}; read it again"
         raise Conflict(message, code="precondition_failed")
-    if precondition.must_exist and not twin.exists:
+    if (must_exist or precondition.must_exist) and not twin.exists:
         raise NotFound(f"there is no twin {twin.id}", code="twin_not_found")
     if precondition.condition is not None and not (twin.exists and predicate(precondition.condition)(twin)):
         raise Conflict(f"{twin.id} does not fulfil the condition; read it again", code="precondition_failed")
@@ -254,8 +263,9 @@ def _refuse_unmet(twin: Twin, precondition: Precondition) -> None:
 def _refuse_misfit(
     kind: TwinType, types: Types, properties: Json, desired: Json, relations: Sequence[Relation]
 ) -> None:
-    problems = kind.check(properties) + kind.check_desired(desired)
-    problems += kind.check_relations(relations, types)
+    problems = kind.check(properties)
+    problems += kind.check_desired(desired) if desired else []
+    problems += kind.check_relations(relations, types) if relations else []
     if problems:
         raise Invalid(f"this does not fit the model {kind.name}", errors=problems)
 

@@ -174,6 +174,8 @@ class FaultLog:
 
     def faults(self) -> list[Fault]:
         """Sorted by document and place."""
+        if not self._faults:
+            return []
         return sorted(self._faults, key=lambda fault: (fault.document, fault.pointer, fault.rule))
 
 
