@@ -21,9 +21,11 @@ from services.ingest.usecases.passing import Failed, Passed, pass_over
 from services.ingest.usecases.ports import FrontDoor
 from services.ingest.usecases.publishing import publish, repeated
 
+FEW = 4
 PAUSE_S = 0.001
 GATHERING_S = 0.005
-"""A pass behind another one waits while bodies come: until a pause in which none came, and no longer than this."""
+"""A pass behind one of more than a few bodies waits while others come: until a pause in which none came, and no longer
+than this."""
 GROUP_BODIES = 256
 GROUP_BYTES = 4 * 1024 * 1024
 INLINE_BYTES = 64 * 1024
@@ -87,7 +89,8 @@ class Lanes:
                 unacknowledged.add(self._spawn(publishing, passed[0].arrivals[0].trace()))
             if len(unacknowledged) >= UNACKNOWLEDGED:
                 _, unacknowledged = await asyncio.wait(unacknowledged, return_when=asyncio.FIRST_COMPLETED)
-            arrivals = await self._gathered(key)
+            # After a pass of few none is waited for: it would cost them more time than it saves work.
+            arrivals = self._next(key) if len(arrivals) < FEW else await self._gathered(key)
 
     async def _gathered(self, key: tuple[str, str]) -> list[Arrival]:
         loop = asyncio.get_running_loop()
