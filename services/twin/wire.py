@@ -79,8 +79,8 @@ def _undo(before: Twin | None, after: Twin) -> Json | None:
         ("properties", after.properties, before.properties),
         ("desired", after.desired, before.desired),
     ):
-        if now != was:
-            undo[name] = patch = difference(now, was)
+        if now is not was and (patch := difference(now, was)):
+            undo[name] = patch
             kinds = set(map(type, patch.values()))
             # What is to go and what was null look alike.
             if (NoneType in kinds or dict in kinds) and _holds_null([was[each] for each in patch if each in was]):
@@ -118,12 +118,16 @@ def _fill(message: types_pb2.Twin, twin: Twin, properties: str, desired: str) ->
     message.properties_json = properties
     message.desired_json = desired
     for each in twin.relations:
-        message.relations.add(name=each.name, target=each.target)
+        relation = message.relations.add()
+        relation.name = each.name
+        relation.target = each.target
     _set(message.changed_at, origin.changed_us)
     _set(message.known_at, origin.known_us)
     message.source = origin.source
-    message.trace_id = origin.trace_id
-    message.deleted = twin.deleted
+    if origin.trace_id:
+        message.trace_id = origin.trace_id
+    if twin.deleted:
+        message.deleted = True
 
 
 def shown_twin(message: types_pb2.Twin) -> Twin:
@@ -178,7 +182,8 @@ def stamp(us: int) -> Timestamp:
 
 def _set(message: Timestamp, us: int) -> None:
     message.seconds, rest = divmod(us, 1_000_000)
-    message.nanos = rest * 1000
+    if rest:
+        message.nanos = rest * 1000
 
 
 def _micros(message: Timestamp) -> int:

@@ -263,23 +263,20 @@ def _with_relations(known: tuple[Relation, ...], said: Mapping[str, Collection[s
     relations = [each for each in known if each.name not in said]
     for name, targets in said.items():
         relations += [Relation(name, target) for target in (targets if len(targets) < 2 else set(targets))]
-    relations.sort()
-    return known if list(known) == relations else tuple(relations)
+    after = tuple(sorted(relations))
+    return known if known == after else after
 
 
 def _patch(before: Twin, after: Twin, changed: Json) -> Json:
     patch: Json = {}
     if changed:
-        patch["properties"] = _differences(before.properties, changed)
+        patch["properties"] = changed
+        if dict in map(type, changed.values()):
+            # Of objects only what changed within.
+            known = before.properties
+            patch["properties"] = difference({name: known[name] for name in changed if name in known}, changed)
     if after.desired is not before.desired and (wishes := difference(before.desired, after.desired)):
         patch["desired"] = wishes
     if after.relations is not before.relations:
         patch["relations"] = listed(after.relations)
     return patch
-
-
-def _differences(before: Json, changed: Json) -> Json:
-    """What changed, of objects only what changed within."""
-    if dict not in map(type, changed.values()):
-        return changed
-    return difference({name: before[name] for name in changed if name in before}, changed)
