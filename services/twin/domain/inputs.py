@@ -96,10 +96,10 @@ def with_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:
     if held:
         before, facets = held[0].facets, new.facets
         moved = {facet: value for facet, value in facets.items() if before.get(facet, _ABSENT) != value}
-        says_as_much = len(before) == len(facets) and moved.keys() <= before.keys()
-        if says_as_much and (len(inputs) == 1 or _is_alone(inputs, source, facets)):
+        if moved.keys() <= before.keys() and (len(inputs) == 1 or _is_alone(inputs, source, facets)):
             # What nobody else speaks of moves only where the source says something else than before.
-            return Learnt({**inputs, source: (new, *held[1:])}, moved, values=moved)
+            older = held[1:] if len(before) == len(facets) else _without(held, facets)
+            return Learnt({**inputs, source: (new, *older)}, moved, values=moved)
     return Learnt({**inputs, source: (new, *_without(held, new.facets))}, new.facets)
 
 
@@ -219,12 +219,9 @@ def _without(held: tuple[Held, ...], facets: Json) -> tuple[Held, ...]:
     """What is left of the statements of a source that says some facets anew."""
     left = []
     for each in held:
-        if each.facets.keys() <= facets.keys():
-            continue
         if each.facets.keys().isdisjoint(facets):
             left.append(each)
-        else:
-            rest = {facet: value for facet, value in each.facets.items() if facet not in facets}
+        elif rest := {facet: value for facet, value in each.facets.items() if facet not in facets}:
             left.append(structs.replace(each, facets=rest))
     return tuple(left)
 
