@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.processes import processes
 from bench.twin.market import Thing, market
 from chassis.bus import bus
 from chassis.db import Database, database
 from chassis.outbox import Relay
-from chassis.rpc import is_serving
 from chassis.testing import fresh_database
-from deploy.embedded import free_port
 from deploy.servers import Servers, servers
-from deploy.stack import FRUGAL, OF_THE_DOOR
-from gateway.auth import Tokens
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
 from services.twin.domain.statements import Sighting
@@ -29,11 +22,9 @@ from services.twin.domain.twins import Origin, Relation
 from services.twin.domain.types import Types
 from services.twin.store import CONNECTIONS, OUTBOX, SCHEMA, PostgresStore
 
-KEY = "a secret for the benchmark, 32 bytes or more"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ORIGIN = Origin.of(NOW, NOW, "bench", "")
 CHUNK = 5000
-START_S = 60.0
 ROOT = Path(__file__).parents[2]
 
 
@@ -101,41 +92,7 @@ class House:
 @asynccontextmanager
 async def house(folder: Path, built: Shelf) -> AsyncIterator[House]:
     """A twin and a gateway process over the twins of a shelf."""
-    twin, gateway = free_port(), free_port()
-    environ = os.environ | built.running.environment | {"MARKETWIN_POSTGRES_URL": built.url}
-    environ |= {"MARKETWIN_DATA": str(folder), "GATEWAY_JWT_KEY": KEY, "GATEWAY_TWIN_ADDRESS": f"127.0.0.1:{twin}"}
-    environ |= {"GATEWAY_REQUESTS_PER_S": "1000000"}
-    children = [
-        _spawn("services.twin", folder, environ | {"TWIN_PORT": str(twin)}),
-        _spawn("gateway", folder, environ | {"GATEWAY_PORT": str(gateway)}),
-    ]
-    try:
-        await _ready(f"127.0.0.1:{twin}", gateway)
-        token = Tokens(KEY).issue("bench", "bench", ["analyst"], hours=1)
-        pids = {"twin": [children[0].pid], "gateway": [children[1].pid], "servers": list(built.running.pids.values())}
-        yield House(f"127.0.0.1:{gateway}", token, pids)
-    finally:
-        for child in reversed(children):
-            child.terminate()
-            await asyncio.to_thread(child.wait)
-
-
-def _spawn(module: str, folder: Path, environ: dict[str, str]) -> subprocess.Popen[bytes]:
-    with (folder / f"{module}.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", module], env=FRUGAL | OF_THE_DOOR | environ, stdout=log, stderr=log
-        )
-
-
-async def _ready(twin: str, gateway: int) -> None:
-    async with asyncio.timeout(START_S):
-        while not await is_serving(twin):  # noqa: ASYNC110  # asked, nobody signals
-            await asyncio.sleep(0.1)
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", gateway)
-            except OSError:
-                await asyncio.sleep(0.1)
-                continue
-            writer.close()
-            return
+    environ = built.running.environment | {"MARKETWIN_POSTGRES_URL": built.url}
+    async with processes(folder, ["twin"], environ) as ours:
+        pids = ours.pids | {"servers": list(built.running.pids.values())}
+        yield House(ours.address, ours.token("analyst"), pids)

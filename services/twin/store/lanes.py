@@ -115,7 +115,7 @@ class Lanes:
                     log.warning("writes.one_by_one", error=type(failure).__name__, count=len(group))
                 await self._one_by_one(group)
         finally:
-            for each in group:
+            for each in [each for each in group if not each.answer.done()]:
                 _fail(each, Unavailable("the write was not carried out to its end", retry_after_s=1))
 
     async def _one_by_one(self, group: Sequence[_Command]) -> None:
