@@ -27,6 +27,7 @@ SHIPPED = Path(__file__).parent / "feeds"
 _MOST_PLANS, _MOST_KINDS = 1000, 8
 _MOST_SPANS = 1_000_000
 _WHO = ["id", "source", "at"]
+_FEW = 64
 _AS_EAGER = QueryOptFlags._eager()._pyoptflags
 
 
@@ -212,9 +213,9 @@ def _in_time(said: pl.DataFrame) -> pl.DataFrame:
 def _newest(ordered: pl.DataFrame, told: Sequence[str]) -> pl.DataFrame:
     """Of each twin and source the newest record; and the newest that says something of a property the newest is silent
     about, so that a batch says what its records would say one by one."""
-    if ordered.height == 1:
-        return ordered
     who = ["id", "source"]
+    if _are_few_apart(ordered, who):
+        return ordered
     last = ordered.unique(who, keep="last", maintain_order=True)
     partly = [name for name in told if 0 < ordered.get_column(name).null_count() < ordered.height]
     if last.height == ordered.height or not partly:
@@ -227,9 +228,23 @@ def _newest(ordered: pl.DataFrame, told: Sequence[str]) -> pl.DataFrame:
     return ordered[pl.concat(places).unique().sort()]
 
 
+def _are_few_apart(stated: pl.DataFrame, who: Sequence[str]) -> bool:
+    """Whether a few rows differ in these columns. Frames are grouped by other threads, whom to wake costs more."""
+    size = stated.height
+    if size == 1:
+        return True
+    return size <= _FEW and len(set(zip(*(_plain(stated, name) for name in who), strict=True))) == size
+
+
+def _plain(stated: pl.DataFrame, name: str) -> list[Any]:
+    """Times as microseconds since 1970."""
+    values = stated.get_column(name)
+    return (values.cast(pl.Int64) if name == "at" else values).to_list()
+
+
 def _joined(stated: pl.DataFrame) -> pl.DataFrame:
     """One statement of what several records of a source say of a twin at one time, such as the lines of a document."""
-    if stated.height == 1 or stated.select(_WHO).n_unique() == stated.height:
+    if _are_few_apart(stated, _WHO) or stated.select(_WHO).n_unique() == stated.height:
         return stated
     return stated.group_by(_WHO, maintain_order=True).agg(pl.all().drop_nulls().last())
 
@@ -254,7 +269,7 @@ def _sightings(known: Plan, stated: pl.DataFrame, known_at: datetime) -> Iterato
 
 def _origins(stated: pl.DataFrame, known_at: datetime) -> Iterator[Origin]:
     # No method of a column that is a query beneath: a lone record pays 200 µs for each, in a thread it waits for.
-    times = stated.get_column("at").cast(pl.Int64).to_list()
+    times = _plain(stated, "at")
     traces = [trace or "" for trace in stated.get_column("trace_id").to_list()]
     return map(Origin, times, repeat(micros(known_at)), stated.get_column("source").to_list(), traces)
 
