@@ -220,6 +220,19 @@ async def test_the_live_indicator_is_open(page: Page):
     await expect(page.get_by_test_id("live-indicator")).to_have_attribute("data-state", "open")
 
 
+async def test_on_a_phone_nothing_scrolls_but_the_page(page: Page):
+    await page.set_viewport_size({"width": 390, "height": 844})
+    heights = []
+    for tab in ("sources", "quality"):
+        await page.get_by_test_id("nav-data").click()
+        await page.get_by_test_id(f"tab-{tab}").click()
+        await expect(page.locator("html")).to_have_attribute("data-ready", "true", timeout=DRAWN_MS)
+        heights.append(await page.evaluate("[document.documentElement.scrollHeight, innerHeight]"))
+    await page.set_viewport_size({"width": 1440, "height": 900})
+
+    assert heights == [[844, 844]] * 2
+
+
 async def test_the_sign_in_link_works_once(browser: Browser, sign_in_link: str, page: Page):
     second = await browser.new_page()
     await second.goto(sign_in_link)

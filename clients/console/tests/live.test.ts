@@ -43,7 +43,8 @@ function connect(isTail = false) {
 }
 
 function twin(id: string, revision: number, properties: Record<string, unknown>): Twin {
-  return { id, model: "region", revision, properties, changed_at: `2024-01-01T00:00:${String(revision).padStart(2, "0")}Z` };
+  const known = `2024-01-01T00:00:${String(revision).padStart(2, "0")}Z`;
+  return { id, model: "region", revision, properties, changed_at: "2011-01-01T00:00:00Z", known_at: known };
 }
 
 describe("the live connection", () => {

@@ -10,7 +10,6 @@ export interface Relation {
 export interface WholeTwin extends Twin {
   desired: JsonObject;
   relations: Relation[];
-  known_at: string;
   source: string;
   trace_id: string;
 }

@@ -135,6 +135,7 @@ export interface Twin {
   revision: number;
   properties: Record<string, unknown>;
   changed_at: string;
+  known_at: string;
 }
 
 /** What one source measured last of a property. */

@@ -108,7 +108,7 @@ async function firstTwins(api: Api, signal: AbortSignal): Promise<Twin[] | null>
   try {
     const { items } = await api.aggregate({}, signal);
     if (Number(items[0]?.values["count"] ?? 0) <= mostLoaded) return null;
-    return (await api.twins({ sort: "-changed_at", limit: mostAtFirst }, signal)).items;
+    return (await api.twins({ sort: "-known_at", limit: mostAtFirst }, signal)).items;
   } catch {
     return [];
   }

@@ -63,7 +63,7 @@ function ChangeList({ changes }: { changes: readonly Change[] }) {
     <ol className="change-list" data-testid="live-list">
       {changes.map((change) => (
         <li key={change.key} data-testid="live-change">
-          <time>{clock(change.changedAt, language)}</time>
+          <time>{clock(change.learntAt, language)}</time>
           <a href={twinAddress(change.id)} title={change.id}>
             <b>{told.title(change)}</b> <span className="muted">{told.model(change)}</span>
           </a>
@@ -97,7 +97,7 @@ function ChangeLine({ change }: { change: Change }) {
       ) : (
         <span>{told.model(change)}</span>
       )}
-      <time>{clock(change.changedAt, language)}</time>
+      <time>{clock(change.learntAt, language)}</time>
     </span>
   );
 }

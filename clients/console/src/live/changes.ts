@@ -8,7 +8,8 @@ export interface Change {
   /** What the twin shows: its name is among it. */
   shown: Record<string, unknown>;
   revision: number;
-  changedAt: string;
+  /** When it was learnt: what is recent here may tell of long ago. */
+  learntAt: string;
   /** Properties that differ from what was known before, with the old value; figures first, at most a few; none where that is not known. */
   properties: { name: string; before: unknown; after: unknown }[];
 }
@@ -56,7 +57,7 @@ export class Changes {
   /** A snapshot comes in pages; of all its twins the list shows those that changed last. */
   private takeSnapshot({ twins, more }: LiveMessage): void {
     const seen = [...(this.isInSnapshot ? this.feed : []), ...twins.map((twin) => this.changeOf(twin))];
-    this.feed = seen.sort((a, b) => b.changedAt.localeCompare(a.changedAt)).slice(0, mostAtFirst);
+    this.feed = seen.sort((a, b) => b.learntAt.localeCompare(a.learntAt)).slice(0, mostAtFirst);
     for (const twin of twins) this.remember(twin);
     this.isInSnapshot = more === true;
   }
@@ -73,7 +74,7 @@ export class Changes {
       model: twin.model,
       shown: twin.properties,
       revision: twin.revision,
-      changedAt: twin.changed_at,
+      learntAt: twin.known_at,
       properties: changed
         .slice(0, mostProperties)
         .map((name) => ({ name, before: before[name], after: twin.properties[name] })),

@@ -7,17 +7,19 @@ import { Answer } from "./Answer";
 
 interface Props {
   item: Recommendation;
+  /** Whether those of several account managers are listed. */
+  hasManager: boolean;
   onChanged: (item: Recommendation) => void;
 }
 
-export const RecommendationRow = memo(function RecommendationRow({ item, onChanged }: Props) {
+export const RecommendationRow = memo(function RecommendationRow({ item, hasManager, onChanged }: Props) {
   const { t, known, language } = useWords();
   return (
     <tr data-testid="recommendation-row" data-id={item.id} data-state={item.state}>
       <th scope="row">
         <span className="strong">{item.retailer_name || item.retailer}</span>
         <span className="code">{item.retailer}</span>
-        {item.account_manager && <span className="fine muted">{item.account_manager}</span>}
+        {hasManager && item.account_manager && <span className="code"> · {item.account_manager}</span>}
       </th>
       <td data-label={t("recommendations.product")}>
         <Suggestion item={item} />

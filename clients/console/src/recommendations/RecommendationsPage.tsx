@@ -47,7 +47,7 @@ export function RecommendationsPage() {
       {!list.isLoading && !list.problem && shown.length === 0 && <Nothing isFiltered={text !== "" || state !== ""} isOwn={manager !== ""} />}
       {shown.length > 0 && (
         <>
-          <RecommendationTable items={shown} onChanged={list.replace} />
+          <RecommendationTable items={shown} hasManager={manager === ""} onChanged={list.replace} />
           <footer className="sheet-foot">
             <span className="muted" data-testid="recommendation-count">
               {t("recommendations.count", { shown: shown.length, loaded: list.items.length })}
@@ -103,7 +103,13 @@ function Filters({ state, text, onState, onText, children }: FilterProps) {
   );
 }
 
-function RecommendationTable({ items, onChanged }: { items: Recommendation[]; onChanged: (item: Recommendation) => void }) {
+interface TableProps {
+  items: Recommendation[];
+  hasManager: boolean;
+  onChanged: (item: Recommendation) => void;
+}
+
+function RecommendationTable({ items, hasManager, onChanged }: TableProps) {
   const { t } = useWords();
   return (
     <div className="table-frame">
@@ -123,7 +129,7 @@ function RecommendationTable({ items, onChanged }: { items: Recommendation[]; on
         </thead>
         <tbody>
           {items.map((item) => (
-            <RecommendationRow key={item.id} item={item} onChanged={onChanged} />
+            <RecommendationRow key={item.id} item={item} hasManager={hasManager} onChanged={onChanged} />
           ))}
         </tbody>
       </table>
