@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import io
-import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -25,6 +24,7 @@ import polars as pl
 import sqlalchemy as sa
 import uvloop
 
+from bench.cpu import postgres_cpu_s
 from bench.ingest.clean import directory, till_rows
 from chassis.app import give_back_memory
 from chassis.bus import Bus, bus, subject_of
@@ -132,20 +132,20 @@ async def measure(running: Servers, records: int, present: int = 0) -> Figures:
         await log.ensure_stream("ingest")
         await _publish(log, cleaned(records))
         store = PostgresStore(db, None)  # type: ignore[arg-type]  # nothing is written behind a door here
-        started, own, theirs = time.perf_counter(), time.process_time(), _cpu_s(postgres)
+        started, own, theirs = time.perf_counter(), time.process_time(), postgres_cpu_s(postgres)
         task = asyncio.create_task(write_book(log, store, Directory(), Newest()))
         await _until(db, present + records, log)
         book_s, own_cpu_s = time.perf_counter() - started, time.process_time() - own
-        database_cpu_s = _cpu_s(postgres) - theirs
+        database_cpu_s = postgres_cpu_s(postgres) - theirs
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     give_back_memory()
     async with _table(running.postgres_url, present) as db:
         sinks = [_csv(for_copy(chunk)) for chunk in cleaned(records)]
         columns = for_copy(next(cleaned(1))).columns
-        started, theirs = time.perf_counter(), _cpu_s(postgres)
+        started, theirs = time.perf_counter(), postgres_cpu_s(postgres)
         await _plain_copy(db, sinks, columns)
-        copy_s, copy_cpu_s = time.perf_counter() - started, _cpu_s(postgres) - theirs
+        copy_s, copy_cpu_s = time.perf_counter() - started, postgres_cpu_s(postgres) - theirs
     return Figures(records, present, book_s, own_cpu_s, database_cpu_s, copy_s, copy_cpu_s)
 
 
@@ -177,21 +177,6 @@ async def _plain_copy(db: Database, sinks: list[bytes], columns: list[str]) -> N
         await raw.driver_connection.copy_to_table(  # type: ignore[union-attr]  # the driver is asyncpg
             KIND, source=chunks(), schema_name=SCHEMA, columns=columns, format="csv", timeout=600
         )
-
-
-def _cpu_s(postmaster: int) -> float:
-    """CPU of the database server: its processes that live, and those that ended."""
-    ticks = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if path.parent.name == str(postmaster):
-            ticks += sum(map(int, fields[11:15]))
-        elif fields[1] == str(postmaster):
-            ticks += sum(map(int, fields[11:13]))
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 async def main() -> None:

@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import gc
 import io
-import os
 import random
 import tempfile
 import time
@@ -24,6 +23,7 @@ from typing import Any
 
 import polars as pl
 
+from bench.cpu import postgres_cpu_s
 from chassis.app import GARBAGE_FROM
 from chassis.bus import bus
 from chassis.db import database
@@ -211,12 +211,12 @@ async def _measure(
         frames = [_frame(each) for each in group]
         sightings += len(feeds.read(kind, pl.concat(frames), NOW, store.types).sightings)
     read_s = time.process_time() - began
-    began, database_began = time.process_time(), _cpu_s(database_pid)
+    began, database_began = time.process_time(), postgres_cpu_s(database_pid)
     for place, group in enumerate(made):
         parts = [Part(f"{twins}.{place}.{number}", kind, _frame(each)) for number, each in enumerate(group)]
         for together in in_groups(parts, feeds):
             await usecases.take_in_records(store, feeds, together, consumer="bench", known_at=NOW)
-    own_s, database_s = time.process_time() - began, _cpu_s(database_pid) - database_began
+    own_s, database_s = time.process_time() - began, postgres_cpu_s(database_pid) - database_began
     print(
         f"{kind:<18}{twins:<8}{count:>9,}{sightings:>11,}{count / read_s:>10,.0f}{count / own_s:>11,.0f}"
         f"{own_s / count * 1e6:>7.1f}{database_s / count * 1e6:>12.1f}{count / (own_s + database_s):>9,.0f}"
@@ -225,21 +225,6 @@ async def _measure(
 
 def _frame(message: bytes) -> pl.DataFrame:
     return pl.read_ipc_stream(io.BytesIO(message))
-
-
-def _cpu_s(postmaster: int) -> float:
-    """CPU of the database server: its processes that live, and those that ended."""
-    ticks = 0
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if path.parent.name == str(postmaster):
-            ticks += sum(map(int, fields[11:15]))
-        elif fields[1] == str(postmaster):
-            ticks += sum(map(int, fields[11:13]))
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":
