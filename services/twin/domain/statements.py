@@ -32,7 +32,7 @@ DESIRED = "/desired"
 RELATIONS = "relations/"
 PERSON = "user:"
 WROTE, SAW = "write:", "record:"
-_NOTHING: Json = {}
+_ONLY_PROPERTIES = {"properties"}
 
 
 class Statement(Struct, frozen=True, gc=False):
@@ -234,9 +234,13 @@ def _implied(patch: Json, source: str) -> Json:
 
 def _says_all(patch: Json, statement: Statement) -> bool:
     """Whether a statement can be told from what its line changes."""
+    facets = statement.facets
+    if patch.keys() == _ONLY_PROPERTIES:
+        is_person = statement.origin.source.startswith(PERSON)
+        return patch["properties"] == facets and statement.quality == 1.0 and statement.writes is is_person
     if "model" not in patch:
         told = len(patch.get("properties", ())) + len(patch.get("relations", ())) + ("desired" in patch)
-        if told < len(statement.facets):
+        if told < len(facets):
             return False
     return said_by(statement) == _implied(patch, statement.origin.source)
 
