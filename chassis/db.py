@@ -77,17 +77,18 @@ def is_away(error: BaseException) -> bool:
     return driver or isinstance(error, OSError | NoneFree)
 
 
-async def patiently(name: str, work: Callable[[], Awaitable[T]]) -> T | None:
+async def patiently(name: str, work: Callable[[], Awaitable[T]], *, also: tuple[type[Exception], ...] = ()) -> T | None:
     """What work in the background gives; None, a moment later, where the database was away or too busy for it.
 
-    Nobody waits for such work, and whoever does it for ever begins it anew: nothing of that ends a process.
+    Nobody waits for such work, and whoever does it for ever begins it anew: nothing of that ends a process, nor do
+    errors of other servers that `also` names.
     """
     try:
         return await work()
     except Exception as error:
-        if not (isinstance(error, Unavailable) or is_away(error) or _state(error) == _TOO_SLOW):
+        if not (isinstance(error, (Unavailable, *also)) or is_away(error) or _state(error) == _TOO_SLOW):
             raise
-        log.warning("database.waits", work=name, error=type(error).__name__)
+        log.warning("work.waits", work=name, error=type(error).__name__)
         await asyncio.sleep(AGAIN_S)
         return None
 

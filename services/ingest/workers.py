@@ -9,10 +9,9 @@ from typing import Any
 import structlog
 from nats.errors import Error as NatsError
 from redis.exceptions import RedisError
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from chassis.app import background, first, utc_now
-from chassis.errors import Unavailable
+from chassis.db import patiently
 from services.ingest.domain.privacy.erasing import Forgotten
 from services.ingest.domain.privacy.retention import Kept
 from services.ingest.store import Leases
@@ -21,7 +20,8 @@ from services.ingest.usecases.retaining import Perishable, RetentionBook, retain
 
 log = structlog.get_logger()
 
-AWAY = (Unavailable, OperationalError, InterfaceError, OSError, TimeoutError, RedisError, NatsError)
+ALSO = (RedisError, NatsError)
+"""What else may be away."""
 LOOK_S = 0.5
 DAY_S = 86_400.0
 AGAIN_S = 5.0
@@ -40,44 +40,31 @@ async def alone(held: Leases, name: str, works: Mapping[str, Callable[[], Corout
 async def erase(eraser: Eraser) -> None:
     """Carries out requests to forget, for ever."""
     while True:
-        pause_s = LOOK_S
-        try:
-            done, waiting = await erase_waiting(eraser)
-            if done:
-                log.info("erasure.done", requests=done)
-            if waiting:
-                log.warning("erasure.left", requests=waiting)
-                pause_s = AGAIN_S
-        except AWAY as error:
-            log.warning("erasure.waits", error=type(error).__name__)
-            pause_s = AGAIN_S
-        await asyncio.sleep(pause_s)
+        done, waiting = await patiently("erasing", lambda: erase_waiting(eraser), also=ALSO) or (0, 0)
+        if done:
+            log.info("erasure.done", requests=done)
+        if waiting:
+            log.warning("erasure.left", requests=waiting)
+        await asyncio.sleep(AGAIN_S if waiting else LOOK_S)
 
 
 async def keep_within(stores: Sequence[Perishable], book: RetentionBook, kept: Kept) -> None:
     """Removes once a day what is older than it may be, for ever."""
     while True:
-        pause_s = DAY_S
-        try:
-            for each in await retain(stores, book, kept, now=utc_now()):
-                log.info(
-                    "retention.removed",
-                    kind=each.kind,
-                    store=each.store,
-                    rows=each.rows,
-                    before=each.before.isoformat(),
-                )
-        except AWAY as error:
-            log.warning("retention.waits", error=type(error).__name__)
-            pause_s = AGAIN_S
-        await asyncio.sleep(pause_s)
+        removed = await patiently("retention", lambda: retain(stores, book, kept, now=utc_now()), also=ALSO)
+        for each in removed or ():
+            log.info(
+                "retention.removed",
+                kind=each.kind,
+                store=each.store,
+                rows=each.rows,
+                before=each.before.isoformat(),
+            )
+        await asyncio.sleep(AGAIN_S if removed is None else DAY_S)
 
 
 async def learn_forgotten(forgotten: Forgotten, erasures: Erasures, *, every_s: float) -> None:
     """Keeps in step with what was erased, for ever."""
     while True:
         await asyncio.sleep(every_s)
-        try:
-            await renew_forgotten(forgotten, erasures, now=utc_now())
-        except AWAY as error:
-            log.warning("erasure.waits", error=type(error).__name__)
+        await patiently("forgotten", lambda: renew_forgotten(forgotten, erasures, now=utc_now()), also=ALSO)

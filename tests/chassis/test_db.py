@@ -169,7 +169,24 @@ async def test_work_that_is_too_slow_for_the_database_ends_no_process_and_may_be
         found = [await patiently("sleep", work), await patiently("sleep", work)]
 
     assert found == [None, 1]
-    assert [(each["event"], each["work"]) for each in told] == [("database.waits", "sleep")]
+    assert [(each["event"], each["work"]) for each in told] == [("work.waits", "sleep")]
+
+
+async def test_work_whose_connection_the_server_ends_ends_no_process(db: Database):
+    async def work() -> None:
+        async with db.transaction() as session:
+            await session.execute(sa.text("SELECT pg_terminate_backend(pg_backend_pid()), pg_sleep(30)"))
+
+    assert await patiently("sleep", work) is None
+
+
+async def test_work_that_needs_another_server_waits_for_that_too():
+    async def work() -> None:
+        raise LookupError
+
+    assert await patiently("look", work, also=(LookupError,)) is None
+    with pytest.raises(LookupError):
+        await patiently("look", work)
 
 
 async def test_work_that_is_wrong_is_not_tried_anew(db: Database):

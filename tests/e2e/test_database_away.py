@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,6 +21,8 @@ from chassis.settings import CommonSettings
 from chassis.testing import eventually
 from marketwin.forecast.v1 import service_pb2 as forecast_pb
 from marketwin.forecast.v1 import service_pb2_grpc as forecast_rpc
+from marketwin.ingest.v1 import service_pb2 as ingest_pb
+from marketwin.ingest.v1 import service_pb2_grpc as ingest_rpc
 from marketwin.profile.v1 import service_pb2 as profile_pb
 from marketwin.profile.v1 import service_pb2_grpc as profile_rpc
 from marketwin.recommend.v1 import service_pb2 as recommend_pb
@@ -28,12 +31,15 @@ from marketwin.twin.v1 import service_pb2 as twin_pb
 from marketwin.twin.v1 import service_pb2_grpc as twin_rpc
 from services.forecast import app as forecast
 from services.forecast.settings import ForecastSettings
+from services.ingest import app as ingest
+from services.ingest.settings import IngestSettings
 from services.profile import app as profile
 from services.profile.settings import ProfileSettings
 from services.recommend import app as recommend
 from services.recommend.settings import RecommendSettings
 from services.twin import app as twin
 from services.twin.settings import TwinSettings
+from tests.ingest.conftest import KEY
 
 
 class Way:
@@ -89,12 +95,14 @@ async def way(common: CommonSettings) -> AsyncIterator[Way]:
 
 App = Callable[[Any], AbstractAsyncContextManager[Running]]
 SERVICES: dict[str, tuple[App, Any, set[str]]] = {
+    "ingest": (ingest.app, partial(IngestSettings, token_key=KEY), {"erasing"}),
     "twin": (twin.app, TwinSettings, {"fusion rules", "migrations"}),
     "profile": (profile.app, ProfileSettings, {"renewal"}),
     "forecast": (forecast.app, ForecastSettings, {"forecasts", "claims", "renewal", "watch"}),
     "recommend": (recommend.app, RecommendSettings, {"ranking"}),
 }
 READS: dict[str, Callable[[grpc.aio.Channel], Awaitable[Any]]] = {
+    "ingest": lambda channel: ingest_rpc.IngestServiceStub(channel).GetQuality(ingest_pb.GetQualityRequest()),
     "twin": lambda channel: twin_rpc.TwinServiceStub(channel).CountTwins(twin_pb.CountTwinsRequest()),
     "profile": lambda channel: profile_rpc.ProfileServiceStub(channel).ListProfiles(profile_pb.ListProfilesRequest()),
     "forecast": lambda channel: forecast_rpc.ForecastServiceStub(channel).CountForecasts(
@@ -121,7 +129,7 @@ async def test_work_in_the_background_waits_until_the_database_is_back(
             await way.shut()
 
             async def all_wait() -> bool:
-                waiting = {each.get("work") for each in told if each["event"] == "database.waits"}
+                waiting = {each.get("work") for each in told if each["event"] == "work.waits"}
                 return has_failed() or waiting >= works
 
             await eventually(all_wait, within_s=30)

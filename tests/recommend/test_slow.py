@@ -42,7 +42,7 @@ async def test_a_round_that_is_too_slow_ends_no_process_and_is_done_again(
                     await tell_profiles(log, *shops)
 
                     async def waits() -> bool:
-                        return "ranking" in {each.get("work") for each in told if each["event"] == "database.waits"}
+                        return "ranking" in {each.get("work") for each in told if each["event"] == "work.waits"}
 
                     await eventually(waits)
                 await blocker.close()
