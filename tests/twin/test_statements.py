@@ -99,6 +99,21 @@ def test_a_correction_of_the_same_time_counts():
     assert states[-1].properties == {"speed": 4}
 
 
+def test_what_a_source_says_otherwise_than_before_does_not_outdo_what_another_saw_later():
+    states, lines = _told(_seen(1, speed=1), _seen(9, "scada", speed=5), _seen(3, speed=2))
+
+    assert [state.properties for state in states] == [{"speed": 1}, {"speed": 5}, {"speed": 5}]
+    assert lines[-1].patch == {}
+
+
+def test_a_source_that_says_less_than_before_still_says_the_rest():
+    states, _ = _told(_seen(1, speed=3, state="run", load=1), _seen(2, speed=4, state="run"), _seen(3, speed=5))
+
+    (told,) = states[-1].inputs.values()
+    assert [each.facets for each in told] == [{"speed": 5}, {"state": "run"}, {"load": 1}]
+    assert states[-1].properties == {"speed": 5, "state": "run", "load": 1}
+
+
 def test_what_the_patch_says_is_not_said_twice():
     _, lines = _told(_seen(1, speed=3, state="run"), _seen(2, speed=4), _wrote(3, {"state": "stop"}))
 
@@ -229,7 +244,7 @@ WRITTEN = st.builds(
 @st.composite
 def _histories(draw: st.DrawFn) -> list[Statement]:
     """Statements of different times, in the order in which they were learnt."""
-    said = draw(st.lists(SEEN | WRITTEN, max_size=8))
+    said = draw(st.lists(SEEN, max_size=8) | st.lists(SEEN | WRITTEN, max_size=8))
     minutes = draw(st.permutations(range(len(said))))
     return [
         Statement(facets, Origin.of(_at(minute), _at(100 + place), source, ""), quality, writes)

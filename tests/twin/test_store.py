@@ -151,6 +151,15 @@ async def test_any_time_is_kept_to_the_microsecond(store: PostgresStore, at: dat
     assert [(await store.get(machine)).origin.changed_at, changes[0].origin.changed_at] == [at, at]
 
 
+async def test_a_target_that_would_end_a_column_of_targets_is_refused_and_nothing_is_written(store: PostgresStore):
+    machine, led = _machine(), (Relation("on_line", "line:1"), Relation("part_of", "machine:a\x1eb"))
+
+    with pytest.raises(Unstorable):
+        await usecases.seed(store, [Sighting.of(machine, {}, led, Origin.of(NOW, NOW, "mes", ""))])
+
+    assert await store.get(machine) is None
+
+
 async def test_states_of_before_statements_were_kept_stay_what_they_are(common: CommonSettings):
     row = """
         INSERT INTO twin.twin (id, model, revision, properties, desired, relations, times, changed_at, known_at, source,
