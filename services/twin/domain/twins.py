@@ -94,14 +94,16 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 def difference(before: Json, after: Json) -> Json:
     """The smallest RFC 7396 merge patch that turns `before` into `after`."""
-    patch: Json = {key: value for key, value in after.items() if before.get(key, _ABSENT) != value}
+    if before.keys() == after.keys():
+        patch: Json = {key: value for key, value in after.items() if before[key] != value}
+    else:
+        patch = {key: value for key, value in after.items() if before.get(key, _ABSENT) != value}
+        patch |= dict.fromkeys(before.keys() - after.keys())
     if dict in map(type, patch.values()):
         for key, value in patch.items():
             known = before.get(key)
             if isinstance(known, dict) and isinstance(value, dict):
                 patch[key] = difference(known, value)
-    if not before.keys() <= after.keys():
-        patch |= dict.fromkeys(before.keys() - after.keys())
     return patch
 
 

@@ -172,7 +172,7 @@ class Lanes:
             lines = Lines.of(before, outcomes)
             if not await lines.write(connection, stamp=decider.types.stamp):
                 return None
-            self._lately.keep({twin.id: twin for twin, _ in outcomes}, lines.sizes)
+            self._lately.keep({twin.id: twin for twin, _ in outcomes}, lines.states.sizes())
         return answers, bool(outcomes)
 
 

@@ -96,8 +96,7 @@ class Lines(NamedTuple):
     gone: list[tuple[str, str, str]]
     """What leads nowhere any more: twin, relation, target."""
     new: list[tuple[str, str, str]]
-    sizes: dict[str, int]
-    """How many characters the JSON of each twin has."""
+    states: States
 
     @classmethod
     def of(cls, before: Mapping[str, Twin], changed: Sequence[tuple[Twin, Change]]) -> Lines:
@@ -114,7 +113,7 @@ class Lines(NamedTuple):
         steps = [(twin.id, _led(before[twin.id]), _led(twin)) for twin in newest if twin.id in led]
         gone = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in was - now]
         new = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in now - was]
-        return cls(rows, marks, gone, new, states.sizes())
+        return cls(rows, marks, gone, new, states)
 
     async def write(self, connection: Any, *, stamp: int | None = None, heard: Heard | None = None) -> bool:
         """False, and nothing is written, where one of the twins is not what it was before, or the types are not those
