@@ -31,7 +31,7 @@ from services.twin.store.tables import (
     wholes_of,
 )
 
-TOGETHER = 250
+TOGETHER = 125
 """Twins that one statement writes."""
 _LOCK = f"""
 SELECT {WHOLE}, model_version, (SELECT stamp FROM {SCHEMA}.registry) AS stamp

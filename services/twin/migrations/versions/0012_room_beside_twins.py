@@ -13,7 +13,7 @@ SCHEMA = "twin"
 
 def upgrade() -> None:
     op.drop_index("twin_properties", "twin", schema=SCHEMA)
-    op.execute(f"ALTER TABLE {SCHEMA}.twin SET (fillfactor = 70)")
+    op.execute(f"ALTER TABLE {SCHEMA}.twin SET (fillfactor = 85)")
 
 
 def downgrade() -> None:
