@@ -112,8 +112,13 @@ async def waiting(stub: Stub, log: Bus, second: SecondDoor, source: str, count: 
     rows = [sale(order_no=f"{source}-{n}", sku_code=code, sold_at=at(hours=1)) for n in range(count)]
     items = await set_aside(stub, log, source, *rows)
     await push(stub, "sku", [{"sku_code": code, "name_zh": "新品", "price_guide": "260.00"}])
+
+    async def is_known() -> bool:
+        await second.learn()
+        return not second.door.directory.sku.missing({code})
+
+    await eventually(is_known)
     await caught_up(log)
-    await second.learn()
     return items
 
 
