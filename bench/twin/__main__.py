@@ -81,9 +81,10 @@ async def compare(sizes: Sizes, python: Path | None) -> None:
     with tempfile.TemporaryDirectory() as name:
         async with shelf(Path(name), sizes.twins) as built:
             await show_reads(Path(name), built, python, sizes.reads)
-            await show_relations(built, python, Path(name), sizes.times)
             say("")
             await show_searches(built, sizes.times)
+            say("\n" + HEAD)
+            await show_relations(built, python, Path(name), sizes.times)
     say("")
     show_predicates(python, ROWS)
     say(NOTES)
