@@ -95,7 +95,8 @@ async def way(common: CommonSettings) -> AsyncIterator[Way]:
 
 App = Callable[[Any], AbstractAsyncContextManager[Running]]
 SERVICES: dict[str, tuple[App, Any, set[str]]] = {
-    "ingest": (ingest.app, partial(IngestSettings, token_key=KEY), {"erasing"}),
+    # Erasing and retention may lose their lease to the same fault before they meet it themselves.
+    "ingest": (ingest.app, partial(IngestSettings, token_key=KEY), {"forgotten"}),
     "twin": (twin.app, TwinSettings, {"fusion rules", "migrations"}),
     "profile": (profile.app, ProfileSettings, {"renewal"}),
     "forecast": (forecast.app, ForecastSettings, {"forecasts", "claims", "renewal", "watch"}),
