@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -94,16 +95,16 @@ def _print_use(process: subprocess.Popen[bytes]) -> None:
     def cpu_s(each: psutil.Process) -> float:
         return float(sum(each.cpu_times()[:2]))
 
-    spent = Counter[str]()
+    spent: defaultdict[str, float] = defaultdict(float)
     for name, seconds in of_each(lambda each: (_name(each), cpu_s(each))):
         spent[name] += seconds
     ended = sum(psutil.Process(process.pid).cpu_times()[2:4])
     time.sleep(REST_S)
     rested = sum(of_each(cpu_s))
     rows = sorted(of_each(lambda each: (each.memory_full_info().pss / MIB, _name(each))), reverse=True)
-    started = spent.total()
+    started = sum(spent.values())
     print(f"  CPU so far {started:.0f} s, and {ended:.0f} s of what has ended (setting up)")
-    for name, seconds in spent.most_common(10):
+    for name, seconds in sorted(spent.items(), key=itemgetter(1), reverse=True):
         print(f"    {seconds:6.1f} s  {name}")
     print(f"  while replaying {(rested - started) / REST_S:.2f} cores")
     print(f"  memory of everything {sum(row[0] for row in rows):.0f} MiB (PSS, {len(rows)} processes)")
