@@ -167,13 +167,20 @@ async def test_who_does_not_ask_for_readings_hears_none(api: httpx.AsyncClient, 
     async with connected(door) as silent, connected(door) as listening:
         await subscribed(silent, ids=[machine])
         await subscribed(listening, ids=[machine], readings=True)
-        await _sample(api, tag, 100, 0)
-        await _sample(api, tag, 200, 1)
-        await _until_read(listening, 200)
-        change = await heard(silent)
+        for second in range(5):
+            await _sample(api, tag, 100 + second, second)
+            await _until_read(listening, 100 + second)
+        last = await api.patch(
+            f"/api/v1/twins/{machine}",
+            content=json.dumps({"desired": {"speed_per_min": 200}}),
+            headers={"content-type": "application/merge-patch+json", "if-match": "*"},
+        )
+        told = [await heard(silent)]
+        while told[-1].get("sequence") is None or told[-1]["twins"][-1]["revision"] < last.json()["revision"]:
+            told.append(await heard(silent))
 
-    assert change["type"] == "delta"
-    assert change["twins"][0]["properties"]["speed_per_min"] == 100
+    assert {message["type"] for message in told} == {"delta"}
+    assert told[0]["twins"][0]["properties"]["speed_per_min"] == 100
 
 
 async def test_readings_of_an_unknown_twin_are_no_twin_and_of_one_without_machines_none(api: httpx.AsyncClient):
