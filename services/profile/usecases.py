@@ -131,13 +131,10 @@ async def _take(unit: IntakeUnit, kind: str, parts: Sequence[Part]) -> None:
 
 
 def _kept(kind: str, records: pl.DataFrame) -> pl.DataFrame:
-    """Without the records that take back a shop or product, which keeps the profile of what it did; nor bare keys."""
-    if "op" not in records.columns:
+    """Without the records that take back a shop or product, which keeps the profile of what it did."""
+    if kind == "commercial_order" or "op" not in records.columns:
         return records
-    is_deleted = pl.col("op").eq_missing("delete")
-    if kind != "commercial_order":
-        return records.filter(~is_deleted)
-    return records.filter(~is_deleted | pl.col("retailer_code").is_not_null())
+    return records.filter(pl.col("op").ne_missing("delete"))
 
 
 @dataclass(slots=True)

@@ -153,15 +153,20 @@ async def test_a_cancelled_line_leaves_the_profile(profile: Stub, log: Bus) -> N
     await _with_amount(profile, code, 100)
 
 
-async def test_a_line_that_is_deleted_by_its_key_alone_leaves_the_profile(profile: Stub, log: Bus) -> None:
+@pytest.mark.parametrize("kept", [(), ("retailer_code",), ("sku_code",), ("retailer_code", "sku_code", "cycle")])
+async def test_a_line_that_is_deleted_leaves_the_profile_whatever_the_record_says_beside_its_key(
+    profile: Stub, log: Bus, kept: tuple[str, ...]
+) -> None:
     code, line = _shop(), f"O{uuid.uuid4().hex[:8]}"
     await publish(log, "commercial_order", orders(order(code, 4, order_no=line), order(code, 5)))
     await _with_amount(profile, code, 200)
-    nothing = dict.fromkeys(("retailer_code", "sku_code", "cycle", "state", "amount", "qty_order_base"))
+    said = ("retailer_code", "sku_code", "cycle", "state", "amount", "qty_order_base")
+    nothing = dict.fromkeys(each for each in said if each not in kept)
 
-    await publish(log, "commercial_order", orders({**order(code, 4, order_no=line, op="delete"), **nothing}))
+    deletion = {**order(code, 4, order_no=line, op="delete"), **nothing}
+    await publish(log, "commercial_order", orders(deletion, order(code, 6, quantity=1)))
 
-    await _with_amount(profile, code, 100)
+    await _with_amount(profile, code, 110)
 
 
 async def test_a_line_corrected_to_another_shop_leaves_the_first(profile: Stub, log: Bus) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from functools import partial
+
 import asyncpg
 import pytest
 from structlog.testing import capture_logs
@@ -56,3 +59,48 @@ async def test_a_round_that_is_too_slow_ends_no_process_and_is_done_again(
 
     assert {each.sku for each in found} == {"S0", "S1"}
     assert [each for each in told if each["event"] == "background.died"] == []
+
+
+async def test_what_a_round_that_broke_off_had_learnt_reaches_the_lists_with_the_next_change(
+    common: CommonSettings, shared_servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.db.STATEMENT_TIMEOUT_MS", 300)
+    monkeypatch.setattr("services.recommend.app.REFRESH_S", 3600.0)
+    codes, new = [f"R{uuid.uuid4().hex}" for _ in range(10)], f"S{uuid.uuid4().hex}"
+    shop = partial(profile, account_manager="")
+    async with fresh_database(shared_servers.postgres_url) as url:
+        own = common.model_copy(update={"postgres_url": url})
+        async with (
+            app(RecommendSettings(common=own, quiet_s=0.1)) as running,
+            connect(running.address, service_pb2_grpc.RecommendServiceStub) as stub,
+            bus(common.nats_url, "test") as log,
+        ):
+
+            async def lists(retailer: str, sku: str) -> bool:
+                return sku in {each.sku for each in await listed(stub, retailer, mode="next_order")}
+
+            for owner in ("twin", "profile"):
+                await log.ensure_stream(owner)
+            await tell_twins(log, sku_twin("S0"), sku_twin("S1"), sku_twin(new))
+            await tell_profiles(log, *[shop(code, purchase("S0"), purchase("S1")) for code in codes[1:]])
+            await eventually(lambda: lists(codes[-1], "S0"))
+            # The model does not know yet what nobody has bought: that has to wait until it is learnt anew.
+            await tell_profiles(log, shop(codes[0], purchase("S1"), purchase(new, cycles=9)))
+            await eventually(lambda: lists(codes[0], "S1"))
+            blocker = await asyncpg.connect(url)
+            with capture_logs() as told:
+                async with blocker.transaction():
+                    await blocker.execute("LOCK TABLE recommend.demand IN ACCESS EXCLUSIVE MODE")
+                    monkeypatch.setattr("services.recommend.app.REFRESH_S", 0.0)
+
+                    async def waits() -> bool:
+                        return "models" in {each.get("work") for each in told if each["event"] == "work.waits"}
+
+                    await eventually(waits)
+            await blocker.close()
+            before = await lists(codes[0], new)
+            await tell_profiles(log, shop(codes[1], purchase("S0"), revision=2))
+
+            await eventually(lambda: lists(codes[0], new))
+
+    assert not before
