@@ -20,7 +20,7 @@ from services.twin.domain import statements, twins
 from services.twin.domain.feeding import columns
 from services.twin.domain.feeding.feeds import Feeds, Seen
 from services.twin.domain.statements import RELATIONS, Sighting
-from services.twin.domain.twins import ID_PATTERN
+from services.twin.domain.twins import ID_PATTERN, Origin
 from services.twin.domain.types import Types
 from tests.twin.fed_records import AT, DAY, NOW, SAID, records
 
@@ -288,6 +288,38 @@ def test_a_slot_that_was_emptied_holds_nothing_any_more():
 
     assert [each.name for each in full.relations] == ["holds", "part_of"]
     assert [each.name for each in empty.relations] == ["part_of"]
+
+
+@given(st.permutations(range(5)))
+def test_a_pallet_stands_where_its_newest_move_brought_it_in_whatever_order_moves_are_learnt(order: list[int]):
+    moves = [
+        {"move": "in", "to_slot": "A"},
+        {"move": "shift", "from_slot": "A", "to_slot": "B"},
+        {"move": "count", "from_slot": "B"},
+        {"move": "adjust", "to_slot": "C"},
+        {"move": "out", "from_slot": "B"},
+    ]
+    row = {"wh_code": "W1", "sku_code": "S1", "pallet_no": "P7"}
+    rows = [{**row, **move, "occurred_at": NOW + timedelta(hours=n)} for n, move in enumerate(moves)]
+
+    def stands_in(learnt: list[int]) -> list[str]:
+        twin = twins.empty("pallet:W1:P7", Origin.of(NOW, NOW, "test", ""))
+        for number in learnt:
+            seen = _read("wms_move", records("wms_move", rows[number])).sightings
+            said = next(each.said for each in seen if each.id == twin.id)
+            twin, _ = statements.apply(twin, said) or (twin, None)
+        return [each.target for each in twin.relations if each.name == "stored_in"]
+
+    assert stands_in([number for number in order if number < 4]) == ["slot:W1:B"]
+    assert stands_in(order) == []
+
+
+def test_what_stands_in_a_slot_is_not_said_by_one_of_its_pallets():
+    row = {"wh_code": "W1", "sku_code": "S1", "move": "shift", "from_slot": "A", "to_slot": "B", "pallet_no": "P7"}
+
+    said = _said(_read("wms_move", records("wms_move", row)).sightings)
+
+    assert said["slot:W1:A"][1] == said["slot:W1:B"][1] == {"part_of": "warehouse:W1"}
 
 
 def test_a_move_is_true_from_its_end_on():
