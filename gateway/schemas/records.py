@@ -116,9 +116,11 @@ class Source(Shape):
     name: str
     received: int
     mapped_kinds: list[str]
-    newest_biz_date: str | None
+    newest_biz_date: str | None = Field(description="Newest business date; master data has none. Null: none came yet")
     last_seen_at: str | None
-    lag_s: float | None = Field(description="From the newest fact of the last batch to its arrival; null: not known")
+    lag_s: float | None = Field(
+        description="From the newest fact of the last batch that was no master data to its arrival; null: not known"
+    )
     open_quarantine: int = Field(description="Records set aside that wait for somebody")
     partial_days: list[str] = Field(description="Days of arrival of the last 28 with fewer records than usual (DQ-40)")
     connections: list[Connection]

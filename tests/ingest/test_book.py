@@ -284,6 +284,20 @@ async def test_sources_show_mappings_and_what_was_seen(ingest: Stub, log: Bus):
     assert sources["monthly"].last_seen_at.ToDatetime(UTC) <= now()
 
 
+async def test_master_data_moves_neither_the_newest_date_nor_the_lag_of_a_source(ingest: Stub, log: Bus):
+    await push(ingest, "retailer", [shop(retailer_code="R-master")], source="masters")
+    await push(ingest, "pos_sale", [sale(order_no="M1", sold_at=at(days=3))], source="mixed")
+    await push(ingest, "retailer", [shop(retailer_code="R-mixed")], source="mixed")
+    await balances(ingest, log)
+
+    sources = {source.name: source for source in (await ingest.ListSources(pb.ListSourcesRequest())).sources}
+
+    assert (sources["masters"].newest_biz_date, sources["masters"].HasField("lag_s")) == ("", False)
+    assert sources["masters"].received == 1
+    assert at(days=3)[:10] <= sources["mixed"].newest_biz_date <= at(days=2)[:10]
+    assert sources["mixed"].lag_s > 2 * 86400
+
+
 async def test_a_source_shows_its_lag_and_what_of_it_waits_in_the_quarantine(ingest: Stub, log: Bus):
     await push(ingest, "pos_sale", [sale(order_no="L1", sold_at=at(hours=2))], source="late")
     rows = [sale(order_no="L2", sold_at=at(hours=5)), sale(order_no="L3", sold_at=at(hours=1))]

@@ -8,6 +8,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from chassis.db import Database
+from services.ingest.domain.kinds import KINDS
 from services.ingest.store.tables import DAY, QUARANTINE
 from services.ingest.usecases import Balance, SourceSeen
 
@@ -25,11 +26,15 @@ async def balances(db: Database) -> list[Balance]:
     ]
 
 
+MASTERS = tuple(name for name, kind in KINDS.items() if kind.is_master)
+"""What has no time of business: neither the newest date nor the lag of a source is told from it."""
+
+
 async def sources(db: Database, lags: Mapping[str, float]) -> list[SourceSeen]:
     """Sources that have sent, with the lag of their last batch where it is known."""
     statement = sa.select(
         DAY.c.source,
-        sa.func.max(DAY.c.newest).label("newest"),
+        sa.func.max(DAY.c.newest).filter(DAY.c.kind.not_in(MASTERS)).label("newest"),
         sa.func.max(DAY.c.last_at).label("last"),
         sa.func.sum(DAY.c.received).label("received"),
     ).group_by(DAY.c.source)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from services.ingest.domain.cleaning.identity import batch_id, part_id
 from services.ingest.domain.cleaning.outcome import Outcome
 from services.ingest.domain.cleaning.receipt import Receipt
+from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.values.text import mask_text
 from services.ingest.usecases.arrival import Arrival
 from services.ingest.usecases.passing import Passed
@@ -154,7 +155,8 @@ def _message_id(arrivals: Sequence[Arrival]) -> str:
 
 def _entry(part: Accepted) -> Entry:
     newest = part.records.get_column("biz_date").max()
-    newest_at = part.records.get_column("occurred_at").max()
+    # Master data have no time of business: they say nothing of how far behind their source is.
+    newest_at = None if KINDS[part.kind].is_master else part.records.get_column("occurred_at").max()
     return Entry(
         id=part.part_id,
         batch_id=part.part_id,

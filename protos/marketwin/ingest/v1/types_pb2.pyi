@@ -309,11 +309,13 @@ class Source(_message.Message):
     name: _builtins.str
     """Name of the source."""
     newest_biz_date: _builtins.str
-    """Newest business date seen, ISO; empty when nothing came yet."""
+    """Newest business date seen, ISO; empty when nothing came yet, or master data alone, which has none."""
     received: _builtins.int
     """Records received so far."""
     lag_s: _builtins.float
-    """Seconds between the newest occurred_at and its arrival, for the last batch; absent when nothing came yet."""
+    """Seconds between the newest occurred_at and its arrival, for the last batch that was no master data; absent when
+    none came yet.
+    """
     open_quarantine: _builtins.int
     """Records set aside and still open."""
     @_builtins.property

@@ -52,9 +52,9 @@ function Figures({ source, now }: { source: Source; now: number }) {
   const none = <span className="muted">–</span>;
   return (
     <dl className="figures">
-      <div>
+      <div title={t("sources.newest.help")}>
         <dt>{t("sources.newest")}</dt>
-        <dd>{source.newest_biz_date ? isoDay(source.newest_biz_date, language) : none}</dd>
+        <dd data-testid="source-newest">{source.newest_biz_date ? isoDay(source.newest_biz_date, language) : none}</dd>
       </div>
       <div>
         <dt>{t("sources.seen")}</dt>
