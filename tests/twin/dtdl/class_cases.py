@@ -333,6 +333,8 @@ def of_version_2() -> Iterator[Case]:
         yield accept(f"v2 {name}: smallest", sample.document)
         for written in (dtmi, [name, "Flavor"], [name, "http://ex.com/Type"]):
             yield accept(f"v2 {name}: @type {written}", sample.with_(__type=written))
+        for newer in ("CommandRequest", "AdjunctType", "LatentType", "metamodel", "deca", "EnergyRate"):
+            yield accept(f"v2 {name}: {newer}, a word of v3 alone", sample.with_(__type=[name, newer]))
         yield accept(
             f"v2 {name}: informal", sample.with_(__type=[name, "Flavor"], taste=1, **{"http://a": 1, "name": "a"})
         )

@@ -78,6 +78,9 @@ def _combined() -> Iterator[Case]:
     yield reject(Rule.CONTEXT_LANGUAGE_VERSION, "/@context", "v1", interface(context="dtmi:dtdl:context;1"))
     yield reject(Rule.CONTEXT_LANGUAGE_VERSION, "/@context", "v3.1", interface(context="dtmi:dtdl:context;3.1"))
     yield reject(Rule.CONTEXT_ORDER, "/@context", "v2 after v3", interface(context=[V3, V2]))
+    yield accept("v2 with an unknown extension", interface(context=[V2, UNKNOWN]))
+    minor = f"{UNKNOWN}.2"
+    yield reject(Rule.CONTEXT_DTMI, "/@context/1", "v2 with a minor version", interface(context=[V2, minor]))
     yield accept("extension", interface(context=[V3, HISTORY]))
     versions = [V3, "dtmi:dtdl:extension:historization;9", HISTORY]
     yield reject(

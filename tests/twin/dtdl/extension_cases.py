@@ -12,6 +12,7 @@ from .cases import (
     Case,
     Doc,
     accept,
+    array,
     command,
     component,
     enum,
@@ -168,15 +169,33 @@ def _mqtt() -> Iterator[Case]:
         return interface(*contents, context=_context(f"mqtt;{version}"), **members)
 
     sent = {"@type": ["Interface", "Mqtt"], "payloadFormat": "json"}
-    for form in ("avro", "cbor", "json", "proto2", "proto3", "raw", "dtmi:dtdl:extension:mqtt:v1:payloadFormat:raw"):
-        yield accept(f"payload {form}", of() | sent | {"payloadFormat": form})
-    for wrong in ("xml", "", 1, "JSON"):
-        yield reject(Rule.VALUE_CHOICE, "/payloadFormat", f"payload {wrong!r}", of() | sent | {"payloadFormat": wrong})
+    for version in (1, 2, 3):
+        for form in ("avro", "JSON", "Avro/1.11.0", "Json/ecma/404", "", {"@value": "raw"}, ["cbor"]):
+            form_of = of(version=version) | sent | {"payloadFormat": form}
+            yield accept(f"payload {form}, version {version}", form_of)
+        for wrong in (1, None, {"json": "raw"}):
+            at, form_of = "/payloadFormat", of(version=version) | sent | {"payloadFormat": wrong}
+            yield reject(Rule.VALUE_OBJECT if isinstance(wrong, dict) else Rule.VALUE_STRING, at, f"{wrong}", form_of)
+        yield from _topics(of(version=version) | sent)
     yield reject(Rule.MEMBER_REQUIRED, "", "Mqtt without payload", of() | {"@type": ["Interface", "Mqtt"]})
-    yield accept("topics", of() | sent | {"telemetryTopic": "a/{b}/c", "commandTopic": "d"})
-    yield accept("any payload in version 2", of(version=2) | sent | {"payloadFormat": "Avro/1.11.0"})
+    grouped = of() | sent | {"cmdServiceGroupId": "a"}
+    yield reject(Rule.MEMBER_UNDEFINED, "/cmdServiceGroupId", "a group in version 1", grouped)
+    for group in ("", "a/b", "a b", "a+", "{a}"):
+        yield reject(
+            Rule.VALUE_PATTERN,
+            "/cmdServiceGroupId",
+            f"group {group!r}",
+            of(version=2) | sent | {"cmdServiceGroupId": group},
+        )
+    yield from _mqtt_commands()
+    yield from _indexes()
+    yield from _results()
+
+
+def _topics(document: Doc) -> Iterator[Case]:
+    yield accept("topics", document | {"telemetryTopic": "a/{b}/c", "commandTopic": "d"})
     for topic in ("a", "a/b", "{id}/b", "vehicles/{ex:id}/t", "a.b/c-d", "a/$b", "{a}"):
-        yield accept(f"topic {topic}", of(version=2) | sent | {"telemetryTopic": topic})
+        yield accept(f"topic {topic}", document | {"telemetryTopic": topic})
     for topic in (
         "",
         "/a",
@@ -194,19 +213,7 @@ def _mqtt() -> Iterator[Case]:
         '"a"',
         "{a:}",
     ):
-        yield reject(
-            Rule.VALUE_PATTERN, "/telemetryTopic", f"topic {topic!r}", of(version=2) | sent | {"telemetryTopic": topic}
-        )
-    for group in ("", "a/b", "a b", "a+", "{a}"):
-        yield reject(
-            Rule.VALUE_PATTERN,
-            "/cmdServiceGroupId",
-            f"group {group!r}",
-            of(version=2) | sent | {"cmdServiceGroupId": group},
-        )
-    yield from _mqtt_commands()
-    yield from _indexes()
-    yield from _results()
+        yield reject(Rule.VALUE_PATTERN, "/telemetryTopic", f"topic {topic!r}", document | {"telemetryTopic": topic})
 
 
 def _of_mqtt(*contents: Doc, version: int = 1) -> Doc:
@@ -260,20 +267,26 @@ def _results() -> Iterator[Case]:
     def of(schema: Doc, version: int = 3) -> Doc:
         return _of_mqtt(command(response=field(schema)), version=version)
 
-    good, bad = part("good", "NormalResult"), part("bad", "ErrorResult")
+    message = part("message", "ErrorMessage")
+    error = result(message, kind="Error")
+    good, bad = part("good", "NormalResult"), part("bad", "ErrorResult", schema=error)
     at = "/contents/0/response/schema/fields"
     for fields in ((good, bad), (good,), (bad,), ()):
         yield accept(f"Result of {len(fields)}: {[each['name'] for each in fields]}", of(result(*fields)))
     yield reject(Rule.COTYPE_NEEDS, f"{at}/1", "Result with another field", of(result(good, field())))
     yield reject(Rule.COTYPE_NEEDS, f"{at}/0/@type", "NormalResult without Result", of(obj(good)))
-    yield reject(Rule.COTYPE_SEVERAL, f"{at}/1/@type", "two ErrorResults", of(result(bad, part("b", "ErrorResult"))))
+    yield reject(Rule.COTYPE_SEVERAL, f"{at}/1/@type", "two ErrorResults", of(result(bad, bad | {"name": "b"})))
     yield reject(Rule.COTYPE_CLASS, None, "Result on a Map", of(map_of(type_=["Map", "Result"])))
     yield reject(Rule.TYPE_UNDEFINED, None, "Result in version 2", of(result(), version=2))
-    message = part("message", "ErrorMessage")
+    for schema in ("string", array(), obj()):
+        plain = part("bad", "ErrorResult", schema=schema)
+        yield reject(Rule.COTYPE_SCHEMA, None, f"ErrorResult is {str(schema)[:40]}", of(result(plain)))
+    for needed in (good, bad):
+        required = needed | {"@type": [*needed["@type"], "Required"]}
+        document = of(result(required))
+        document["@context"] = [*document["@context"], "dtmi:dtdl:extension:requirement;1"]
+        yield reject(Rule.COTYPE_SEVERAL, f"{at}/0/@type", f"{needed['name']} result is Required", document)
     yield accept("Error", of(result(message, field(), kind="Error")))
-    yield accept(
-        "Error as a result", of(result(good, part("bad", "ErrorResult", schema=result(message, kind="Error"))))
-    )
     yield reject(Rule.COTYPE_NEEDS, f"{at}/0/@type", "ErrorMessage without Error", of(obj(message)))
     number = part("message", "ErrorMessage", schema="integer")
     yield reject(Rule.COTYPE_SCHEMA, f"{at}/0", "ErrorMessage is a number", of(result(number, kind="Error")))

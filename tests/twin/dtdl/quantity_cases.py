@@ -9,6 +9,7 @@ from services.twin.domain.dtdl import Rule
 
 from .cases import (
     QUANTITATIVE,
+    V2,
     V3,
     Case,
     Doc,
@@ -180,14 +181,13 @@ def _quantities() -> Iterator[Case]:
             f"Temperature is {str(schema)[:40]}",
             _measured("Temperature", "kelvin", schema),
         )
-    yield accept(
-        "Length and Distance",
-        interface(telemetry(type_=["Telemetry", "Length", "Distance"], unit="metre"), context=[V3, QUANTITATIVE]),
-    )
-    both = telemetry(type_=["Telemetry", "Length", "Temperature"], unit="metre")
-    yield reject(
-        Rule.UNIT_TYPE, "/contents/0/unit", "Length and Temperature", interface(both, context=[V3, QUANTITATIVE])
-    )
+    for other in ("Distance", "Temperature", f"{BASE}:class:Distance"):
+        both = telemetry(type_=["Telemetry", "Length", other], unit="metre")
+        at = "/contents/0/@type"
+        yield reject(Rule.COTYPE_SEVERAL, at, f"Length and {other}", interface(both, context=[V3, QUANTITATIVE]))
+    for same in ("Length", f"{BASE}:class:Length"):
+        both = telemetry(type_=["Telemetry", "Length", same], unit="metre")
+        yield accept(f"Length and {same}", interface(both, context=[V3, QUANTITATIVE]))
     abstract = telemetry(type_=["Telemetry", "QuantitativeType"])
     yield reject(
         Rule.COTYPE_ABSTRACT, "/contents/0/@type", "QuantitativeType", interface(abstract, context=[V3, QUANTITATIVE])
@@ -207,7 +207,43 @@ def _quantities() -> Iterator[Case]:
             yield reject(Rule.TYPE_MATERIAL, None, f"Length alone on {sample.class_name}", alone)
 
 
+# Semantic type of DTDL v2 and its units there, from the table of its specification, shortened to the ends of rows.
+OLD = """
+Acceleration gForce | Angle turn | AngularAcceleration radianPerSecondSquared | AngularVelocity revolutionPerSecond |
+Area acre | Capacitance picofarad | Current milliampere | DataRate bitPerSecond | DataSize byte |
+Density kilogramPerCubicMetre | Distance mile | ElectricCharge coulomb | Energy kilowattHour | Force newton |
+Frequency megahertz | Humidity gramPerCubicMetre | Illuminance lux | Inductance henry | Latitude degreeOfArc |
+Length metre | Longitude degreeOfArc | Luminance candelaPerSquareMetre | Luminosity watt | LuminousFlux lumen |
+LuminousIntensity candela | MagneticFlux weber | MagneticInduction tesla | Mass tonne | MassFlowRate gramPerHour |
+Power watt | Pressure bar | RelativeHumidity percent | Resistance ohm | SoundPressure decibel | Temperature kelvin |
+Thrust newton | TimeSpan year | Torque newtonMetre | Velocity knot | Voltage volt | Volume litre |
+VolumeFlowRate litrePerHour
+"""
+
+
+def _of_version_2() -> Iterator[Case]:
+    for kind, unit in (row.split() for row in OLD.replace("\n", " ").split("|")):
+        for sample in samples(2):
+            changed = sample.with_(__type=[sample.class_name, kind], unit=unit)
+            if sample.class_name in ("Property", "Telemetry"):
+                yield accept(f"v2 {kind} on {sample.class_name}", changed)
+            else:
+                at = f"{sample.pointer}/@type"
+                yield reject(Rule.COTYPE_CLASS, at, f"v2 {kind} on {sample.class_name}", changed)
+        by_dtmi = telemetry(type_=["Telemetry", f"dtmi:standard:class:{kind};2"]) | {
+            "dtmi:dtdl:property:unit;2": f"dtmi:standard:unit:{unit};2"
+        }
+        yield accept(f"v2 {kind} by DTMI", interface(by_dtmi, context=V2))
+    both = telemetry(type_=["Telemetry", "Length", "Distance"], unit="metre")
+    yield reject(Rule.COTYPE_SEVERAL, "/contents/0/@type", "v2 Length and Distance", interface(both, context=V2))
+    newer = telemetry(type_=["Telemetry", "Current"], unit="kiloampere")
+    yield reject(Rule.UNIT_TYPE, "/contents/0/unit", "v2 Current in kiloampere", interface(newer, context=V2))
+    text = telemetry("string", type_=["Telemetry", "Length"], unit="metre")
+    yield reject(Rule.COTYPE_SCHEMA, "/contents/0", "v2 Length is a string", interface(text, context=V2))
+
+
 def all_cases() -> Iterator[Case]:
     yield from _semantic_types()
     yield from _units()
     yield from _quantities()
+    yield from _of_version_2()

@@ -9,7 +9,7 @@ from .dtmi import is_dtmi
 from .extensions import RESERVED_UNIT_TERMS, Cotype
 from .faults import Rule, Spot
 from .jsontext import Json
-from .language import MATERIAL, PROPERTIES, RESERVED_TERMS, STANDARD_SCHEMAS, Member
+from .language import MATERIAL, PROPERTIES, RESERVED_TERMS_OF_2, STANDARD_SCHEMAS, Member
 
 _ENOUGH = 100
 
@@ -120,5 +120,5 @@ def _may_be_undefined(name: str, context: ActiveContext, spot: Spot) -> bool:
 
 
 def _is_reserved_in_2(name: str) -> bool:
-    tables = (PROPERTIES[2], STANDARD_SCHEMAS[2], RESERVED_TERMS, RESERVED_UNIT_TERMS)
+    tables = (PROPERTIES[2], STANDARD_SCHEMAS[2], RESERVED_TERMS_OF_2, RESERVED_UNIT_TERMS)
     return any(name in table for table in tables)

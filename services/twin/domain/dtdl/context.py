@@ -46,6 +46,9 @@ def combine(
         return None
     _check_order(given, version, spot, is_top=outer is None)
     places = {each: spot.at(index) if isinstance(value, list) else spot for index, each in enumerate(given)}
+    for each, place in places.items():
+        if not is_dtmi(each, version):
+            place.fault(Rule.CONTEXT_DTMI, f"{each!r} is not a DTMI of DTDL version {version}")
     is_allowed = version == 2 if allow_undefined is None else allow_undefined
     return _activate(version, specifiers, places, allow_undefined=is_allowed)
 

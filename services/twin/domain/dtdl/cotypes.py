@@ -15,7 +15,7 @@ def check_cotypes(graph: Graph, interfaces: list[Node], budget: Budget) -> None:
     for node in graph.nodes:
         for cotype in node.cotypes:
             _check_cotype(node, cotype)
-        _check_semantic(node)
+        _check_shared(node)
         if node.class_name == "Object":
             _check_fields(node)
     for node in (*interfaces, *(node for node in graph.nodes if node.class_name == "Relationship")):
@@ -26,8 +26,12 @@ def check_cotypes(graph: Graph, interfaces: list[Node], budget: Budget) -> None:
 def _check_cotype(node: Node, cotype: Cotype) -> None:
     if cotype.needs and not node.has(cotype.needs):
         node.spot.at("@type").fault(Rule.COTYPE_NEEDS, f"{cotype.term} stands only beside {cotype.needs}")
+    if cotype.excludes and node.has(cotype.excludes):
+        node.spot.at("@type").fault(Rule.COTYPE_SEVERAL, f"{cotype.term} cannot stand beside {cotype.excludes}")
     if cotype.schemas and not _has_schema(node, cotype.schemas):
         node.spot.fault(Rule.COTYPE_SCHEMA, f"{cotype.term} needs a schema of {', '.join(sorted(cotype.schemas))}")
+    elif cotype.schema_cotype and not all(each.has(cotype.schema_cotype) for each in node.nodes("schema")):
+        node.spot.at("schema").fault(Rule.COTYPE_SCHEMA, f"the schema of {cotype.term} is {cotype.schema_cotype}")
     if cotype.fixed:
         member, value = cotype.fixed
         if node.literals.get(member, value) is not value:
@@ -44,15 +48,15 @@ def _has_schema(node: Node, schemas: frozenset[str]) -> bool:
     return True
 
 
-def _check_semantic(node: Node) -> None:
-    semantic = [cotype for cotype in node.cotypes if cotype.is_semantic]
-    if len(semantic) < 2:
-        return
-    unit = node.literals.get("unit")
-    if node.version == 2:
-        node.spot.at("@type").fault(Rule.COTYPE_SEVERAL, "an element of DTDL v2 has at most one semantic type")
-    elif unit is not None and any(_units(cotype, unit) is None for cotype in semantic):
-        node.spot.at("unit").fault(Rule.UNIT_TYPE, f"{unit!r} is not a unit of each of its semantic types")
+def _check_shared(node: Node) -> None:
+    """Two co-types that both bring a property of one name leave open whose it is; so do two semantic types."""
+    brought: dict[str, Cotype] = {}
+    for cotype in node.cotypes:
+        for prop in cotype.properties:
+            other = brought.setdefault(prop.term, cotype)
+            if other is not cotype:
+                message = f"{other.term} and {cotype.term} both bring {prop.term!r}"
+                node.spot.at("@type").fault(Rule.COTYPE_SEVERAL, message)
 
 
 def _check_fields(node: Node) -> None:
@@ -72,10 +76,6 @@ def _check_fields(node: Node) -> None:
             if cotype.is_single and cotype.dtmi in seen:
                 place.fault(Rule.COTYPE_SEVERAL, f"another field of the Object is {cotype.term} too")
             seen.add(cotype.dtmi)
-
-
-def _units(cotype: Cotype, unit: object) -> ExtensionProperty | None:
-    return next((prop for prop in cotype.properties if prop.choices and unit in prop.choices.values()), None)
 
 
 def _check_siblings(node: Node, budget: Budget) -> bool:

@@ -7,7 +7,7 @@ Annotation v1 and v2, Overriding v1 and v2, Mqtt v1 to v3, and Requirement v1.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from .language import words
@@ -41,8 +41,9 @@ class ExtensionProperty:
 class Cotype:
     """A type that stands beside the class of an element of one of `classes`.
 
-    needs: another co-type of the same element; within: one of the Object around it; is_single: at most one field of
-    an Object has it; fields: what each field of the Object must have one of; schemas: what its schema must be.
+    needs: another co-type of the same element; excludes: one that the same element must not have; within: one of the
+    Object around it; is_single: at most one field of an Object has it; fields: what each field of the Object must have
+    one of; schemas: what its schema must be, a class or a primitive; schema_cotype: what co-type its schema must have.
     """
 
     term: str
@@ -51,9 +52,10 @@ class Cotype:
     versions: tuple[int, ...] = (3,)
     properties: tuple[ExtensionProperty, ...] = ()
     needs: str | None = None
+    excludes: str | None = None
     is_abstract: bool = False
-    is_semantic: bool = False
     schemas: frozenset[str] = frozenset()
+    schema_cotype: str | None = None
     fixed: tuple[str, bool] | None = None
     within: str | None = None
     is_single: bool = False
@@ -84,10 +86,11 @@ def _both(names: Iterable[str], prefix: str, suffix: str = "") -> dict[str, str]
 
 _NUMERIC = frozenset({"double", "float", "integer", "long"})
 _QUANTITATIVE = "dtmi:dtdl:extension:quantitativeTypes:v1:"
-_PREFIXES = words(
-    "deci centi milli micro nano pico femto atto zepto yocto deca hecto kilo mega giga tera peta exa zetta yotta "
+_PREFIXES_OF_BOTH = words(
+    "deci centi milli micro nano pico femto atto zepto yocto hecto kilo mega giga tera peta exa zetta yotta "
     "kibi mebi gibi tebi pebi exbi zebi yobi"
 )
+_PREFIXES = (*_PREFIXES_OF_BOTH, "deca")
 
 
 def _unit(enum: str) -> ExtensionProperty:
@@ -132,7 +135,6 @@ def _quantitative() -> Extension:
             dtmi=f"{_QUANTITATIVE}class:{name}",
             classes=on,
             properties=(_unit(enum),),
-            is_semantic=True,
             schemas=_NUMERIC,
         )
         for name, enum in SEMANTIC_TYPES.items()
@@ -144,7 +146,7 @@ def _quantitative() -> Extension:
 
 def _old_semantic_types() -> Extension:
     """The semantic types that are part of DTDL v2 itself."""
-    on = frozenset({"CommandPayload", "Field", "MapValue", "Property", "Telemetry"})
+    on = frozenset({"Property", "Telemetry"})
     cotypes = []
     for name, enum in OLD_SEMANTIC_TYPES.items():
         choices = _both(OLD_UNITS[enum], "dtmi:standard:unit:", ";2")
@@ -158,7 +160,6 @@ def _old_semantic_types() -> Extension:
                 classes=on,
                 versions=(2,),
                 properties=(unit,),
-                is_semantic=True,
                 schemas=_NUMERIC,
             )
         )
@@ -194,29 +195,15 @@ _TOPIC = rf"(?!\$)(?:{_PLAIN_LABEL}|{_TOKEN})(?:/(?:{_PLAIN_LABEL}|{_TOKEN}))*"
 
 def _mqtt(version: int) -> Extension:
     base = f"dtmi:dtdl:extension:mqtt:v{version}:"
-    topic = _TOPIC if version > 1 else None
-    formats = None if version > 1 else _both(words("avro cbor json proto2 proto3 raw"), f"{base}payloadFormat:")
 
-    def prop(
-        owner: str,
-        term: str,
-        value: Value = Value.STRING,
-        *,
-        is_required: bool = True,
-        choices: Mapping[str, str] | None = None,
-        pattern: str | None = None,
-    ) -> ExtensionProperty:
-        dtmi = f"{base}{owner}:{term}"
+    def prop(owner: str, term: str, value: Value = Value.STRING, pattern: str | None = None) -> ExtensionProperty:
         return ExtensionProperty(
-            term=term, dtmi=dtmi, value=value, is_required=is_required, choices=choices, pattern=pattern
+            term=term, dtmi=f"{base}{owner}:{term}", value=value, is_required=pattern is None, pattern=pattern
         )
 
-    topics = [prop("Mqtt", term, is_required=False, pattern=topic) for term in ("telemetryTopic", "commandTopic")]
-    groups = [
-        prop("Mqtt", term, is_required=False, pattern=_PLAIN_LABEL)
-        for term in ("telemServiceGroupId", "cmdServiceGroupId")
-    ]
-    form = prop("Mqtt", "payloadFormat", Value.CHOICE if formats else Value.STRING, choices=formats)
+    topics = [prop("Mqtt", term, pattern=_TOPIC) for term in ("telemetryTopic", "commandTopic")]
+    groups = [prop("Mqtt", term, pattern=_PLAIN_LABEL) for term in ("telemServiceGroupId", "cmdServiceGroupId")]
+    form = prop("Mqtt", "payloadFormat")
 
     def cotype(term: str, classes: str, *properties: ExtensionProperty, needs: str | None = None) -> Cotype:
         on = frozenset(words(classes))
@@ -239,17 +226,19 @@ def _mqtt(version: int) -> Extension:
 
 def _results(base: str) -> list[Cotype]:
     """Co-types for answers that may be errors, since version 3."""
-    obj, field_ = frozenset({"Object"}), frozenset({"Field"})
+    obj = frozenset({"Object"})
     both = frozenset({"NormalResult", "ErrorResult"})
 
-    def inside(term: str, within: str, schemas: frozenset[str] = frozenset()) -> Cotype:
-        return Cotype(term=term, dtmi=f"{base}{term}", classes=field_, within=within, is_single=True, schemas=schemas)
+    def inside(term: str, within: str) -> Cotype:
+        on = frozenset({"Field"})
+        return Cotype(term=term, dtmi=f"{base}{term}", classes=on, within=within, is_single=True)
 
     return [
         Cotype(term="Result", dtmi=f"{base}Result", classes=obj, fields=both),
         Cotype(term="Error", dtmi=f"{base}Error", classes=obj),
-        *(inside(term, "Result") for term in sorted(both)),
-        inside("ErrorMessage", "Error", frozenset({"string"})),
+        replace(inside("NormalResult", "Result"), excludes="Required"),
+        replace(inside("ErrorResult", "Result"), excludes="Required", schemas=obj, schema_cotype="Error"),
+        replace(inside("ErrorMessage", "Error"), schemas=frozenset({"string"})),
     ]
 
 
@@ -279,7 +268,7 @@ RESERVED_UNIT_TERMS = frozenset(
         *OLD_SEMANTIC_TYPES,
         *OLD_UNITS,
         *(unit for units in OLD_UNITS.values() for unit in units),
-        *_PREFIXES,
+        *_PREFIXES_OF_BOTH,
         *words("deka BinaryPrefix BinaryUnit DecimalPrefix DecimalUnit QuantitativeType RatioUnit"),
     ]
 )

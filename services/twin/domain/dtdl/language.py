@@ -165,10 +165,10 @@ def _properties(version: int) -> dict[str, str]:
 
 PROPERTIES: Mapping[int, Mapping[str, str]] = {version: _properties(version) for version in VERSIONS}
 
-# Terms of the language that are neither a class one can write nor a member; v2 keeps them from being co-types.
-RESERVED_TERMS = words(
-    "AdjunctType Alias Boolean CommandType ComplexSchema Content Date DateTime Double DtdlExtension Duration Entity "
-    "Float Integer LatentType Long NamedEntity NamedLatentType NumericSchema PrimitiveSchema Schema SchemaField "
-    "SemanticType SemanticUnit String TemporalSchema Time Unit UnitAttribute aliasFor asynchronous exponent "
-    "languageMajorVersion metamodel model symbol synchronous baseUnit bottomUnit prefix topUnit unit"
+# Terms of v2 that are neither a class one can write nor a member nor a schema, and no co-types of a user's own.
+RESERVED_TERMS_OF_2 = words(
+    "Boolean CommandType ComplexSchema Content Date DateTime Double Duration Entity Float Integer Long NamedEntity "
+    "NumericSchema PrimitiveSchema Schema SchemaField SemanticType SemanticUnit String TemporalSchema Time Unit "
+    "UnitAttribute asynchronous exponent languageMajorVersion symbol synchronous baseUnit bottomUnit prefix topUnit "
+    "unit"
 )
