@@ -8,6 +8,7 @@ from typing import Any
 from services.twin.domain.dtdl import Rule
 
 from .cases import (
+    V2,
     V3,
     Case,
     Doc,
@@ -103,6 +104,8 @@ def _annotation() -> Iterator[Case]:
     base = _annotated(id="dtmi:ex:b;1")
     heir = interface(_note(), context=_context("annotation;1"), extends="dtmi:ex:b;1")
     yield accept("annotation of what is inherited", heir, base)
+    older = interface(telemetry(name="base"), id="dtmi:ex:b;1", context=V2)
+    yield reject(Rule.ANNOTATES_SIBLING, "/contents/0/annotates", "annotation of what is of v2", heir, older)
     sibling = interface(_note(), context=_context("annotation;1"))
     yield reject(Rule.ANNOTATES_SIBLING, "/contents/0/annotates", "annotation of another Interface", sibling, base)
     for wrong in ("", "nothing", "Base", "note"):
@@ -147,6 +150,10 @@ def _overriding() -> Iterator[Case]:
     yield accept("override by DTMI", of(over(f"{BASE}:property:unit", f"{BASE}:enum:TemperatureUnit")))
     newer = _context("quantitativeTypes;1", "annotation;2", "overriding;2")
     yield accept("override, version 2", of(over()) | {"@context": newer})
+    for annotation, overriding in ((1, 2), (2, 1)):
+        mixed = _context("quantitativeTypes;1", f"annotation;{annotation}", f"overriding;{overriding}")
+        title = f"override of version {overriding} beside an annotation of version {annotation}"
+        yield reject(Rule.COTYPE_NEEDS, "/contents/1/@type", title, of(over()) | {"@context": mixed})
     for wrong in ("", "schema", "name", "nothing", "dtmi:ex:a;1"):
         yield reject(Rule.OVERRIDES_PROPERTY, "/contents/1/overrides", f"overrides {wrong!r}", of(over(wrong)))
     yield reject(Rule.OVERRIDES_PROPERTY, None, "override of what has no unit", of(over(), base=telemetry(name="base")))

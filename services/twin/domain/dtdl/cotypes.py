@@ -106,8 +106,9 @@ def _check_annotation(element: Node, siblings: dict[str, Node]) -> Node | None:
         return None
     annotated = siblings.get(name)
     spot = element.spot.at("annotates")
-    if annotated is None or annotated.class_name not in ("Property", "Telemetry"):
-        spot.fault(Rule.ANNOTATES_SIBLING, f"no Property or Telemetry beside it has the name {name[:100]!r}")
+    if annotated is None or annotated.version == 2 or annotated.class_name not in ("Property", "Telemetry"):
+        message = f"no Property or Telemetry of DTDL version 3 beside it has the name {name[:100]!r}"
+        spot.fault(Rule.ANNOTATES_SIBLING, message)
         return None
     if annotated.has("ValueAnnotation"):
         spot.fault(Rule.ANNOTATES_SIBLING, f"{name!r} is an annotation itself")

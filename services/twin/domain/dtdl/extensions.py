@@ -41,7 +41,7 @@ class ExtensionProperty:
 class Cotype:
     """A type that stands beside the class of an element of one of `classes`.
 
-    needs: another co-type of the same element; excludes: one that the same element must not have; within: one of the
+    needs: another co-type of the same element, by term or DTMI; excludes: one that it must not have; within: one of the
     Object around it; is_single: at most one field of an Object has it; fields: what each field of the Object must have
     one of; schemas: what its schema must be, a class or a primitive; schema_cotype: what co-type its schema must have.
     """
@@ -184,7 +184,8 @@ def _overriding(version: int) -> Extension:
     dtmi = f"dtmi:dtdl:extension:overriding:v{version}:Override"
     overrides = ExtensionProperty(term="overrides", dtmi=f"{dtmi}:overrides", value=Value.TERM)
     on = frozenset({"Property"})
-    cotype = Cotype(term="Override", dtmi=dtmi, classes=on, properties=(overrides,), needs="ValueAnnotation")
+    needs = f"dtmi:dtdl:extension:annotation:v{version}:ValueAnnotation"
+    cotype = Cotype(term="Override", dtmi=dtmi, classes=on, properties=(overrides,), needs=needs)
     return _extension(f"dtmi:dtdl:extension:overriding;{version}", (3,), [cotype])
 
 

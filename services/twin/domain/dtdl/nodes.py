@@ -84,9 +84,9 @@ class Node:
         for links in self.links.values():
             yield from links
 
-    def has(self, term: str) -> bool:
-        """Whether a co-type of this name stands on the element."""
-        return any(cotype.term == term for cotype in self.cotypes)
+    def has(self, name: str) -> bool:
+        """Whether a co-type of this term (in any version) or DTMI (in that version) stands on the element."""
+        return any(name in (cotype.term, cotype.dtmi) for cotype in self.cotypes)
 
 
 @dataclass(slots=True)
