@@ -53,6 +53,18 @@ async def test_a_mistake_is_marked_under_its_character_and_what_was_found_stays(
     await expect(_ids(page)).to_have_count(50)
 
 
+async def test_who_comes_with_a_query_that_cannot_be_read_is_helped_and_goes_on_from_there(page: Page):
+    await page.goto("/#/twins?q=eq(properties/tier,")
+    await expect(page.get_by_test_id("query-fault")).to_contain_text("Character 20")
+    await expect(page.get_by_test_id("query-help")).to_be_visible()
+    await expect(page.get_by_test_id("model-chips")).to_have_count(0)
+
+    await page.get_by_test_id("query").fill("eq(properties/tier,30)")
+
+    await expect(page.get_by_test_id("total")).to_have_attribute("data-total", "2")
+    await expect(page.get_by_test_id("query-help")).to_have_count(0)
+
+
 async def test_what_may_come_next_is_offered_and_taken_with_the_keyboard(page: Page):
     await page.goto(SHOPS)
     query = page.get_by_test_id("query")
@@ -96,6 +108,20 @@ async def test_a_type_narrows_the_result_and_brings_its_columns_and_figures(page
     await expect(page.locator("[data-testid=sort][data-field='properties/tier']")).to_be_visible()
     await expect(page.get_by_test_id("figure-avg")).to_contain_text("15.5")
     await expect(page.get_by_test_id("figure-max")).to_contain_text("30")
+
+
+async def test_figures_are_of_a_property_that_is_found_until_another_is_chosen(page: Page, twins: Twins):
+    await twins.put("machine:9", "machine", {"shift": "早班", "power_kw": 90.5})
+    try:
+        await page.goto('/#/twins?q=eq(id,"machine:9")')
+        await expect(page.get_by_test_id("figures-of")).to_have_value("power_kw")
+        await expect(page.get_by_test_id("figure-sum")).to_contain_text("90.5")
+
+        await page.get_by_test_id("figures-of").select_option(index=0)
+
+        await expect(page.get_by_test_id("figure-count")).to_contain_text("0")
+    finally:
+        await twins.api.delete("/api/v1/twins/machine:9", headers={"if-match": "*"})
 
 
 async def test_a_header_sorts_and_further_pages_follow_the_order(page: Page):

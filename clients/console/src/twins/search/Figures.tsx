@@ -1,5 +1,6 @@
 import { useCallback, useState } from "react";
 
+import type { WholeTwin } from "../../api/twinTypes";
 import { useWords } from "../../i18n/language";
 import { useRemote } from "../../shared/useRemote";
 import { useSession } from "../../signin/SessionProvider";
@@ -11,18 +12,21 @@ import { valueText } from "../values";
 interface Props {
   filter: string;
   model: string;
+  /** Those found first: until another is chosen, the figures are of a property that one of them has. */
+  items: readonly WholeTwin[];
 }
 
 const kinds = ["count", "sum", "avg", "min", "max"] as const;
 
 /** Sum, average, least and greatest value of one property of all that the query finds, not only of what is loaded. */
-export function Figures({ filter, model }: Props) {
+export function Figures({ filter, model, items }: Props) {
   const words = useWords();
   const { api } = useSession();
   const { models, names } = useModels();
   const measured = (models.get(model)?.properties ?? []).filter(isMeasured);
   const [chosen, setChosen] = useState("");
-  const property = measured.find(({ name }) => name === chosen) ?? measured[0];
+  const isHeld = ({ name }: { name: string }) => items.some(({ properties }) => name in properties);
+  const property = measured.find(({ name }) => name === chosen) ?? measured.find(isHeld) ?? measured[0];
   const field = property && propertyField(property.name, property.isSpeltNumber);
   const load = useCallback(
     async (signal: AbortSignal) => {

@@ -34,6 +34,8 @@ export function SearchPage() {
   useReady(!search.isLoading);
   const isQueryWrong = placeOf(search.problem, "filter", asked.typed) !== null;
   const isFirstLoad = search.isLoading && search.of === null;
+  // Who comes with a query that cannot be read has nothing to look at but what it could be.
+  const isHelpShown = isHelpOpen || (isQueryWrong && search.of === null);
   return (
     <div className="twin-search" data-testid="search-page">
       <h1 className="visually-hidden">{t("twins.title")}</h1>
@@ -46,12 +48,12 @@ export function SearchPage() {
           onText={asked.type}
           onSearch={asked.commit}
         />
-        <button type="button" className="button" aria-expanded={isHelpOpen} onClick={() => setHelpOpen(!isHelpOpen)} data-testid="help-toggle">
+        <button type="button" className="button" aria-expanded={isHelpShown} onClick={() => setHelpOpen(!isHelpShown)} data-testid="help-toggle">
           {t("twins.help")}
         </button>
       </div>
-      {isHelpOpen && <QueryHelp model={asked.model || modelIn(asked.query)} onQuery={asked.take} onField={asked.append} />}
-      <ModelChips counts={search.counts} chosen={asked.model} onChosen={(model) => asked.set({ model, sort: "" })} />
+      {isHelpShown && <QueryHelp model={asked.model || modelIn(asked.query)} onQuery={asked.take} onField={asked.append} />}
+      {(search.of || !search.problem) && <ModelChips counts={search.counts} chosen={asked.model} onChosen={(model) => asked.set({ model, sort: "" })} />}
       {search.problem && !isQueryWrong && <ProblemCard problem={search.problem} onRetry={search.reload} />}
       {isFirstLoad && !search.problem && <Loading />}
       {search.of && <Results search={search} total={total} asked={asked} onHelp={() => setHelpOpen(true)} />}
@@ -80,7 +82,7 @@ function Results({ search, total, asked, onHelp }: ResultsProps) {
         <strong role="status" data-testid="total" data-total={total ?? ""}>
           {total === null ? "…" : t("twins.total", { count: count(total, language) })}
         </strong>
-        <Figures filter={of?.filter ?? ""} model={model} />
+        <Figures filter={of?.filter ?? ""} model={model} items={items} />
         <Outdated items={items} onReload={search.reload} />
         <ExportButtons wanted={of!} total={total} />
       </div>
