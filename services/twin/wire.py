@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import repeat
 from types import NoneType
 from typing import Any, NamedTuple
 
@@ -62,33 +63,57 @@ def readings_messages(readings: Sequence[Sighting]) -> list[events_pb2.TwinReadi
     return events
 
 
-def undo_texts(steps: Iterable[tuple[Twin | None, Twin]]) -> list[str]:
+def undo_texts(steps: Iterable[tuple[Twin | None, Twin]], patches: Iterable[Json | None] = repeat(None)) -> list[str]:
     """`TwinChanged.undo_json` of twins, before and after: the patch that leads back, `null` where one was not there,
-    empty where that is not known or no merge patch can say it, because something was null."""
-    undone = [_undo(before, after) for before, after in steps]
+    empty where that is not known or no merge patch can say it, because something was null.
+
+    What lies in between may be given as the one patch of a journal line: then only what it names is looked at.
+    """
+    undone = [_undo(before, after, patch) for (before, after), patch in zip(steps, patches)]  # noqa: B905  # may be endless
     return ["" if undo is _NOT_KNOWN else text for undo, text in zip(undone, json_texts(undone), strict=True)]
 
 
-def _undo(before: Twin | None, after: Twin) -> Json | None:
+def _undo(before: Twin | None, after: Twin, patch: Json | None) -> Json | None:
     if before is None:
         return _NOT_KNOWN
-    if not before.exists:
+    if not before.revision or before.deleted:
         return None
     undo: Json = {"revision": before.revision}
-    for name, now, was in (
-        ("properties", after.properties, before.properties),
-        ("desired", after.desired, before.desired),
-    ):
-        if now is not was and (patch := difference(now, was)):
-            undo[name] = patch
-            kinds = set(map(type, patch.values()))
-            # What is to go and what was null look alike.
-            if (NoneType in kinds or dict in kinds) and _holds_null([was[each] for each in patch if each in was]):
-                return _NOT_KNOWN
+    was, now = before.properties, after.properties
+    if was is not now:
+        back = _values_before(patch.get("properties"), was) if patch else None
+        if back is not None:
+            undo["properties"] = back
+        elif not _add_way_back(undo, "properties", now, was):
+            return _NOT_KNOWN
+    if before.desired is not after.desired and not _add_way_back(undo, "desired", after.desired, before.desired):
+        return _NOT_KNOWN
     if before.relations != after.relations:
         undo["relations"] = before.relations
     _add_origin(undo, before.origin, after.origin)
     return undo
+
+
+def _values_before(changed: Json | None, was: Json) -> Json | None:
+    """What each of the properties that changed was; None where some of it takes another look."""
+    if not changed:
+        return None
+    back: Json = {}
+    for name in changed:
+        value = back[name] = was.get(name)
+        if value is None or type(value) is dict:
+            return None
+    return back
+
+
+def _add_way_back(undo: Json, name: str, now: Json, was: Json) -> bool:
+    """False where what is to go and what was null look alike."""
+    if patch := difference(now, was):
+        undo[name] = patch
+        kinds = set(map(type, patch.values()))
+        if NoneType in kinds or dict in kinds:
+            return not _holds_null([was[each] for each in patch if each in was])
+    return True
 
 
 def _holds_null(values: Iterable[Any]) -> bool:

@@ -90,17 +90,24 @@ def is_newest(inputs: Inputs, at: int) -> bool:
 
 def with_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:
     """The inputs with what a source saw; None where nothing of it is new."""
+    facets = new.facets
+    if not inputs:
+        return Learnt({source: (new,)}, facets, False, facets)
     held = inputs.get(source, ())
     if (held and held[0].at >= new.at) or is_written(inputs):
         return _with_some_seen(inputs, source, new)
     if held:
-        before, facets = held[0].facets, new.facets
-        moved = {facet: value for facet, value in facets.items() if before.get(facet, _ABSENT) != value}
+        before = held[0].facets
+        moved: Json = {}
+        if before != facets:
+            for facet, value in facets.items():
+                if before.get(facet, _ABSENT) != value:
+                    moved[facet] = value
         if moved.keys() <= before.keys() and (len(inputs) == 1 or _is_alone(inputs, source, facets)):
             # What nobody else speaks of moves only where the source says something else than before.
             older = held[1:] if len(before) == len(facets) else _without(held, facets)
-            return Learnt({**inputs, source: (new, *older)}, moved, values=moved)
-    return Learnt({**inputs, source: (new, *_without(held, new.facets))}, new.facets)
+            return Learnt({**inputs, source: (new, *older)}, moved, False, moved)
+    return Learnt({**inputs, source: (new, *_without(held, facets))}, facets)
 
 
 def _with_some_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:

@@ -13,7 +13,7 @@ relations/NAME    list of the ids that it leads to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -158,15 +158,22 @@ def _shown_since(twin: Twin, inputs: Inputs, values: Json, origin: Origin) -> tu
     """The next revision of the twin, of which other values are to be shown, and what changed as a merge patch."""
     names, led, others = _apart(tuple(values))
     desired = values[DESIRED] or {} if DESIRED in others else twin.desired
-    relations = twin.relations
-    if led:
-        relations = _with_relations(relations, {name: values[facet] or () for facet, name in led})
+    relations = _with_relations(twin.relations, values, led) if led else twin.relations
     properties = twin.properties
-    if changed := {name: values[name] for name in names if properties.get(name) != values[name]}:
+    if twin.revision:
+        changed = {}
+        for name in names:
+            if properties.get(name) != (value := values[name]):
+                changed[name] = value
+    else:
+        changed = _properties(values, led, others)
+    if changed:
         properties = _with_changed(properties, changed)
     is_gone = made_of.is_gone(inputs)
     after = Twin(twin.id, twin.model, twin.revision + 1, properties, desired, relations, origin, inputs, is_gone)
-    if is_gone or twin.deleted or not twin.revision:
+    if twin.deleted or not twin.revision:
+        return after, document(after)
+    if is_gone:
         return after, difference(document(twin), document(after))
     return after, _patch(twin, after, changed)
 
@@ -192,19 +199,32 @@ def _apart(facets: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[tuple[str, s
 def said_by(statement: Statement) -> Json:
     """A statement as JSON: {properties, desired, relations: {NAME: [ids]}, deleted, quality, writes}, what applies."""
     said: Json = {}
-    properties = dict(statement.facets)
-    _, relations, others = _apart(tuple(properties))
-    if relations:
-        said["relations"] = {name: properties.pop(facet) for facet, name in relations}
+    facets = statement.facets
+    names, led, others = _apart(tuple(facets))
+    if led:
+        said["relations"] = {name: facets[facet] for facet, name in led}
     for facet in others:
-        said[facet.removeprefix("/")] = properties.pop(facet)
-    if properties:
-        said["properties"] = properties
+        said[facet.removeprefix("/")] = facets[facet]
+    if names:
+        said["properties"] = _properties(facets, led, others)
     if statement.quality != 1.0:
         said["quality"] = statement.quality
     if statement.writes is not statement.origin.source.startswith(PERSON):
         said["writes"] = statement.writes
     return said
+
+
+def _properties(facets: Json, led: Iterable[tuple[str, str]], others: Iterable[str]) -> Json:
+    """Those of the facets that are properties."""
+    if not led and not others:
+        return facets
+    # Mostly nearly all of them: to copy all and to leave some out costs less than to look at each.
+    properties = facets.copy()
+    for facet, _ in led:
+        del properties[facet]
+    for facet in others:
+        del properties[facet]
+    return properties
 
 
 def statement_of(change: Change) -> Statement:
@@ -235,14 +255,26 @@ def _implied(patch: Json, source: str) -> Json:
 def _says_all(patch: Json, statement: Statement) -> bool:
     """Whether a statement can be told from what its line changes."""
     facets = statement.facets
+    is_person = statement.origin.source.startswith(PERSON)
+    if statement.quality != 1.0 or statement.writes is not is_person:
+        return False
     if patch.keys() == _ONLY_PROPERTIES:
-        is_person = statement.origin.source.startswith(PERSON)
-        return patch["properties"] == facets and statement.quality == 1.0 and statement.writes is is_person
+        return patch["properties"] == facets
     if "model" not in patch:
         told = len(patch.get("properties", ())) + len(patch.get("relations", ())) + ("desired" in patch)
         if told < len(facets):
             return False
+    elif not is_person and _is_shown_whole(patch, facets):
+        return True
     return said_by(statement) == _implied(patch, statement.origin.source)
+
+
+def _is_shown_whole(patch: Json, facets: Json) -> bool:
+    """Whether a twin that begins to be shows just what is seen of it, which nearly all do."""
+    _, led, others = _apart(tuple(facets))
+    if others or patch["model"] is None or [facet for facet, _ in led if len(facets[facet]) != 1]:
+        return False
+    return len(patch["relations"]) == len(led) and patch["properties"] == _properties(facets, led, others)
 
 
 def _fused(said: Sequence[tuple[str, Held]], rules: Rules, twin: Twin, facet: str) -> Any:
@@ -256,18 +288,28 @@ def _fused(said: Sequence[tuple[str, Held]], rules: Rules, twin: Twin, facet: st
 
 def _with_changed(known: Json, changed: Json) -> Json:
     """The properties with those that changed; None: gone."""
-    properties = {**known, **changed}
+    properties = {**known, **changed} if known else changed
     if None in changed.values():
         return {name: value for name, value in properties.items() if value is not None}
     return properties
 
 
-def _with_relations(known: tuple[Relation, ...], said: Mapping[str, Collection[str]]) -> tuple[Relation, ...]:
+def _with_relations(
+    known: tuple[Relation, ...], values: Json, led: Collection[tuple[str, str]]
+) -> tuple[Relation, ...]:
     """The relations after what was said of some of them, sorted, each once."""
-    relations = [each for each in known if each.name not in said]
-    for name, targets in said.items():
-        relations += [Relation(name, target) for target in (targets if len(targets) < 2 else set(targets))]
-    after = tuple(sorted(relations))
+    relations: list[Relation] = []
+    said: list[str] = []
+    for facet, name in led:
+        said.append(name)
+        targets = values[facet] or ()
+        for target in targets if len(targets) < 2 else set(targets):
+            relations.append(Relation(name, target))
+    for each in known:
+        if each.name not in said:
+            relations.append(each)
+    relations.sort()
+    after = tuple(relations)
     return known if known == after else after
 
 

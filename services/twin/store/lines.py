@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from msgspec.structs import astuple
@@ -104,15 +105,17 @@ class Lines(NamedTuple):
         tells."""
         newest = list({twin.id: twin for twin, _ in changed}.values())
         states = States.of(newest)
-        undo = undo_texts([(before.get(twin.id), twin) for twin in newest])
+        befores = [before.get(twin.id) for twin in newest]
+        single = [change.patch for _, change in changed] if len(newest) == len(changed) else repeat(None)
+        undo = undo_texts(zip(befores, newest, strict=True), single)
         told = _told(map(Told, newest, states.properties, states.desired, undo))
         rows = states.rows([before[twin.id].revision for twin in newest]), line_rows(changed), *told
-        marked = [twin for twin, _ in changed if twin.revision % SNAPSHOT_EVERY == 0]
+        marked = [twin for twin, _ in changed if not twin.revision % SNAPSHOT_EVERY]
         marks = [(each.id, each.revision, json_text(state_of(each)), *astuple(each.origin)) for each in marked]
         led = {twin.id for twin, change in changed if "relations" in change.patch}
-        steps = [(twin.id, _led(before[twin.id]), _led(twin)) for twin in newest if twin.id in led]
-        gone = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in was - now]
-        new = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in now - was]
+        steps = [(twin.id, _led(before[twin.id]), _led(twin)) for twin in newest if twin.id in led] if led else []
+        gone = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in was if each not in now]
+        new = [(twin_id, each.name, each.target) for twin_id, was, now in steps for each in now if each not in was]
         return cls(rows, marks, gone, new, states)
 
     async def write(self, connection: Any, *, stamp: int | None = None, heard: Heard | None = None) -> bool:
