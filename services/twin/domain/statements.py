@@ -259,7 +259,7 @@ def _says_all(patch: Json, statement: Statement) -> bool:
     if statement.quality != 1.0 or statement.writes is not is_person:
         return False
     if patch.keys() == _ONLY_PROPERTIES:
-        return patch["properties"] == facets
+        return bool(patch["properties"] == facets)
     if "model" not in patch:
         told = len(patch.get("properties", ())) + len(patch.get("relations", ())) + ("desired" in patch)
         if told < len(facets):
@@ -274,7 +274,7 @@ def _is_shown_whole(patch: Json, facets: Json) -> bool:
     _, led, others = _apart(tuple(facets))
     if others or patch["model"] is None or [facet for facet, _ in led if len(facets[facet]) != 1]:
         return False
-    return len(patch["relations"]) == len(led) and patch["properties"] == _properties(facets, led, others)
+    return len(patch["relations"]) == len(led) and bool(patch["properties"] == _properties(facets, led, others))
 
 
 def _fused(said: Sequence[tuple[str, Held]], rules: Rules, twin: Twin, facet: str) -> Any:

@@ -37,6 +37,13 @@ _LOCK = f"""
 SELECT {WHOLE}, model_version, (SELECT stamp FROM {SCHEMA}.registry) AS stamp
 FROM {TWIN.fullname} WHERE id = ANY($1::text[]) ORDER BY id FOR UPDATE
 """
+_ROOM = f"""
+INSERT INTO {TWIN.fullname} (id, model, revision, properties, desired, relations, inputs, changed_at, known_at, source,
+    trace_id, deleted)
+SELECT id, '', 0, '{{}}', '{{}}', '[]', '{{}}', $2, $3, $4, $5, false FROM unnest($1::text[]) AS id ORDER BY id
+ON CONFLICT DO NOTHING RETURNING id, (SELECT stamp FROM {SCHEMA}.registry) AS stamp
+"""
+"""In the order of ids, so that two writers meet in the same order."""
 _SAME = f"({JOURNAL.fullname}.id, {JOURNAL.fullname}.source, {JOURNAL.fullname}.changed_at)"
 
 
@@ -57,35 +64,31 @@ class PostgresUnit(ModelUnit):
     async def lock(self, ids: Sequence[str], origin: Origin) -> dict[str, Twin]:
         """The twins of the ids, locked until the end; one that is not there yet comes with revision 0."""
         rows = await self._locked_rows(ids)
+        made: list[asyncpg.Record] = []
         missing = sorted(set(ids).difference([row["id"] for row in rows])) if len(rows) < len(ids) else []
         if missing:
-            await self._make_room(missing, origin)
-            rows += await self._locked_rows(missing)
+            made = await self._made_room(missing, origin)
+            if len(made) < len(missing):
+                # Somebody else made room for these meanwhile.
+                rows += await self._locked_rows(sorted(set(missing).difference([row["id"] for row in made])))
         # Whoever changes the types of living twins lets nobody write meanwhile: this is what counts until the end.
-        if rows and rows[0]["stamp"] != self.types.stamp:
-            await renew(self._session, self.types, rows[0]["stamp"])
+        any_row = rows[:1] or made[:1]
+        if any_row and any_row[0]["stamp"] != self.types.stamp:
+            await renew(self._session, self.types, any_row[0]["stamp"])
         if self.types.coming:
             self._versions = {row["id"]: row["model_version"] for row in rows}
-        found = wholes_of(rows)
-        locked = {twin.id: twin if twin.revision else twins.empty(twin.id, twin.origin) for twin in found}
+        locked = {twin.id: twin if twin.revision else twins.empty(twin.id, twin.origin) for twin in wholes_of(rows)}
+        locked |= {row["id"]: twins.empty(row["id"], origin) for row in made}
         self._before |= locked
         return locked
 
     async def _locked_rows(self, ids: Sequence[str]) -> list[asyncpg.Record]:
         return await (await driver_of(self._session)).fetch(_LOCK, list(ids))
 
-    async def _make_room(self, ids: Sequence[str], origin: Origin) -> None:
-        """Rows of twins to come, in id order, so that two writers meet in the same order."""
-        told = {"changed_at": origin.changed_at, "known_at": origin.known_at, "source": origin.source}
-        await self._session.execute(
-            sa.text(
-                f"INSERT INTO {TWIN.fullname} (id, model, revision, properties, desired, relations, inputs, "
-                "changed_at, known_at, source, trace_id, deleted) "
-                "SELECT id, '', 0, '{}', '{}', '[]', '{}', :changed_at, :known_at, :source, :trace_id, false "
-                "FROM unnest(CAST(:ids AS text[])) AS id ORDER BY id ON CONFLICT DO NOTHING"
-            ),
-            {**told, "trace_id": origin.trace_id, "ids": list(ids)},
-        )
+    async def _made_room(self, ids: Sequence[str], origin: Origin) -> list[asyncpg.Record]:
+        """Which of the ids got a row of a twin to come, which nobody else sees until the end."""
+        when = origin.changed_at, origin.known_at
+        return await (await driver_of(self._session)).fetch(_ROOM, list(ids), *when, origin.source, origin.trace_id)
 
     def type_of(self, twin: Twin) -> TwinType:
         """The version of its type that a locked twin is at; while its type is migrated some are ahead."""
