@@ -27,7 +27,7 @@ PART = 1000
 class Measured:
     """The newest readings of one twin, by property."""
 
-    __slots__ = ("_text", "_times", "id", "model", "number", "values")
+    __slots__ = ("_text", "_times", "_version", "id", "model", "number", "values")
 
     def __init__(self, twin_id: str, model: str) -> None:
         self.id = twin_id
@@ -36,10 +36,14 @@ class Measured:
         """Grows with every reading of any twin."""
         self.values: dict[str, Json] = {}
         self._times: dict[str, int] = {}
+        self._version = ""
         self._text = ""
 
     def take(self, reading: types_pb2.Reading) -> bool:
         """Takes in what is not older than what is known; whether anything was."""
+        if reading.version != self._version:
+            # The words of another version of its type: what was said in those of before is said no more.
+            self._version, self.values, self._times = reading.version, {}, {}
         moment = reading.at.ToNanoseconds()
         said = {"at": time_text(reading.at), "source": reading.source, "quality": reading.quality}
         properties: Json = json.loads(reading.properties_json)

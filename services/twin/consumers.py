@@ -34,7 +34,7 @@ async def hear_records(bus: Bus, store: Store, feeds: Feeds, now: Callable[[], d
             taken = await usecases.take_in_records(store, feeds, parts, consumer=DURABLE, known_at=now())
             for model, count in taken.left_out.items():
                 log.warning("twin.left_out", model=model, count=count, kinds=sorted({part.kind for part in parts}))
-            for readings in readings_messages(taken.readings):
+            for readings in readings_messages(taken.readings, taken.versions):
                 await tell(bus, readings)
 
     subjects = [subject_of(events_pb2.RecordsAccepted, kind) for kind in feeds.kinds]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import repeat
 from types import NoneType
@@ -44,15 +44,17 @@ def changed_messages(told: Sequence[Told]) -> list[events_pb2.TwinChanged]:
     return events
 
 
-def readings_messages(readings: Sequence[Sighting]) -> list[events_pb2.TwinReadings]:
-    """What was measured, as it is told to those who follow machines."""
+def readings_messages(readings: Sequence[Sighting], versions: Mapping[str, str]) -> list[events_pb2.TwinReadings]:
+    """What was measured, as it is told to those who follow machines, in the words of these versions by model."""
     events = []
     for start in range(0, len(readings), EVENT_TWINS):
         event = events_pb2.TwinReadings()
         for each in readings[start : start + EVENT_TWINS]:
+            model = model_of(each.id)
             reading = event.readings.add(
                 id=each.id,
-                model=model_of(each.id),
+                model=model,
+                version=versions[model],
                 properties_json=json_text(each.properties),
                 source=each.said.origin.source,
                 quality=each.said.quality,

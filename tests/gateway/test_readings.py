@@ -65,6 +65,17 @@ def test_of_each_property_the_newest_reading_is_known_whichever_comes_first():
     assert known.of("machine:b") == {}
 
 
+def test_what_was_measured_in_the_words_of_another_version_is_known_no_more():
+    def said(second: float, version: int, **properties: Any) -> types_pb2.Reading:
+        reading = _reading("a", second, **properties)
+        reading.version = f"dtmi:marketwin:machine;{version}"
+        return reading
+
+    known = _taken(said(1, 1, speed_per_min=7000.0, state=1), said(2, 2, pace=7100.0), said(3, 2, state=2))
+
+    assert {name: each["value"] for name, each in known.of("machine:a").items()} == {"pace": 7100.0, "state": 2}
+
+
 async def test_a_client_hears_first_what_is_known_of_the_twins_it_wants_and_then_only_what_is_new():
     known = _taken(_reading("a", 1, state=1), _reading("b", 1, state=1), _reading("c", 1, state=1))
     telling = known.told(Filter(ids=frozenset({"machine:a", "machine:c", "machine:new"})))

@@ -21,6 +21,7 @@ from chassis.settings import CommonSettings
 from chassis.testing import fresh_database
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
+from services.twin.domain.feeding.feeds import Feeds
 from services.twin.domain.fusion.rule_book import SetRule
 from services.twin.domain.model_jobs import Job
 from services.twin.domain.model_versions import read_request
@@ -31,6 +32,8 @@ from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, FusionRules, PostgresStore
 from services.twin.store.unit import PostgresUnit
 from services.twin.usecases import Asked, Precondition
+from services.twin.wire import readings_messages
+from tests.twin.fed_records import records
 from tests.twin.made_models import made, prop
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -306,6 +309,17 @@ async def test_under_many_writers_no_twin_is_left_that_does_not_fit(
         assert kind.check(properties) == []
 
 
+async def _measured(store: PostgresStore, value: float) -> tuple[Any, str]:
+    """What is told of a sample of the machine's speed as it passes by, and in the words of which version."""
+    feeds = Feeds.load(store.types.base)
+    row = {"tag": "M1.speed", "machine": "M1", "value": value, "quality": "good"}
+    part = usecases.Part(uuid.uuid4().hex, "scada_sample", records("scada_sample", row))
+    taken = await usecases.take_in_records(store, feeds, [part], consumer="test", known_at=NOW)
+    (event,) = readings_messages(taken.readings, taken.versions)
+    (reading,) = [each for each in event.readings if each.id == "machine:M1"]
+    return json.loads(reading.properties_json), reading.version
+
+
 async def test_records_go_on_to_feed_twins_of_a_version_with_other_words(common: CommonSettings):
     shipped = json.loads(Types.shipped()["machine"].dtdl)
     contents = [each for each in shipped["contents"] if each["name"] not in ("speed_per_min", "shift")]
@@ -326,8 +340,10 @@ async def test_records_go_on_to_feed_twins_of_a_version_with_other_words(common:
         async with process(fresh, common.nats_url) as restarted:
             await usecases.seed(restarted, [seen(3, speed_per_min=7.0)])
             again = await restarted.get("machine:M1")
+        measured = await _measured(store, 6100.0)
 
     assert done.state == "done"
+    assert measured == ({"pace": 6100.0}, "dtmi:marketwin:machine;2")
     assert [each and each.properties for each in (moved, fed, again)] == [
         {"pace": 5.0},
         {"pace": 6.0, "state": "run"},

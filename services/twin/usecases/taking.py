@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from services.twin.domain import statements
 from services.twin.domain.feeding.feeds import Feeds, Seen, standing
 from services.twin.domain.statements import Rules, Sighting, Statement, Told
-from services.twin.domain.twins import Change, Twin
+from services.twin.domain.twins import Change, Twin, model_of
+from services.twin.domain.types import Types
 from services.twin.usecases.twins import Store, Unit
 
 FEW = 64
@@ -36,6 +37,8 @@ class Taken:
     changed: int
     left_out: Mapping[str, int]
     readings: Sequence[Sighting]
+    versions: Mapping[str, str]
+    """By model, the version in whose words its readings are."""
 
 
 async def take_in_records(
@@ -55,7 +58,20 @@ async def take_in_records(
 
     changed, seen = await store.in_one(taken, few=sum(part.records.height for part in parts) <= FEW)
     feeds.note(seen)
-    return Taken(changed, seen.left_out, seen.readings)
+    return Taken(changed, seen.left_out, *_passing(seen.readings, store.types))
+
+
+def _passing(readings: Sequence[Sighting], types: Types) -> tuple[Sequence[Sighting], Mapping[str, str]]:
+    """What was measured, in the words of the version that counts: while twins are migrated it is that of before."""
+    versions = {model: types[model].dtmi for model in {model_of(each.id) for each in readings}}
+    carries = {model: types.carries[dtmi] for model, dtmi in versions.items() if dtmi in types.carries}
+    if not carries:
+        return readings, versions
+    told = []
+    for each in readings:
+        carry = carries.get(model_of(each.id))
+        told.append(replace(each, said=replace(each.said, facets=carry(each.said.facets))) if carry else each)
+    return [each for each in told if each.properties], versions
 
 
 def _by_kind(parts: Iterable[Part]) -> list[tuple[str, pl.DataFrame]]:

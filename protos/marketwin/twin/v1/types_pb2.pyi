@@ -102,6 +102,7 @@ class Reading(_message.Message):
     KNOWN_AT_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Id of the twin."""
     model: _builtins.str
@@ -112,6 +113,8 @@ class Reading(_message.Message):
     """Who measured it."""
     quality: _builtins.float
     """0 to 1, how far the source trusts it and what cleaning had to mend."""
+    version: _builtins.str
+    """Identifier of the version of its type in whose words it is said."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp:
         """When it was true in the world."""
@@ -130,10 +133,11 @@ class Reading(_message.Message):
         known_at: _timestamp_pb2.Timestamp | None = ...,
         source: _builtins.str = ...,
         quality: _builtins.float = ...,
+        version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "known_at", b"known_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "id", b"id", "known_at", b"known_at", "model", b"model", "properties_json", b"properties_json", "quality", b"quality", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "id", b"id", "known_at", b"known_at", "model", b"model", "properties_json", b"properties_json", "quality", b"quality", "source", b"source", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
