@@ -110,6 +110,20 @@ def _semantic_types() -> Iterator[Case]:
             yield accept(f"{kind}: {name} as schema", interface(prop(name), context=[V3, QUANTITATIVE]))
 
 
+def _prefixes() -> Iterator[Case]:
+    for kind in ("BinaryPrefix", "DecimalPrefix"):
+        for name in (kind, f"{BASE}:enum:{kind}"):
+            for schema in (name, array(name)):
+                yield accept(f"{name} in {str(schema)[:9]}", interface(prop(schema), context=[V3, QUANTITATIVE]))
+            of_values = enum("a") | {"valueSchema": name}
+            at = "/contents/0/schema/valueSchema"
+            yield reject(
+                Rule.VALUE_CHOICE, at, f"Enum of {name}", interface(prop(of_values), context=[V3, QUANTITATIVE])
+            )
+        without = interface(prop(kind))
+        yield reject(Rule.REFERENCE_SYNTAX, "/contents/0/schema", f"{kind} without context", without)
+
+
 def _units() -> Iterator[Case]:
     for wrong in ("", "Kelvin", "celsius", "dtmi:standard:unit:kelvin;2", f"{BASE}:unit:metre", 1, None, {}, ["metre"]):
         yield reject(Rule.UNIT_TYPE, None, f"unit {wrong}", _measured("Temperature", wrong))
@@ -244,6 +258,7 @@ def _of_version_2() -> Iterator[Case]:
 
 def all_cases() -> Iterator[Case]:
     yield from _semantic_types()
+    yield from _prefixes()
     yield from _units()
     yield from _quantities()
     yield from _of_version_2()

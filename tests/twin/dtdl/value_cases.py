@@ -221,6 +221,8 @@ def _complex() -> Iterator[ValueCase]:
         yield ValueCase(f"not of the enum {number}", document, value, Rule.INSTANCE_ENUM)
     yield ValueCase("unit", _of("TemperatureUnit"), "kelvin")
     yield ValueCase("no unit", _of("TemperatureUnit"), "metre", Rule.INSTANCE_ENUM)
+    yield ValueCase("prefix", _of("DecimalPrefix"), "deca")
+    yield ValueCase("no prefix", _of("DecimalPrefix"), "kibi", Rule.INSTANCE_ENUM)
     yield ValueCase("array", _of(array("integer")), [1, 2, 3])
     yield ValueCase("empty array", _of(array("integer")), [])
     yield ValueCase("array with a text", _of(array("integer")), [1, "2"], Rule.INSTANCE_TYPE, "/1")

@@ -11,7 +11,7 @@ from .elements import Command, Component, Content, Interface, ModelSet, Property
 from .hierarchy import ancestors
 from .language import GEOSPATIAL
 from .nodes import Graph, Link, Node
-from .quantitative import UNITS
+from .quantitative import ENUMERATIONS
 from .schemas import (
     ArraySchema,
     EnumSchema,
@@ -78,7 +78,7 @@ class _Build:
         if standard is not None and standard.is_undefined:
             return UndefinedSchema(name)
         if standard is not None and standard.is_unit:
-            return UnitSchema(name, UNITS[name])
+            return UnitSchema(name, ENUMERATIONS[name])
         return Geospatial(name) if name in GEOSPATIAL else Primitive(name)
 
     def schema_of(self, node: Node) -> Schema:

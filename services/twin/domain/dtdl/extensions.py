@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 
 from .language import words
-from .quantitative import OLD_SEMANTIC_TYPES, OLD_UNITS, SEMANTIC_TYPES, UNITS
+from .quantitative import ENUMERATIONS, OLD_SEMANTIC_TYPES, OLD_UNITS, PREFIXES, SEMANTIC_TYPES, UNITS
 
 
 class Value(Enum):
@@ -86,11 +86,7 @@ def _both(names: Iterable[str], prefix: str, suffix: str = "") -> dict[str, str]
 
 _NUMERIC = frozenset({"double", "float", "integer", "long"})
 _QUANTITATIVE = "dtmi:dtdl:extension:quantitativeTypes:v1:"
-_PREFIXES_OF_BOTH = words(
-    "deci centi milli micro nano pico femto atto zepto yocto hecto kilo mega giga tera peta exa zetta yotta "
-    "kibi mebi gibi tebi pebi exbi zebi yobi"
-)
-_PREFIXES = (*_PREFIXES_OF_BOTH, "deca")
+_PREFIXES = tuple(prefix for prefixes in PREFIXES.values() for prefix in prefixes)
 
 
 def _unit(enum: str) -> ExtensionProperty:
@@ -140,7 +136,7 @@ def _quantitative() -> Extension:
         for name, enum in SEMANTIC_TYPES.items()
     ]
     top = Cotype(term="QuantitativeType", dtmi=f"{_QUANTITATIVE}class:QuantitativeType", classes=on, is_abstract=True)
-    schemas = _both(UNITS, f"{_QUANTITATIVE}enum:") | {"EnergyRateUnit": "PowerUnit"}
+    schemas = _both(ENUMERATIONS, f"{_QUANTITATIVE}enum:") | {"EnergyRateUnit": "PowerUnit"}
     return _extension("dtmi:dtdl:extension:quantitativeTypes;1", (3,), [*semantic, top, *_unit_types()], schemas)
 
 
@@ -269,7 +265,7 @@ RESERVED_UNIT_TERMS = frozenset(
         *OLD_SEMANTIC_TYPES,
         *OLD_UNITS,
         *(unit for units in OLD_UNITS.values() for unit in units),
-        *_PREFIXES_OF_BOTH,
+        *(prefix for prefix in _PREFIXES if prefix != "deca"),
         *words("deka BinaryPrefix BinaryUnit DecimalPrefix DecimalUnit QuantitativeType RatioUnit"),
     ]
 )

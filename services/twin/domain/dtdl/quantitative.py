@@ -88,6 +88,17 @@ _SHARED = {
 
 UNITS: Mapping[str, tuple[str, ...]] = {name: words(units) for name, units in _UNITS.items()}
 
+# What stands before a unit: enumerations of the extension as those of units are, and so schemas like them.
+PREFIXES: Mapping[str, tuple[str, ...]] = {
+    "BinaryPrefix": words("kibi mebi gibi tebi pebi exbi zebi yobi"),
+    "DecimalPrefix": words(
+        "deci centi milli micro nano pico femto atto zepto yocto deca hecto kilo mega giga tera peta exa zetta yotta"
+    ),
+}
+
+# Every enumeration of the extension: what a model can name as a schema.
+ENUMERATIONS: Mapping[str, tuple[str, ...]] = {**UNITS, **PREFIXES}
+
 SEMANTIC_TYPES: Mapping[str, str] = {
     name.removesuffix("Unit"): name for name in UNITS if name not in ("ChargeUnit", "Unitless", "TimeUnit")
 } | _SHARED

@@ -1,7 +1,7 @@
 """Schemas of a checked model.
 
 Schema ┬ Primitive, Geospatial      by name
-       ├ UnitSchema                 the units of one kind, from QuantitativeTypes
+       ├ UnitSchema                 the units of one kind (or their prefixes), from QuantitativeTypes
        ├ UndefinedSchema            from an extension that is not known here
        └ ArraySchema, EnumSchema, MapSchema, ObjectSchema
 """

@@ -44,7 +44,7 @@ def _check(schema: Schema, value: object, spot: Spot) -> None:
 def _check_complex(schema: Schema, value: object, spot: Spot) -> None:
     if isinstance(schema, UnitSchema):
         if value not in schema.units:
-            spot.fault(Rule.INSTANCE_ENUM, f"must be a unit of {schema.name}")
+            spot.fault(Rule.INSTANCE_ENUM, f"must be one of {schema.name}")
     elif isinstance(schema, EnumSchema):
         _check_enum(schema, value, spot)
     elif isinstance(schema, ArraySchema):
