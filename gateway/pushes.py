@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from chassis.errors import ChassisError
+from chassis.errors import ChassisError, Unavailable
 from chassis.rpc import error_of
 from chassis.telemetry import carry
 from gateway.clients import Services
@@ -91,31 +91,44 @@ class Pushes:
             self._let_go(name, lane)
 
     async def _run(self, name: tuple[str, str], lane: _Lane) -> None:
-        while await lane.gathered():
-            group, lane.waiting = lane.waiting[:TOGETHER], lane.waiting[TOGETHER:]
-            lane.group = len(group)
-            await self._send(group)
-        lane.group, lane.running = 0, None
-        self._let_go(name, lane)
+        try:
+            while await lane.gathered():
+                group, lane.waiting = lane.waiting[:TOGETHER], lane.waiting[TOGETHER:]
+                lane.group = len(group)
+                await self._send(group)
+        finally:
+            # Whatever ended it, nobody is left waiting, and the next body finds a lane that goes.
+            _fail(lane.waiting, _unknown())
+            lane.waiting, lane.group, lane.running = [], 0, None
+            self._let_go(name, lane)
 
     def _let_go(self, name: tuple[str, str], lane: _Lane) -> None:
         if not lane.alone and lane.running is None:
             del self._lanes[name]
 
     async def _send(self, group: Sequence[Waiting]) -> None:
-        bodies = [request for request, answer in group if not answer.done()]
         group = [each for each in group if not each[1].done()]
+        bodies = [request for request, _ in group]
         try:
             found = await self._behind.ingest.TakeInTogether(pb.TakeInTogetherRequest(bodies=bodies))
+            for (_, answer), each in zip(group, found.answers, strict=True):
+                if answer.done():
+                    continue
+                if each.error_json:
+                    answer.set_exception(error_of(each.error_json))
+                else:
+                    answer.set_result(each.receipt)
         except ChassisError as error:
-            for _, answer in group:
-                if not answer.done():
-                    answer.set_exception(error)
-            return
-        for (_, answer), each in zip(group, found.answers, strict=True):
-            if answer.done():
-                continue
-            if each.error_json:
-                answer.set_exception(error_of(each.error_json))
-            else:
-                answer.set_result(each.receipt)
+            _fail(group, error)
+        finally:
+            _fail(group, _unknown())
+
+
+def _fail(waiting: Sequence[Waiting], error: ChassisError) -> None:
+    for _, answer in waiting:
+        if not answer.done():
+            answer.set_exception(error)
+
+
+def _unknown() -> Unavailable:
+    return Unavailable("nobody knows whether it was taken in; send it again", retry_after_s=1)

@@ -41,6 +41,8 @@ class SlowIngest(IngestServiceServicer):  # type: ignore[misc]  # generated with
         self.calls.append(len(request.bodies))
         if any(body.body == b"break" for body in request.bodies):
             raise Unavailable("away")
+        if any(body.body == b"short" for body in request.bodies):
+            return pb.TakeInTogetherResponse(answers=map(_answer, request.bodies[1:]))
         return pb.TakeInTogetherResponse(answers=map(_answer, request.bodies))
 
 
@@ -78,6 +80,10 @@ async def all_of(door: Pushes, service: SlowIngest, texts: list[str]) -> list[An
     return await asyncio.gather(*calls, return_exceptions=True)
 
 
+async def _none_left(door: Pushes) -> bool:
+    return door.sources == 0
+
+
 FIRST = [f"first {number}" for number in range(FEW)]
 
 
@@ -108,6 +114,18 @@ async def test_a_call_that_fails_is_told_to_all_who_were_in_it_and_the_next_goes
     assert later.batch_id == "later"
 
 
+async def test_an_answer_that_nobody_foresaw_leaves_nobody_waiting_and_the_next_goes_on():
+    group = ["short", *map(str, range(TOGETHER))]
+    async with pushes() as (door, service), asyncio.timeout(10):
+        answers = await all_of(door, service, [*FIRST, *group])
+        others = await all_of(door, service, [*FIRST, "a"])
+        await eventually(lambda: _none_left(door))
+
+    assert Unavailable in {type(answer) for answer in answers}
+    assert len(answers) == FEW + len(group)
+    assert others[-1].batch_id == "a"
+
+
 async def test_a_call_holds_a_bounded_number_of_bodies():
     async with pushes() as (door, service):
         await all_of(door, service, [str(number) for number in range(FEW + TOGETHER + 2)])
@@ -133,10 +151,7 @@ async def test_nothing_is_kept_of_a_source_that_nobody_sends_for_any_more():
     async with pushes() as (door, service):
         await all_of(door, service, [*FIRST, "a", "b"])
 
-        async def none_left() -> bool:
-            return door.sources == 0
-
-        await eventually(none_left)
+        await eventually(lambda: _none_left(door))
 
 
 async def test_a_large_body_goes_alone_at_once():
