@@ -23,8 +23,8 @@ async def get_quality_days(
     `days` are the first and the last one, ISO; where they are empty, the last 28 days. Raises Invalid for days that
     are none and for more than 400.
     """
-    last = _day(days[1]) or now.astimezone(TRADE_ZONE).date()
-    first = _day(days[0]) or last - timedelta(days=DAYS)
+    last = day_asked(days[1]) or now.astimezone(TRADE_ZONE).date()
+    first = day_asked(days[0]) or last - timedelta(days=DAYS)
     if not timedelta(0) <= last - first < timedelta(days=MAX_DAYS):
         message = f"ask for 1 to {MAX_DAYS} days, the first one first"
         raise Invalid("the days are too many or in the wrong order", errors=[Problem("", "date", message)])
@@ -33,7 +33,8 @@ async def get_quality_days(
     return balances, await store.rules_fired(source=source, first=first, last=last)
 
 
-def _day(text: str) -> date | None:
+def day_asked(text: str) -> date | None:
+    """The day that somebody asks for; None where none is named."""
     if not text:
         return None
     try:

@@ -15,6 +15,7 @@ from services.ingest.domain.keeping import completeness
 from services.ingest.domain.kinds import KINDS
 from services.ingest.domain.known.regions import Regions
 from services.ingest.domain.schemas.fields import FieldType, Kind
+from services.ingest.usecases.days import day_asked
 from services.ingest.usecases.ports import Balance, ConnectionSeen, Filter, Page, SourceSeen, Store, Totals
 from services.ingest.usecases.taking_in import known_kind
 
@@ -61,8 +62,8 @@ def wanted_records(
     wanted = Filter(
         kind=booked_kind(kind),
         places=tuple(regions.below(place)) if place else (),
-        from_date=_day(days[0]),
-        to_date=_day(days[1]),
+        from_date=day_asked(days[0]),
+        to_date=day_asked(days[1]),
         equal=tuple((name, _value(booked_kind(kind), name, text)) for name, text in further.items()),
         **equal,
     )
@@ -90,21 +91,12 @@ def _value(kind: Kind, name: str, text: str) -> str | int | bool | date:
     if type_ is FieldType.INTEGER and WHOLE.fullmatch(text):
         return int(text)
     if type_ is FieldType.DATE:
-        return _day(text) or date.min
+        return day_asked(text) or date.min
     is_text = type_ not in (FieldType.FLAG, FieldType.INTEGER)
     if is_text and (field is None or not field.values or text in field.values):
         return text
     what = ", ".join(field.values) if field is not None and field.values else "true, false or a whole number"
     raise Invalid(f"{name} never has this value", errors=[Problem("/equal", "no_such_value", f"use {what}")])
-
-
-def _day(text: str) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid("the day is none", errors=[Problem("", "date", "give days such as 2025-03-15")]) from None
 
 
 async def find_records(store: Store, wanted: Filter, *, page_size: int, cursor: str, with_total: bool) -> Page:
