@@ -11,6 +11,7 @@ import polars as pl
 
 from chassis.errors import Invalid, NotFound, Problem
 from services.ingest.domain.cleaning.batch import TRADE_ZONE
+from services.ingest.usecases.days import day_asked
 
 REPORTS = ("suppliers", "stock", "late_orders", "contradictions")
 DIFFERENCES = (
@@ -108,21 +109,14 @@ def _wanted(
     name: str, now: Callable[[], datetime], days: tuple[str, str], equal: Mapping[str, str], page: tuple[int, str]
 ) -> ReportWanted:
     today = now().astimezone(TRADE_ZONE).date()
-    last = _day(days[1]) if days[1] else None
+    last = day_asked(days[1])
     size, cursor = page
     return ReportWanted(
         name=name,
-        first=_day(days[0]) if days[0] else date(1, 1, 1),
+        first=day_asked(days[0]) or date(1, 1, 1),
         last=last or date(9999, 12, 31),
         today=last or today,
         equal=tuple((name, value.replace("\0", "")) for name, value in equal.items()),
         limit=min(size or DEFAULT_ROWS, MAX_ROWS),
         cursor=cursor,
     )
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise Invalid("the day is none", errors=[Problem("", "date", "give days such as 2025-03-15")]) from None
