@@ -15,7 +15,7 @@ from chassis.bus import Message, bus, subject_of
 from chassis.settings import CommonSettings
 from deploy.servers import Servers
 from gateway.live.filters import EVERYTHING, Filter
-from gateway.live.hub import Hub, Subscription, snapshot_text
+from gateway.live.hub import Hub, Recent, Subscription, snapshot_text
 from marketwin.twin.v1 import events_pb2, types_pb2
 
 
@@ -243,6 +243,18 @@ async def test_a_message_that_cannot_be_read_is_left_out_and_the_next_is_heard()
 
     assert (hub.sequence, len(hub._ring)) == (12, 1)
     assert hub.covers(12)
+
+
+def test_what_was_made_last_is_kept_up_to_a_weight_and_one_thing_however_heavy_it_is():
+    recent: Recent[str] = Recent(10)
+    for number in range(5):
+        recent.keep(number, f"made {number}", 4)
+
+    kept = [number for number in range(5) if recent.get(number)]
+    recent.keep("heavy", "made", 1000)
+
+    assert kept == [3, 4]
+    assert (recent.get("heavy"), recent.get(4), recent.weight) == (("made", 1000), None, 1000)
 
 
 def test_a_part_of_a_snapshot_says_whether_another_follows():

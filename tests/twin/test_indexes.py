@@ -25,6 +25,8 @@ ORIGIN = Origin.of(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo
 SHOPS = 3000
 LONG = 60.0
 """Seconds of a search that is worth any index."""
+LENGTHY = "红" * 300
+"""More than an order tells apart."""
 
 
 @pytest_asyncio.fixture
@@ -56,6 +58,7 @@ def _shop(number: int) -> Twin:
         "price": f"{number % 7}.50",
         'it\'s "odd"': number,
         # A property of all kinds: an order has a place for each.
+        "note": f"{LENGTHY} {number}" if number < 5 else "short",
         "mixed": [number % 50, f"text {number % 50}", number % 2 == 0, None, {"a": number}][number % 5],
     }
     relation = Relation("located_in", f"region:{number % 20}")
@@ -96,6 +99,22 @@ async def test_a_search_that_took_long_gets_an_index_that_answers_it(
     assert store.indexes.ready.ranges or store.indexes.ready.parts
     assert await _all_pages(store, search) == before
     assert await _used(db) > 0
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [("eq", 1), ("ne", SHOPS - 1), ("gt", 2), ("ge", 3), ("lt", 2 + SHOPS - 5), ("le", 3 + SHOPS - 5)],
+)
+async def test_a_text_longer_than_an_index_tells_apart_is_compared_whole(store: PostgresStore, query: str, count: int):
+    search = {"filter_text": f'{query}(properties/note,"{LENGTHY} 2")'}
+    before = await _all_pages(store, search)
+
+    store.indexes.note(search_for(filter_text='eq(properties/note,"short")', limit=10), LONG)
+    await store.indexes.tend()
+
+    assert store.indexes.ready.ranges
+    assert len(before) == count
+    assert await _all_pages(store, search) == before
 
 
 async def test_there_are_never_more_indexes_than_allowed(store: PostgresStore, db: Database):

@@ -162,6 +162,7 @@ async def test_while_twins_are_migrated_each_is_written_in_the_words_it_is_at(st
     await _put(store, f"{name}:0", paint="new", size=7)
     await _put(store, f"{name}:2", colour="old", size="8")
     await _put(store, f"{name}:9", colour="late")
+    await _put(store, f"{name}:00", colour="behind")
     refused = []
     for twin_id, properties in ((f"{name}:0", {"colour": "x"}), (f"{name}:2", {"paint": "x"})):
         with pytest.raises(Invalid) as fault:
@@ -170,9 +171,10 @@ async def test_while_twins_are_migrated_each_is_written_in_the_words_it_is_at(st
     done = await _finish(store)
 
     assert refused == ["/properties/colour", "/properties/paint"]
-    assert (done.state, done.moved) == ("done", 4)
+    assert (done.state, done.moved) == ("done", 5)
     assert await _shown(store, name) == {
         "0": {"paint": "new", "size": 7},
+        "00": {"paint": "behind"},
         "1": {"paint": "c1", "size": 1},
         "2": {"paint": "old", "size": 8},
         "9": {"paint": "late"},

@@ -113,6 +113,19 @@ async def test_a_time_is_told_from_a_snapshot_as_from_the_beginning(store: Postg
             assert told == true_then(nothing(twin_id), meant)
 
 
+async def test_what_was_known_at_a_time_is_told_with_lines_that_other_clocks_put_behind_a_later_snapshot(
+    store: PostgresStore,
+):
+    twin_id, minute = _id(), DAY / 1440
+    said = [_seen(twin_id, day, day, day) for day in range(1, 50)]
+    ahead, behind = _seen(twin_id, 50, 50, 50), _seen(twin_id, 51, 50 - 30 * (minute / DAY), 51)
+    await usecases.seed(store, [*said, ahead, behind])
+
+    told = await usecases.get_twin(store, twin_id, known_at=NOW + 50 * DAY - 10 * minute)
+
+    assert told.properties["good_base"] == 51
+
+
 async def test_a_time_long_ago_is_told_from_few_lines(store: PostgresStore):
     twin_id = _id()
     said = [_seen(twin_id, day if day != 900 else 310.5, day, day) for day in range(1, 1001)]
@@ -322,7 +335,10 @@ async def test_nobody_knows_a_history_of_what_never_was(store: PostgresStore):
     assert refused.value.code == "twin_not_found"
 
 
-async def test_a_page_of_long_lines_is_shorter(store: PostgresStore, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("limit", [5, 8])
+async def test_a_page_of_long_lines_is_shorter_and_the_next_goes_on(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch, limit: int
+):
     twin_id = _id()
     said = [_seen(twin_id, day, day, day, "x" * 1000 * day) for day in range(1, 9)]
     await usecases.seed(store, said)
@@ -330,7 +346,9 @@ async def test_a_page_of_long_lines_is_shorter(store: PostgresStore, monkeypatch
 
     pages, cursor = [], 0
     while not pages or cursor:
-        lines, cursor = await usecases.list_history(store, twin_id, Range(newest_first=True), cursor=cursor, limit=5)
+        lines, cursor = await usecases.list_history(
+            store, twin_id, Range(newest_first=True), cursor=cursor, limit=limit
+        )
         pages.append([each.revision for each in lines])
 
     assert pages == [[8, 7], [6, 5], [4, 3, 2, 1]]

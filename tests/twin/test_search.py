@@ -17,6 +17,7 @@ from marketwin.twin.v1 import service_pb2 as pb
 from marketwin.twin.v1 import service_pb2_grpc
 from services.twin.app import app
 from services.twin.settings import TwinSettings
+from services.twin.store import searching
 
 Stub = Any
 
@@ -73,6 +74,31 @@ async def _found(twin: Stub, **asked: Any) -> list[str]:
 )
 async def test_a_search_finds_what_its_filter_says(twin: Stub, query: str, codes: list[str]):
     assert await _found(twin, filter=query) == [f"region:{code}" for code in codes]
+
+
+FOLLOWED = {
+    "related(part_of,exists(properties/lon))": ["3401", "3402", "340102"],
+    'related(part_of,related(part_of,like(properties/name_zh,"*")))': ["3401", "3402", "340102"],
+    "and(exists(relations/part_of),not(related(part_of,exists(id))))": ["lost"],
+}
+
+
+@pytest.mark.parametrize("named", [0, 1, 2_000])
+@pytest.mark.parametrize("query", FOLLOWED)
+async def test_however_many_twins_a_relation_leads_to_all_are_found_and_none_that_is_gone(
+    twin: Stub, monkeypatch: pytest.MonkeyPatch, query: str, named: int
+):
+    gone = {"model": "region", "properties": {"name_zh": "没了", "lon": 1}}
+    await _put(twin, "region:gone", gone)
+    relations = [{"name": "part_of", "target": "region:gone"}]
+    await _put(twin, "region:lost", {"model": "region", "properties": {}, "relations": relations})
+    await twin.DeleteTwin(pb.DeleteTwinRequest(id="region:gone"))
+    monkeypatch.setattr(searching, "NAMED", named)
+
+    found = await _found(twin, model="region", filter=query)
+    await twin.DeleteTwin(pb.DeleteTwinRequest(id="region:lost"))
+
+    assert sorted(found) == sorted(f"region:{code}" for code in FOLLOWED[query])
 
 
 async def test_a_search_can_be_narrowed_by_model_and_ids(twin: Stub):

@@ -135,6 +135,33 @@ async def test_a_patch_takes_away_by_null(twin: Stub):
     assert (await _get(twin, twin_id)).revision == 2
 
 
+async def test_what_a_body_does_not_name_is_gone_from_the_twin_that_it_replaces(twin: Stub):
+    twin_id, body = _sku()
+    relations = [{"name": "of_brand", "target": "brand:1"}]
+    await twin.PutTwin(_put(twin_id, {**body, "desired": {"price_class": 1}, "relations": relations}))
+
+    replaced = await twin.PutTwin(_put(twin_id, {"model": "sku", "properties": {"price_class": 4}}))
+
+    assert not replaced.created
+    assert json.loads(replaced.twin.properties_json) == {"price_class": 4}
+    assert json.loads(replaced.twin.desired_json) == {}
+    assert list(replaced.twin.relations) == []
+    assert json.loads((await _get(twin, twin_id, 1)).desired_json) == {"price_class": 1}
+
+
+async def test_a_write_sets_right_what_a_source_whose_clock_is_ahead_has_said(twin: Stub, log: Bus):
+    code, tomorrow = uuid.uuid4().hex, datetime.now(UTC) + timedelta(days=1)
+    await _publish(log, "retailer", _retailer(code, "Of tomorrow", tomorrow))
+    await eventually(lambda: _get(twin, f"retailer:{code}"))
+
+    patch = json.dumps({"properties": {"name": "By hand"}})
+    patched = await twin.PatchTwin(pb.PatchTwinRequest(id=f"retailer:{code}", patch_json=patch))
+    await twin.DeleteTwin(pb.DeleteTwinRequest(id=f"retailer:{code}"))
+
+    assert json.loads(patched.twin.properties_json)["name"] == "By hand"
+    assert await _get(twin, f"retailer:{code}") is None
+
+
 async def test_a_write_that_expects_another_revision_is_refused_and_changes_nothing(twin: Stub):
     twin_id, body = _sku()
     await twin.PutTwin(_put(twin_id, body))

@@ -126,13 +126,14 @@ def test_what_was_seen_before_a_write_counts_no_more():
     assert [state.properties for state in states] == [{"speed": 3}, {}, {}]
 
 
-def test_what_was_seen_at_the_moment_of_a_write_counts_no_more_whichever_is_learnt_first():
+@pytest.mark.parametrize("since", [(), (_seen(9, state="run"),)])
+def test_what_was_seen_at_the_moment_of_a_write_counts_no_more_whichever_is_learnt_first(since: tuple[Statement, ...]):
     sighting, write = _seen(5, speed=3), _wrote(5, {"speed": 1})
 
-    before, after = (_told(*said)[0][-1] for said in ((sighting, write), (write, sighting)))
+    before, after = (_told(*since, *said)[0][-1] for said in ((sighting, write), (write, sighting)))
 
     assert (before.properties, before.inputs) == (after.properties, after.inputs)
-    assert after.properties == {"speed": 1}
+    assert after.properties["speed"] == 1
 
 
 def test_what_is_seen_after_a_write_counts():

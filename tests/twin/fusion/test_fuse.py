@@ -63,6 +63,7 @@ def test_a_priority_that_is_silent_for_too_long_is_passed_over() -> None:
     inputs = {"scada": Said(7.0, ago(31)), "mes": Said(8.0)}
     assert fused_value(inputs, wanted) == 8.0
     assert {each.source: each.unused for each in fused(inputs, wanted).inputs}["scada"] == "stale"
+    assert fused_value(inputs | {"scada": Said(7.0, ago(30))}, wanted) == 7.0
 
 
 def test_the_weighted_mean_is_that_of_reliability_quality_age_and_variance() -> None:

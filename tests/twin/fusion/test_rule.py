@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import scipy.stats
 from chassis.errors import Invalid
 from services.twin.domain.fusion.chi_square import upper_tail
 from services.twin.domain.fusion.rule import Rule, read_rule
+from services.twin.domain.fusion.rule_book import RuleBook, SetRule
+from services.twin.domain.types import Types
 
 FAULTS: list[tuple[dict[str, Any], str, str, str]] = [
     ({}, "numbers", "/method", "required"),
@@ -44,6 +47,16 @@ def test_every_fault_is_told_at_once() -> None:
     with pytest.raises(Invalid) as refused:
         read_rule({"method": "mean", "half_life_s": 0, "conflict_p": 2, "more": 1}, "others")
     assert len(refused.value.errors) == 4
+
+
+def test_a_rule_that_no_longer_fits_what_the_property_holds_gives_way_to_the_newest_value() -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    told = [SetRule("machine", name, 1, {"method": "mean"}, at, "ann") for name in ("state", "speed_per_min")]
+
+    book = RuleBook(Types.shipped(), told)
+
+    assert book.rule("machine", "state").method == "latest"
+    assert book.rule("machine", "speed_per_min").method == "mean"
 
 
 def test_a_rule_reads_back_as_it_was_written() -> None:
