@@ -96,18 +96,28 @@ def with_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:
     held = inputs.get(source, ())
     if (held and held[0].at >= new.at) or is_written(inputs):
         return _with_some_seen(inputs, source, new)
-    if held:
+    if held and (len(inputs) == 1 or _is_alone(inputs, source, facets)):
+        # What nobody else speaks of moves only where the source says something else than before.
         before = held[0].facets
-        moved: Json = {}
-        if before != facets:
-            for facet, value in facets.items():
-                if before.get(facet, _ABSENT) != value:
-                    moved[facet] = value
-        if moved.keys() <= before.keys() and (len(inputs) == 1 or _is_alone(inputs, source, facets)):
-            # What nobody else speaks of moves only where the source says something else than before.
+        moved = _moved(before, facets)
+        if moved is not None:
             older = held[1:] if len(before) == len(facets) else _without(held, facets)
             return Learnt({**inputs, source: (new, *older)}, moved, False, moved)
     return Learnt({**inputs, source: (new, *_without(held, facets))}, facets)
+
+
+def _moved(before: Json, facets: Json) -> Json | None:
+    """Which facets say something else than before; None where one of those is new."""
+    moved: Json = {}
+    if before == facets:
+        return moved
+    try:
+        for facet, value in facets.items():
+            if before[facet] != value:
+                moved[facet] = value
+    except KeyError:
+        return None
+    return moved
 
 
 def _with_some_seen(inputs: Inputs, source: str, new: Held) -> Learnt | None:

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import compress, repeat
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from msgspec import Struct, defstruct, to_builtins
 from polars.lazyframe.opt_flags import QueryOptFlags
 
 from chassis.documents import yaml_files
@@ -257,14 +259,21 @@ def _endings(stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:
 def _sightings(known: Plan, stated: pl.DataFrame, known_at: datetime) -> Iterator[Sighting]:
     silences = {name: stated.get_column(name).null_count() for name in known.said_columns}
     told = {facet: column for facet, column in known.facets.items() if silences[column] < stated.height}
-    rows = zip(*[_values(known, facet, stated.get_column(column)) for facet, column in told.items()], strict=True)
-    said: list[Json] = [dict(zip(told, row, strict=True)) for row in rows] or [{} for _ in range(stated.height)]
-    if any([silences[column] for column in told.values()]):
-        said = [{facet: value for facet, value in each.items() if value is not None} for each in said]
+    columns = [_values(known, facet, stated.get_column(column)) for facet, column in told.items()]
+    rows = map(_row_type(tuple(told)), *columns) if told else []
+    said: list[Json] = to_builtins(list(rows)) or [{} for _ in range(stated.height)]
     if not all(said):
         said = [each or {DELETED: False} for each in said]
     statements = map(Statement, said, _origins(stated, known_at), stated.get_column("quality").to_list())
     return map(Sighting, stated.get_column("id").to_list(), statements)
+
+
+@lru_cache(_MOST_PLANS)
+def _row_type(facets: tuple[str, ...]) -> type[Struct]:
+    """What becomes an object of those of the facets that are not None, in half the time that it takes to fill one."""
+    names = {f"f{place}": facet for place, facet in enumerate(facets)}
+    fields = [(name, object, None) for name in names]
+    return defstruct("Row", fields, rename=names, omit_defaults=True, gc=False)
 
 
 def _origins(stated: pl.DataFrame, known_at: datetime) -> Iterator[Origin]:
