@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache, lru_cache
 from itertools import repeat
 from types import NoneType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from marketwin.twin.v1 import events_pb2, types_pb2
@@ -22,26 +24,81 @@ _ENCODER = msgspec.json.Encoder()
 _DECODED = msgspec.json.Decoder().decode
 
 
-class Told(NamedTuple):
-    """A twin, its properties and what is desired of it as JSON text, and `TwinChanged.undo_json`."""
+def changed_payloads(
+    twins: Sequence[Twin], properties: Sequence[str], desired: Sequence[str], undo: Sequence[str]
+) -> list[bytes]:
+    """What followers are told: `TwinChanged` messages of up to 1,000 twins, whose properties and desired properties are
+    given as JSON, and of each the way back to what it was.
 
-    twin: Twin
-    properties: str
-    desired: str
-    undo: str
+    Fields of a message stand one behind the other in any order. Whole columns of them cost half of what it costs to set
+    them one by one.
+    """
+    told = _rows(
+        *_texts("id", [twin.id for twin in twins]),
+        repeat(_key(types_pb2.Twin, "revision")),
+        map(_varint, [twin.revision for twin in twins]),
+        *_texts("properties_json", properties),
+        *_texts("desired_json", desired),
+        [b"".join(map(_relation, twin.relations)) for twin in twins],
+        [_changed_at(twin.origin.changed_us) for twin in twins],
+        [_told_by(twin.model, twin.deleted, twin.origin.known_us, twin.origin.source) for twin in twins],
+        [_traced(twin.origin.trace_id) for twin in twins],
+    )
+    told = _rows(*_lengths(_key(events_pb2.TwinChanged, "twins"), told))
+    undone = _rows(*_lengths(_key(events_pb2.TwinChanged, "undo_json"), list(map(str.encode, undo))))
+    parts = [slice(start, start + EVENT_TWINS) for start in range(0, len(told), EVENT_TWINS)]
+    return [b"".join((*told[part], *undone[part])) for part in parts]
 
 
-def changed_messages(told: Sequence[Told]) -> list[events_pb2.TwinChanged]:
-    """What followers are told: twins, and of each the way back to what it was."""
-    events = []
-    for start in range(0, len(told), EVENT_TWINS):
-        part = told[start : start + EVENT_TWINS]
-        event = events_pb2.TwinChanged(undo_json=[each.undo for each in part])
-        for twin, properties, desired, _ in part:
-            # Made where it belongs: what is put into a message is copied.
-            _fill(event.twins.add(), twin, properties, desired)
-        events.append(event)
-    return events
+def _rows(*columns: Iterable[bytes]) -> list[bytes]:
+    return list(map(b"".join, zip(*columns, strict=False)))
+
+
+def _texts(name: str, texts: Iterable[str]) -> tuple[Iterable[bytes], ...]:
+    return _lengths(_key(types_pb2.Twin, name), list(map(str.encode, texts)))
+
+
+def _lengths(key: bytes, values: Sequence[bytes]) -> tuple[Iterable[bytes], ...]:
+    """A field that has a length, as columns: its key, the lengths, the values."""
+    return repeat(key), map(_varint, map(len, values)), values
+
+
+@cache
+def _key(message: type[Message], name: str) -> bytes:
+    """What a field begins with: its number, and whether it is a number or has a length."""
+    field = message.DESCRIPTOR.fields_by_name[name]
+    return _varint(field.number << 3 | (0 if field.type == field.TYPE_UINT64 else 2))
+
+
+@lru_cache(1 << 14)
+def _varint(number: int) -> bytes:
+    """A number in groups of seven bits, the lowest first; all but the last are marked."""
+    groups = []
+    while number > 0x7F:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes((*groups, number))
+
+
+@lru_cache(4096)
+def _relation(each: Relation) -> bytes:
+    return types_pb2.Twin(relations=[types_pb2.Relation(name=each.name, target=each.target)]).SerializeToString()
+
+
+@lru_cache(4096)
+def _changed_at(us: int) -> bytes:
+    return types_pb2.Twin(changed_at=stamp(us)).SerializeToString()
+
+
+@lru_cache(4096)
+def _told_by(model: str, deleted: bool, known_us: int, source: str) -> bytes:
+    told = types_pb2.Twin(model=model, deleted=deleted, known_at=stamp(known_us), source=source)
+    return told.SerializeToString()
+
+
+@lru_cache(4096)
+def _traced(trace_id: str) -> bytes:
+    return types_pb2.Twin(trace_id=trace_id).SerializeToString()
 
 
 def readings_messages(readings: Sequence[Sighting], versions: Mapping[str, str]) -> list[events_pb2.TwinReadings]:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from marketwin.twin.v1.events_pb2 import TwinChanged
 from services.twin.domain.twins import Origin, Relation, Twin, empty, merge_patch
-from services.twin.wire import Told, changed_messages, undo_texts
+from services.twin.wire import changed_payloads, json_texts, twin_message, undo_texts
 
 SEEN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 LEARNT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
@@ -76,9 +77,34 @@ def test_where_no_merge_patch_can_say_it_nothing_is_said(properties: dict[str, A
 
 
 def test_a_message_holds_a_thousand_twins_and_as_many_ways_back():
-    many = [Told(replace(AFTER, id=f"sku:{number}"), "{}", "{}", str(number)) for number in range(1001)]
+    many = [replace(AFTER, id=f"sku:{number}") for number in range(1001)]
 
-    messages = changed_messages(many)
+    payloads = changed_payloads(many, ["{}"] * 1001, ["{}"] * 1001, [str(number) for number in range(1001)])
 
+    messages = [TwinChanged.FromString(each) for each in payloads]
     assert [(len(each.twins), len(each.undo_json)) for each in messages] == [(1000, 1000), (1, 1)]
     assert (messages[1].twins[0].id, messages[1].undo_json[0]) == ("sku:1000", "1000")
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
+whole = st.builds(
+    Twin,
+    id=texts,
+    model=texts,
+    revision=st.integers(0, 2**64 - 1),
+    properties=objects,
+    desired=objects,
+    relations=st.lists(st.builds(Relation, texts, texts), max_size=3).map(tuple),
+    origin=st.builds(Origin, st.integers(-(10**15), 10**17), st.integers(0, 10**17), texts, texts),
+    deleted=st.booleans(),
+)
+
+
+@given(st.lists(whole, max_size=4))
+def test_what_is_told_of_twins_is_what_they_are(twins: list[Twin]):
+    columns = [json_texts([twin.properties for twin in twins]), json_texts([twin.desired for twin in twins])]
+    undo = [twin.id for twin in twins]
+
+    (told,) = map(TwinChanged.FromString, changed_payloads(twins, *columns, undo)) if twins else [TwinChanged()]
+
+    assert told == TwinChanged(twins=map(twin_message, twins), undo_json=undo)

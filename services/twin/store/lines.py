@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -12,11 +12,12 @@ from msgspec.structs import astuple
 from chassis.bus import subject_of
 from chassis.db import Unstorable
 from chassis.telemetry import carry
+from marketwin.twin.v1 import events_pb2
 from services.twin.domain.twins import Change, Relation, Twin
 from services.twin.store.journal import SNAPSHOT_EVERY, state_of
 from services.twin.store.rows import LINE, STATE, States, line_rows, moment
 from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, RELATION, SCHEMA, SNAPSHOT, TWIN
-from services.twin.wire import Told, changed_messages, json_text, undo_texts
+from services.twin.wire import changed_payloads, json_text, undo_texts
 
 
 def _column(rows: str, name: str) -> str:
@@ -108,7 +109,7 @@ class Lines(NamedTuple):
         befores = [before.get(twin.id) for twin in newest]
         single = [change.patch for _, change in changed] if len(newest) == len(changed) else repeat(None)
         undo = undo_texts(zip(befores, newest, strict=True), single)
-        told = _told(map(Told, newest, states.properties, states.desired, undo))
+        told = _told(states, undo)
         rows = states.rows([before[twin.id].revision for twin in newest]), line_rows(changed), *told
         marked = [twin for twin, _ in changed if not twin.revision % SNAPSHOT_EVERY]
         marks = [(each.id, each.revision, json_text(state_of(each)), *astuple(each.origin)) for each in marked]
@@ -144,15 +145,19 @@ class Lines(NamedTuple):
         return bool(await connection.fetchval(statement, *values))
 
 
-def _told(told: Iterable[Told]) -> tuple[list[Any], ...]:
-    by_model: dict[str, list[Told]] = {}
-    for each in told:
-        by_model.setdefault(each.twin.model, []).append(each)
-    events = [(model, event) for model, some in by_model.items() for event in changed_messages(some)]
+def _told(states: States, undo: Sequence[str]) -> tuple[list[Any], ...]:
+    by_model: dict[str, list[int]] = {}
+    for place, twin in enumerate(states.twins):
+        by_model.setdefault(twin.model, []).append(place)
+    columns: list[Sequence[Any]] = [states.twins, states.properties, states.desired, undo]
+    events = []
+    for model, places in by_model.items():
+        some = [[column[place] for place in places] for column in columns] if len(by_model) > 1 else columns
+        events += [(model, payload) for payload in changed_payloads(*some)]
     return (
         [uuid.uuid4().hex for _ in events],
-        [subject_of(event, model) for model, event in events],
-        [event.SerializeToString() for _, event in events],
+        [subject_of(events_pb2.TwinChanged, model) for model, _ in events],
+        [payload for _, payload in events],
         [carry().get("traceparent", "")] * len(events),
     )
 
