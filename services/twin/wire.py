@@ -128,7 +128,7 @@ def undo_texts(steps: Iterable[tuple[Twin | None, Twin]], patches: Iterable[Json
 
     What lies in between may be given as the one patch of a journal line: then only what it names is looked at.
     """
-    undone = [_undo(before, after, patch) for (before, after), patch in zip(steps, patches)]  # noqa: B905  # may be endless
+    undone = [_undo(before, after, patch) for (before, after), patch in zip(steps, patches, strict=False)]
     return ["" if undo is _NOT_KNOWN else text for undo, text in zip(undone, json_texts(undone), strict=True)]
 
 

@@ -202,7 +202,9 @@ def said_by(statement: Statement) -> Json:
     facets = statement.facets
     names, led, others = _apart(tuple(facets))
     if led:
-        said["relations"] = {name: facets[facet] for facet, name in led}
+        relations = said["relations"] = {}
+        for facet, name in led:
+            relations[name] = facets[facet]
     for facet in others:
         said[facet.removeprefix("/")] = facets[facet]
     if names:
