@@ -15,50 +15,49 @@ from chassis.telemetry import carry
 from marketwin.twin.v1 import events_pb2
 from services.twin.domain.twins import Change, Relation, Twin
 from services.twin.store.journal import SNAPSHOT_EVERY, state_of
-from services.twin.store.rows import LINE, STATE, States, line_rows, moment
+from services.twin.store.rows import LINE, States, moment, written_rows
 from services.twin.store.tables import INBOX, JOURNAL, OUTBOX, RELATION, SCHEMA, SNAPSHOT, TWIN
 from services.twin.wire import changed_payloads, json_text, undo_texts
 
-
-def _column(rows: str, name: str) -> str:
-    return moment(f"{rows}.{name}") if name.endswith("_at") else f"{rows}.{name}"
-
-
-_SET = ", ".join(f"{name} = {_column('state', name)}" for name in STATE if name not in ("id", "seen"))
-_STATES = f"unnest($1::{SCHEMA}.written_state[])"
+_STATE = {
+    **{name: f"state.{name}" for name in ("model", "revision", "inputs", "deleted", "source", "trace_id")},
+    **{name: f"state.{name}::jsonb" for name in ("properties", "desired", "relations")},
+    **{name: moment(f"state.newest_{name}") for name in ("changed_at", "known_at")},
+}
+_SET = ", ".join(f"{name} = {value}" for name, value in _STATE.items())
+_ROWS = f"rows AS MATERIALIZED (SELECT * FROM unnest($1::{SCHEMA}.written[]))"
 _WRITTEN = f"""
 UPDATE {TWIN.fullname} AS twin SET {_SET}
-FROM {_STATES} AS state{{only}} WHERE twin.id = state.id AND twin.revision = state.seen
+FROM rows AS state{{only}} WHERE twin.id = state.id AND twin.revision = state.seen
 """
 _LINES = ", ".join(LINE)
-_LINE = ", ".join(_column("line", name) for name in LINE)
+_LINE = ", ".join(moment(name) if name.endswith("_at") else name for name in LINE)
 _ADDED = f"""
 lines AS (
-    INSERT INTO {JOURNAL.fullname} ({_LINES})
-    SELECT {_LINE} FROM unnest($2::{SCHEMA}.written_line[]) AS line{{only}}
+    INSERT INTO {JOURNAL.fullname} ({_LINES}) SELECT {_LINE} FROM rows{{only}}
 ), told AS (
     INSERT INTO {OUTBOX.fullname} (message_id, subject, payload, traceparent)
-    SELECT * FROM unnest($3::text[], $4::text[], $5::bytea[], $6::text[]){{only}}
+    SELECT * FROM unnest($2::text[], $3::text[], $4::bytea[], $5::text[]){{only}}
 )
 """
-_ALL = f"cardinality($1::{SCHEMA}.written_state[])"
+_ALL = "(SELECT count(seen) FROM rows)"
 _WRITE_LOCKED = f"""
-WITH written AS ({_WRITTEN.format(only="")} RETURNING 1), {_ADDED.format(only="")}
+WITH {_ROWS}, written AS ({_WRITTEN.format(only="")} RETURNING 1), {_ADDED.format(only="")}
 SELECT (SELECT count(*) FROM written) = {_ALL}
 """
 """For twins that this transaction holds already."""
 _HEARD = f"""
 , heard AS (
-    INSERT INTO {INBOX.fullname} (consumer, message_id) SELECT $8::text, id FROM unnest($9::text[]) AS id, same
+    INSERT INTO {INBOX.fullname} (consumer, message_id) SELECT $7::text, id FROM unnest($8::text[]) AS id, same
 )
 """
 _WRITE_UNMOVED, _WRITE_UNMOVED_AND_HEARD = (
     f"""
-WITH held AS MATERIALIZED (
-    SELECT FROM {TWIN.fullname} AS twin JOIN {_STATES} AS state ON twin.id = state.id AND twin.revision = state.seen
+WITH {_ROWS}, held AS MATERIALIZED (
+    SELECT FROM {TWIN.fullname} AS twin JOIN rows AS state ON twin.id = state.id AND twin.revision = state.seen
     ORDER BY twin.id FOR UPDATE OF twin
 ), same AS MATERIALIZED (
-    SELECT FROM {SCHEMA}.registry WHERE stamp = $7 AND (SELECT count(*) FROM held) = {_ALL}
+    SELECT FROM {SCHEMA}.registry WHERE stamp = $6 AND (SELECT count(*) FROM held) = {_ALL}
 ), written AS ({_WRITTEN.format(only=", same")}), {_ADDED.format(only=", same")}{heard}
 SELECT EXISTS (SELECT FROM same)
 """
@@ -110,7 +109,7 @@ class Lines(NamedTuple):
         single = [change.patch for _, change in changed] if len(newest) == len(changed) else repeat(None)
         undo = undo_texts(zip(befores, newest, strict=True), single)
         told = _told(states, undo)
-        rows = states.rows([before[twin.id].revision for twin in newest]), line_rows(changed), *told
+        rows = written_rows(changed, states, [before[twin.id].revision for twin in newest]), *told
         marked = [twin for twin, _ in changed if not twin.revision % SNAPSHOT_EVERY]
         marks = [(each.id, each.revision, json_text(state_of(each)), *astuple(each.origin)) for each in marked]
         led = {twin.id for twin, change in changed if "relations" in change.patch}

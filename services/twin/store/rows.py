@@ -1,4 +1,4 @@
-"""Twins and journal lines as rows of the types that the database has for them (`written_state`, `written_line`).
+"""Journal lines, and the states that they lead to, as rows of the type that the database has for them (`written`).
 
 A row is a tuple, and many are one argument: of an array a column, the driver looks at each value for longer than it
 takes to send it.
@@ -16,13 +16,9 @@ from chassis.db import Unstorable
 from services.twin.domain.twins import Change, Twin
 from services.twin.wire import json_texts
 
-STATE = (
-    *("id", "seen", "model", "revision", "properties", "desired", "relations", "inputs"),
-    *("deleted", "changed_at", "known_at", "source", "trace_id"),
-)
-"""The newest state of a twin, JSON as text; `seen` is the revision that it follows."""
 LINE = ("id", "revision", "patch", "said", "late", "behind", "changed_at", "known_at", "source", "trace_id")
-"""A line of the journal, JSON as text."""
+"""A line of the journal, JSON as text. Beside the last line of each twin stands what it leads to: `seen`, the revision
+that was there before, then the state, whose revision, source and trace are those of the line; beside others null."""
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -45,10 +41,11 @@ class States(NamedTuple):
             json_texts([twin.inputs for twin in newest]),
         )
 
-    def rows(self, seen: Iterable[int]) -> list[tuple[Any, ...]]:
-        ids, models, revisions, _, _, _, origins, _, deleted = zip(*map(astuple, self.twins), strict=True)
-        told = zip(*map(astuple, origins), strict=True)
-        return list(zip(ids, seen, models, revisions, *self[1:], deleted, *told, strict=True))
+    def columns(self, seen: Iterable[int]) -> list[Iterable[Any]]:
+        """What is said of each beside its last line."""
+        _, models, _, _, _, _, origins, _, deleted = zip(*map(astuple, self.twins), strict=True)
+        times = [origin.changed_us for origin in origins], [origin.known_us for origin in origins]
+        return [seen, models, *self[1:], deleted, *times]
 
     def sizes(self) -> dict[str, int]:
         """By twin, in characters of JSON."""
@@ -56,7 +53,9 @@ class States(NamedTuple):
         return {twin.id: size for twin, size in zip(self.twins, map(sum, lengths), strict=True)}
 
 
-def line_rows(changed: Sequence[tuple[Twin, Change]]) -> list[tuple[Any, ...]]:
+def written_rows(changed: Sequence[tuple[Twin, Change]], states: States, seen: Iterable[int]) -> list[tuple[Any, ...]]:
+    """Each change as a line, and beside the last one of each twin its state, which followed the revision that was
+    seen."""
     revisions, patches, origins, said, late = zip(*[astuple(change) for _, change in changed], strict=True)
     texts = [None if text == "null" else text for text in json_texts(said)]
     # What is searched may not hold it. PostgreSQL sees that by itself; what is hidden now may be shown some day.
@@ -65,7 +64,19 @@ def line_rows(changed: Sequence[tuple[Twin, Change]]) -> list[tuple[Any, ...]]:
     ids = [twin.id for twin, _ in changed]
     behind = [change.origin.changed_us < twin.origin.changed_us for twin, change in changed]
     told = zip(*map(astuple, origins), strict=True)
-    return list(zip(ids, revisions, json_texts(patches), texts, late, behind, *told, strict=True))
+    columns = states.columns(seen)
+    if len(states.twins) < len(changed):
+        lasts = list({twin_id: place for place, twin_id in enumerate(ids)}.values())
+        columns = [_spread(column, lasts, len(changed)) for column in columns]
+    return list(zip(ids, revisions, json_texts(patches), texts, late, behind, *told, *columns, strict=True))
+
+
+def _spread(values: Iterable[Any], places: Sequence[int], size: int) -> list[Any]:
+    """Values at these places of a column, None at others."""
+    column = [None] * size
+    for place, value in zip(places, values, strict=True):
+        column[place] = value
+    return column
 
 
 def moment(micros: str) -> str:
