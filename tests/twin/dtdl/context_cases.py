@@ -78,6 +78,11 @@ def _combined() -> Iterator[Case]:
     yield reject(Rule.CONTEXT_LANGUAGE_VERSION, "/@context", "v1", interface(context="dtmi:dtdl:context;1"))
     yield reject(Rule.CONTEXT_LANGUAGE_VERSION, "/@context", "v3.1", interface(context="dtmi:dtdl:context;3.1"))
     yield reject(Rule.CONTEXT_ORDER, "/@context", "v2 after v3", interface(context=[V3, V2]))
+    yield accept("v3 after v2", interface(context=[V2, V3]))
+    for language in (V2, V3):
+        yield accept(f"{language} twice", interface(context=[language, language]))
+        again = interface(context=[language, HISTORY, language])
+        yield reject(Rule.CONTEXT_ORDER, "/@context", f"{language} again after an extension", again)
     yield accept("v2 with an unknown extension", interface(context=[V2, UNKNOWN]))
     minor = f"{UNKNOWN}.2"
     yield reject(Rule.CONTEXT_DTMI, "/@context/1", "v2 with a minor version", interface(context=[V2, minor]))
@@ -139,7 +144,7 @@ def _versions() -> Iterator[Case]:
         yield reject(Rule.ELEMENT_CLASS, None, f"{title} of v2 in v3", interface(content))
     schemas = [array(id_="dtmi:ex:a;1", context_=V2)]
     yield reject(Rule.ELEMENT_CLASS, "/schemas/0", "schemas of v2 in v3", interface(schemas=schemas))
-    yield reject(Rule.CONTEXT_EXTENSION_VERSION, "/@context/1", "v3 extension in v2", interface(context=[V2, HISTORY]))
+    yield from _extensions_of_3_in_2()
     yield accept("unknown extension in v2", interface(context=[V2, UNKNOWN]))
     yield reject(Rule.CONTEXT_ORDER, "/@context", "v2 not first", interface(context=[UNKNOWN, V2]))
     yield reject(
@@ -148,6 +153,25 @@ def _versions() -> Iterator[Case]:
         "v3 schema by DTMI in v2",
         interface(telemetry("dtmi:dtdl:instance:Schema:date;3"), context=V2),
     )
+
+
+def _extensions_of_3_in_2() -> Iterator[Case]:
+    """The context may name them; what they define is for elements of version 3."""
+    kept = prop(type_=["Property", "Historized"])
+    yield accept("v3 extension in v2", interface(context=[V2, HISTORY]))
+    yield accept("v3 extension inside v2", interface(telemetry(context_=HISTORY), context=V2))
+    yield reject(Rule.COTYPE_CLASS, "/contents/0/@type", "its co-type in v2", interface(kept, context=[V2, HISTORY]))
+    older = interface(kept, id="dtmi:ex:old;1", context=V2)
+    yield accept("informal co-type of v2", older)
+    at = "/contents/0/schema/contents/0/@type"
+    yield reject(Rule.COTYPE_CLASS, at, "its co-type in v2 in v3", interface(component(older), context=[V3, HISTORY]))
+    quantities = "dtmi:dtdl:extension:quantitativeTypes;1"
+    length = telemetry(type_=["Telemetry", "Length"], unit="metre")
+    yield accept("semantic type of v2 beside that of v3", interface(length, context=[V2, quantities]))
+    newer = telemetry(type_=["Telemetry", "ApparentPower"], unit="voltAmpere")
+    yield reject(Rule.COTYPE_CLASS, None, "semantic type of v3 in v2", interface(newer, context=[V2, quantities]))
+    kinds = interface(telemetry("LengthUnit"), context=[V2, quantities])
+    yield reject(Rule.REFERENCE_SYNTAX, "/contents/0/schema", "units of v3 in v2", kinds)
 
 
 def _partitions() -> Iterator[Case]:

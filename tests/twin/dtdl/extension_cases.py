@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from services.twin.domain.dtdl import Rule
@@ -256,12 +256,28 @@ def _indexes() -> Iterator[Case]:
 
     yield accept("indexes", of(indexed(1), indexed(2, "b")))
     yield reject(Rule.INDEX_DUPLICATE, "/contents/1/index", "same index", of(indexed(1), indexed(1, "b")))
+    yield from _inherited_indexes(indexed)
     for wrong in (0, -1):
         yield reject(Rule.VALUE_RANGE, "/contents/0/index", f"index {wrong}", of(indexed(wrong)))
-    for wrong in ("1", 1.0, None):
+    yield accept("index 1.0", of(indexed(1.0)))
+    for wrong in ("1", 1.5, None):
         yield reject(Rule.VALUE_INTEGER, "/contents/0/index", f"index {wrong!r}", of(indexed(wrong)))
     pair = [field(name="a", type_=["Field", "Indexed"], index=1), field(name="b", type_=["Field", "Indexed"], index=1)]
     yield reject(Rule.INDEX_DUPLICATE, None, "same index of fields", of(telemetry(obj(*pair))))
+
+
+def _inherited_indexes(indexed: Callable[..., Doc]) -> Iterator[Case]:
+    def of(name: str, *contents: Doc, **members: Any) -> Doc:
+        return interface(*contents, context=_context("mqtt;1"), id=f"dtmi:ex:{name};1", **members)
+
+    base, other = of("base", indexed(1), indexed(2, "b")), of("other", indexed(1, "c"))
+    heir = of("heir", indexed(3, "c"), extends="dtmi:ex:base;1")
+    yield accept("other index than the inherited", base, heir)
+    yield accept("index inherited twice", of("d", extends=["dtmi:ex:base;1", "dtmi:ex:heir;1"]), base, heir)
+    same = of("same", indexed(2, "c"), extends="dtmi:ex:base;1")
+    yield reject(Rule.INDEX_DUPLICATE, "/contents/0/index", "index of what is inherited", same, base)
+    both = of("both", extends=["dtmi:ex:base;1", "dtmi:ex:other;1"])
+    yield reject(Rule.INDEX_DUPLICATE, "/extends", "same index in two bases", both, base, other)
 
 
 def _results() -> Iterator[Case]:

@@ -74,16 +74,18 @@ def _multiplicities(xsd: str) -> Iterator[Case]:
         first = right[0]
         for value in (
             *right,
+            float(first),
             [first],
             [],
             {"@value": first},
+            {"@value": float(first), "@type": "xsd:integer"},
             {"@value": first, "@type": "xsd:integer"},
             {"@value": first, "@type": f"{xsd}integer"},
         ):
             yield accept(f"{member} {value}", interface(relationship(**{member: value})))
-        for value in (*low, *high):
+        for value in (*low, *high, -1.0):
             yield reject(Rule.VALUE_RANGE, at, f"{member} {value}", interface(relationship(**{member: value})))
-        for value in (1.0, 0.0, 1.5, "1", True, False, None, 2**31, 1e3):
+        for value in (1.5, 0.1, -0.5, "1", "1.0", True, False, None, 2**31, 2.0**31, 1e300):
             yield reject(Rule.VALUE_INTEGER, at, f"{member} {value!r}", interface(relationship(**{member: value})))
         for value in (
             {"@value": 1, "@type": "xsd:string"},
@@ -137,10 +139,15 @@ def _enums() -> Iterator[Case]:
         yield reject(Rule.VALUE_CHOICE, f"{at}/valueSchema", f"valueSchema {wrong}", of(enum(kind=wrong)))
     yield reject(Rule.ENUM_VALUE_TYPE, f"{at}/enumValues/0/enumValue", "string of integers", of(enum("1")))
     yield reject(Rule.ENUM_VALUE_TYPE, f"{at}/enumValues/0/enumValue", "integer of strings", of(enum(1, kind="string")))
-    for wrong in (1.0, True, None, 2**31):
+    for wrong in (1.5, True, None, 2**31, 2.0**31):
         yield reject(Rule.VALUE_INTEGER, f"{at}/enumValues/0/enumValue", f"enumValue {wrong}", of(enum(wrong)))
     for wrong in ({}, {"@value": 1, "@type": "xsd:string"}, {"@value": "a", "@type": "xsd:integer"}, {"en": "a"}):
         yield reject(Rule.VALUE_OBJECT, None, f"enumValue {wrong}", of(enum({"name": "a", "enumValue": wrong})))
+    for right in (1.0, -0.0, 2147483647.0, {"@value": 1e2, "@type": "xsd:integer"}):
+        yield accept(f"enumValue {right}", of(enum({"name": "a", "enumValue": right})))
+    fraction = enum(1, {"name": "b", "enumValue": 1.0})
+    yield reject(Rule.ENUM_VALUE_DUPLICATE, f"{at}/enumValues/1/enumValue", "1 and 1.0", of(fraction))
+    yield reject(Rule.ENUM_VALUE_TYPE, f"{at}/enumValues/0/enumValue", "1.0 of strings", of(enum(1.0, kind="string")))
     twice = enum(1, {"name": "b", "enumValue": {"@value": 1}})
     yield reject(Rule.ENUM_VALUE_DUPLICATE, f"{at}/enumValues/1/enumValue", "same value", of(twice))
     yield reject(

@@ -86,10 +86,9 @@ def _check_order(given: list[str], version: int, spot: Spot, *, is_top: bool) ->
         if is_top:
             spot.fault(Rule.CONTEXT_LANGUAGE, f"must include {language!r}")
         return
-    before = given[: given.index(language)]
-    wrong = [
-        each for each in before if not (each == _IOTCENTRAL if version == 2 else without_version(each) == LANGUAGE)
-    ]
+    before = given[: len(given) - given[::-1].index(language)]
+    early = {language, _IOTCENTRAL} if version == 2 else {each for each in before if without_version(each) == LANGUAGE}
+    wrong = [each for each in before if each not in early]
     if wrong:
         spot.fault(Rule.CONTEXT_ORDER, f"{language!r} must come before {wrong[0]!r}")
 
@@ -98,24 +97,13 @@ def _activate(
     version: int, specifiers: dict[str, str], places: dict[str, Spot], *, allow_undefined: bool
 ) -> ActiveContext:
     for specifier, spot in places.items():
-        _check_extension(specifier, version, spot, allow_undefined=allow_undefined)
+        # Also a specifier that another of the same name, further down or later, puts out of force.
+        if not (allow_undefined or specifier in EXTENSIONS or without_version(specifier) == LANGUAGE):
+            spot.fault(Rule.CONTEXT_UNDEFINED, f"extension {specifier!r} is not known here")
     active = [each for each in specifiers.values() if without_version(each) != LANGUAGE]
     known = [EXTENSIONS[each] for each in active if each in EXTENSIONS]
-    extensions = [extension for extension in known if version in extension.versions]
-    if version == 2:
-        extensions.append(SEMANTIC_TYPES_OF_2)
+    extensions = [SEMANTIC_TYPES_OF_2, *known] if version == 2 else known
     undefined = tuple(each for each in active if each not in EXTENSIONS)
-    schemas = {name: enum for extension in extensions for name, enum in extension.schemas.items()}
+    usable = [extension for extension in extensions if version in extension.versions]
+    schemas = {name: enum for extension in usable for name, enum in extension.schemas.items()}
     return ActiveContext(version, specifiers, tuple(extensions), undefined, schemas)
-
-
-def _check_extension(specifier: str, version: int, spot: Spot, *, allow_undefined: bool) -> None:
-    """Also of a specifier that another of the same name, further down or later, puts out of force."""
-    if without_version(specifier) == LANGUAGE:
-        return
-    extension = EXTENSIONS.get(specifier)
-    if extension is None:
-        if not allow_undefined:
-            spot.fault(Rule.CONTEXT_UNDEFINED, f"extension {specifier!r} is not known here")
-    elif version not in extension.versions:
-        spot.fault(Rule.CONTEXT_EXTENSION_VERSION, f"{specifier!r} cannot be used with DTDL version {version}")

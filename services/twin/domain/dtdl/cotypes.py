@@ -31,11 +31,11 @@ def _check_cotype(node: Node, cotype: Cotype) -> None:
     if cotype.schemas and not _has_schema(node, cotype.schemas):
         node.spot.fault(Rule.COTYPE_SCHEMA, f"{cotype.term} needs a schema of {', '.join(sorted(cotype.schemas))}")
     elif cotype.schema_cotype and not all(each.has(cotype.schema_cotype) for each in node.nodes("schema")):
-        node.spot.at("schema").fault(Rule.COTYPE_SCHEMA, f"the schema of {cotype.term} is {cotype.schema_cotype}")
+        node.at("schema").fault(Rule.COTYPE_SCHEMA, f"the schema of {cotype.term} is {cotype.schema_cotype}")
     if cotype.fixed:
         member, value = cotype.fixed
         if node.literals.get(member, value) is not value:
-            node.spot.at(member).fault(Rule.COTYPE_VALUE, f"beside {cotype.term} must not be {not value}")
+            node.at(member).fault(Rule.COTYPE_VALUE, f"beside {cotype.term} must not be {not value}")
 
 
 def _has_schema(node: Node, schemas: frozenset[str]) -> bool:
@@ -105,7 +105,7 @@ def _check_annotation(element: Node, siblings: dict[str, Node]) -> Node | None:
     if not isinstance(name, str):
         return None
     annotated = siblings.get(name)
-    spot = element.spot.at("annotates")
+    spot = element.at("annotates")
     if annotated is None or annotated.version == 2 or annotated.class_name not in ("Property", "Telemetry"):
         message = f"no Property or Telemetry of DTDL version 3 beside it has the name {name[:100]!r}"
         spot.fault(Rule.ANNOTATES_SIBLING, message)
@@ -120,7 +120,7 @@ def _check_override(element: Node, annotated: Node, overridden: set[tuple[object
     written = element.literals.get("overrides")
     if not isinstance(written, str):
         return
-    spot = element.spot.at("overrides")
+    spot = element.at("overrides")
     found = next((prop for prop in _properties(annotated.cotypes) if written in (prop.term, prop.dtmi)), None)
     if found is None:
         spot.fault(Rule.OVERRIDES_PROPERTY, f"{annotated.name!r} has no property {written[:100]!r} of an extension")
@@ -129,7 +129,7 @@ def _check_override(element: Node, annotated: Node, overridden: set[tuple[object
         spot.fault(Rule.OVERRIDES_DUPLICATE, f"another element overrides {found.term!r} of {annotated.name!r} too")
     overridden.add((annotated, found.dtmi))
     if not _is_schema_of(element, found):
-        element.spot.at("schema").fault(Rule.OVERRIDES_SCHEMA, f"must be the schema of {found.term!r}: {found.enum}")
+        element.at("schema").fault(Rule.OVERRIDES_SCHEMA, f"must be the schema of {found.term!r}: {found.enum}")
 
 
 def _properties(cotypes: Iterable[Cotype]) -> Iterator[ExtensionProperty]:

@@ -33,7 +33,6 @@ class Rule(StrEnum):
     CONTEXT_ORDER = "context-order"
     CONTEXT_LANGUAGE = "context-language"
     CONTEXT_LANGUAGE_VERSION = "context-language-version"
-    CONTEXT_EXTENSION_VERSION = "context-extension-version"
     CONTEXT_UNDEFINED = "context-undefined"
     # @id
     ID_MISSING = "id-missing"

@@ -45,8 +45,10 @@ def read_string(value: Json, spot: Spot, version: int) -> str | None:
 
 
 def read_integer(value: Json, spot: Spot, version: int) -> int | None:
-    """An integer of four bytes; a number with a fraction or an exponent is none."""
+    """An integral number of four bytes, however it is written: `1.0` and `1e0` are numbers like `1`."""
     found = _bare(value, spot, ("integer",), version)
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)
     if isinstance(found, int) and not isinstance(found, bool) and found in INTEGERS:
         return found
     if found is not _MISSING:

@@ -10,7 +10,7 @@ from .context import ActiveContext
 from .extensions import Cotype
 from .faults import Spot
 from .jsontext import Json
-from .language import CLASSES, Member
+from .language import CLASSES, PROPERTIES, Member
 
 Literal: TypeAlias = str | int | bool
 Localized: TypeAlias = dict[str, str]
@@ -73,6 +73,14 @@ class Node:
     @property
     def name(self) -> str:
         return str(self.literals.get("name", ""))
+
+    def at(self, member: str) -> Spot:
+        """The place of a member, by whichever of its names it was given."""
+        if member in self.source:
+            return self.spot.at(member)
+        others = {prop.dtmi for cotype in self.cotypes for prop in cotype.properties if prop.term == member}
+        known = PROPERTIES[self.version]
+        return self.spot.at(next((key for key in self.source if known.get(key) == member or key in others), member))
 
     def nodes(self, member: str) -> Iterator[Node]:
         """Elements included or referentially included in a member."""

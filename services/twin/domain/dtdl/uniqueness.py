@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from .faults import Rule
 from .hierarchy import Budget, ancestors
 from .nodes import Graph, Node
+
+# A name, or a class with an index.
+_Key: TypeAlias = str | tuple[str, int]
 
 _NAMED = {"Object": "fields", "Enum": "enumValues", "Relationship": "properties"}
 
@@ -23,21 +28,20 @@ def check_unique(graph: Graph, interfaces: list[Node], budget: Budget) -> None:
             return
 
 
-def _check_set(node: Node, member: str) -> dict[str, Node]:
-    """Elements of a member by name; the same element referred to twice is one."""
-    names: dict[str, Node] = {}
-    indexes: dict[tuple[str, int], Node] = {}
+def _check_set(node: Node, member: str) -> dict[_Key, Node]:
+    """Elements of a member by name and by index; the same element referred to twice is one."""
+    found: dict[_Key, Node] = {}
     for element in node.nodes(member):
-        if "name" in element.literals and names.setdefault(element.name, element) is not element:
-            element.spot.at("name").fault(
+        if "name" in element.literals and found.setdefault(element.name, element) is not element:
+            element.at("name").fault(
                 Rule.NAME_DUPLICATE, f"{element.name!r} names more than one of the {member} of {_title(node)}"
             )
         index = element.literals.get("index")
-        if isinstance(index, int) and element.has("Indexed"):
-            key = (element.class_name, index)
-            if indexes.setdefault(key, element) is not element:
-                element.spot.at("index").fault(Rule.INDEX_DUPLICATE, f"{index} is the index of more than one element")
-    return names
+        if not isinstance(index, int) or not element.has("Indexed"):
+            continue
+        if found.setdefault((element.class_name, index), element) is not element:
+            element.at("index").fault(Rule.INDEX_DUPLICATE, f"{index} is the index of more than one element")
+    return found
 
 
 def _title(node: Node) -> str:
@@ -51,15 +55,15 @@ def _check_enum(node: Node) -> None:
         value = element.literals.get("enumValue")
         if value is None:
             continue
-        spot = element.spot.at("enumValue")
+        spot = element.at("enumValue")
         if expected is not None and not isinstance(value, expected):
             spot.fault(Rule.ENUM_VALUE_TYPE, f"must be {node.literals['valueSchema']}, as 'valueSchema' says")
         if seen.setdefault(value, element) is not element:
             spot.fault(Rule.ENUM_VALUE_DUPLICATE, f"{value!r} is the value of more than one of the values")
 
 
-def _check_inherited(node: Node, own: dict[Node, dict[str, Node]], budget: Budget) -> bool:
-    """Own names against all inherited ones; with several bases also theirs against each other."""
+def _check_inherited(node: Node, own: dict[Node, dict[_Key, Node]], budget: Budget) -> bool:
+    """Own names and indexes against all inherited ones; with several bases also theirs against each other."""
     line = ancestors(node)
     if len(node.links["extends"]) == 1:
         if not budget.spend(len(line) * (1 + len(own[node]))):
@@ -67,25 +71,28 @@ def _check_inherited(node: Node, own: dict[Node, dict[str, Node]], budget: Budge
         for base in line[1:]:
             _report(node, own[node], own[base])
         return True
-    merged: dict[str, Node] = {}
+    merged: dict[_Key, Node] = {}
     for each in line:
         if not budget.spend(1 + len(own[each])):
             return False
-        for name, element in own[each].items():
-            if merged.setdefault(name, element) is not element:
-                _fault(node, name, merged[name], element)
+        for key, element in own[each].items():
+            if merged.setdefault(key, element) is not element:
+                _fault(node, key, merged[key], element)
     return True
 
 
-def _report(node: Node, names: dict[str, Node], inherited: dict[str, Node]) -> None:
+def _report(node: Node, found: dict[_Key, Node], inherited: dict[_Key, Node]) -> None:
     if not inherited:
         return
-    for name, element in names.items():
-        other = inherited.get(name)
+    for key, element in found.items():
+        other = inherited.get(key)
         if other is not None and other is not element:
-            _fault(node, name, element, other)
+            _fault(node, key, element, other)
 
 
-def _fault(node: Node, name: str, element: Node, other: Node) -> None:
-    spot = element.spot.at("name") if element.partition is node else node.spot.at("extends")
-    spot.fault(Rule.NAME_DUPLICATE, f"{name!r} is a content of {_title(node)} and of {_title(other.partition)}")
+def _fault(node: Node, key: _Key, element: Node, other: Node) -> None:
+    is_name = isinstance(key, str)
+    spot = element.at("name" if is_name else "index") if element.partition is node else node.at("extends")
+    what = repr(key) if is_name else f"the index {key[1]}"
+    rule = Rule.NAME_DUPLICATE if is_name else Rule.INDEX_DUPLICATE
+    spot.fault(rule, f"{what} is of a content of {_title(node)} and of one of {_title(other.partition)}")
