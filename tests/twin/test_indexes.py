@@ -25,7 +25,7 @@ ORIGIN = Origin.of(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo
 SHOPS = 3000
 LONG = 60.0
 """Seconds of a search that is worth any index."""
-LENGTHY = "红" * 300
+LENGTHY = "红" * 270
 """More than an order tells apart."""
 
 
