@@ -345,14 +345,42 @@ async def test_a_deleted_twin_says_so_while_it_is_looked_at(page: Page, twins: T
     await expect(page.get_by_test_id("deleted")).to_be_visible()
 
 
-async def test_a_twin_that_is_not_there_is_a_problem_and_an_odd_id_is_none(page: Page, twins: Twins):
+async def test_a_twin_may_have_an_odd_id(page: Page, twins: Twins):
     await twins.put("retailer:红-双.喜", "retailer", {"name": "怪店"})
-    await page.goto("/#/twins/retailer:nobody")
-    await expect(page.get_by_test_id("problem")).to_be_visible()
-
     await open_twin(page, "retailer:%E7%BA%A2-%E5%8F%8C.%E5%96%9C")
 
     await expect(page.get_by_test_id("twin-id")).to_have_text("retailer:红-双.喜")
+
+
+async def test_a_twin_that_is_not_there_is_said_so_in_the_readers_words(browser: Browser, door: Door, twins: Twins):
+    async with signed_in(browser, door, "analyst", locale="zh-CN") as context:
+        page = await context.new_page()
+        await page.goto("/#/twins/retailer:nobody")
+
+        told = page.get_by_test_id("no-twin")
+        await expect(told).to_contain_text("没有这个孪生体")
+        await expect(told).to_contain_text("retailer:nobody")
+        await told.get_by_role("link").click()
+        await expect(page.get_by_test_id("search-page")).to_be_visible()
+
+
+async def test_a_twin_of_which_nothing_is_said_yet_says_that_it_was_made_and_leads_nowhere(page: Page, twins: Twins):
+    await twins.put("region:bare", "region", {})
+    await open_twin(page, "region:bare")
+
+    await expect(page.get_by_test_id("history-line")).to_contain_text("Created")
+    await expect(page.get_by_test_id("graph")).to_contain_text("Nothing leads from or to this twin")
+    await expect(page.get_by_test_id("node")).to_have_count(0)
+
+
+async def test_what_is_chosen_is_told_apart_in_the_readers_own_colours(page: Page, shop: str):
+    await page.emulate_media(forced_colors="active")
+    await open_twin(page, shop)
+    colours = "each => getComputedStyle(each).backgroundColor"
+
+    for chosen, other in (("by-time", "by-revision"), ("tab-search", "tab-models"), ("nav-twins", "nav-map")):
+        here, there = [await page.get_by_test_id(each).evaluate(colours) for each in (chosen, other)]
+        assert here != there
 
 
 async def test_the_page_speaks_chinese_and_fits_a_small_phone(browser: Browser, door: Door, shop: str):

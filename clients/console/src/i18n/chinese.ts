@@ -167,7 +167,7 @@ export const chinese: Record<TextKey, string> = {
   "live.closed": "未连接",
   "live.title": "最近变化",
   "live.none": "等待首个变化…",
-  "live.received": "{count} 次变化",
+  "live.received": "打开后 {count} 次变化",
   "live.toggle": "显示或隐藏最近变化",
   "live.revision": "版本 {revision}",
 };

@@ -167,7 +167,7 @@ export const english = {
   "live.closed": "Not connected",
   "live.title": "Last changes",
   "live.none": "Waiting for the first change…",
-  "live.received": "{count} {count:change|changes}",
+  "live.received": "{count} {count:change|changes} since opened",
   "live.toggle": "Show or hide the last changes",
   "live.revision": "rev {revision}",
 };

@@ -97,6 +97,13 @@ export function changesNothing({ patch }: TwinChange): boolean {
   return Object.keys(patch).length === 0;
 }
 
+/** Whether a line began the twin, or ended it, without a word on what it is like. */
+export function turnOf(change: TwinChange): "made" | "ended" | null {
+  const model = change.patch["model"];
+  if (model === null) return "ended";
+  return typeof model === "string" && saidIn(change).length === 0 ? "made" : null;
+}
+
 /** The change that gave each property its value, by name. */
 export function newestByProperty(changes: readonly TwinChange[]): Map<string, TwinChange> {
   return new Map(changes.flatMap((change) => Object.keys(asObject(change.patch["properties"])).map((name) => [name, change] as const)));

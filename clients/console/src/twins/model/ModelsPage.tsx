@@ -49,11 +49,15 @@ export function ModelsPage({ chosen }: { chosen: string }) {
           </button>
         )}
       </Heading>
+      {start === null && chosen !== "" && !model && (
+        <p className="outcome bad" role="status" data-testid="no-model">
+          {t("twins.models.unknown")} <span className="code">{chosen}</span>
+        </p>
+      )}
       <div className={`model-columns ${isWide ? "with-model" : ""}`}>
         {counts ? <ModelList models={models} counts={counts} chosen={chosen} /> : <nav className="model-nav" />}
         {start !== null && <AddModels key={start} start={start} onAdded={added} onClose={() => setStart(null)} />}
         {start === null && model && <ModelCard model={model} total={counts ? (counts.get(model.name) ?? 0) : null} round={round} onNewVersion={setStart} onChanged={renew} />}
-        {start === null && chosen !== "" && !model && <p className="muted nothing">{t("twins.models.unknown")}</p>}
       </div>
     </div>
   );

@@ -37,8 +37,8 @@ export function GraphView({ twin }: { twin: WholeTwin }) {
       </div>
       {problem && <ProblemLine problem={problem} />}
       {!data && isLoading && <Loading />}
-      {data && <GraphPicture graph={data} />}
-      {data && <Key graph={data} />}
+      {data && data.nodes.length > 1 && <GraphPicture graph={data} />}
+      {data && data.nodes.length > 1 && <Key graph={data} />}
       {data && data.nodes.length === 1 && <p className="muted nothing">{t("twins.relations.none")}</p>}
       {hidden > 0 && <p className="fine muted">{t("twins.graph.hidden", { count: count(hidden, language) })}</p>}
     </div>

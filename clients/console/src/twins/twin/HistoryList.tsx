@@ -4,7 +4,7 @@ import type { TwinChange } from "../../api/twinTypes";
 import { useWords } from "../../i18n/language";
 import { ago, moment as momentText } from "../../shared/format";
 import { ProblemLine } from "../../shared/States";
-import { changesNothing, lateRevisions, saidIn } from "../differences";
+import { changesNothing, lateRevisions, saidIn, turnOf } from "../differences";
 import type { Model } from "../models";
 import { FacetName, FacetValue } from "./DifferenceList";
 import type { useHistory } from "./useHistory";
@@ -56,6 +56,7 @@ function Line({ change, model, isLate, isShown, now, onRevision }: LineProps) {
   const { t, language } = useWords();
   const said = saidIn(change);
   const isQuiet = changesNothing(change);
+  const turn = turnOf(change);
   const learnt = momentText(change.known_at, language);
   return (
     <li className={isShown ? "shown" : ""} data-testid="history-line" data-revision={change.revision} data-late={isLate}>
@@ -65,6 +66,7 @@ function Line({ change, model, isLate, isShown, now, onRevision }: LineProps) {
       <div>
         <p className={isQuiet ? "said quiet" : "said"}>
           {isQuiet && <span className="muted">{t(isLate ? "twins.history.tooLate" : "twins.history.confirmed")}</span>}
+          {turn && <span className="muted">{t(`twins.history.${turn}`)}</span>}
           {said.slice(0, mostSaid).map(({ facet, name, value, isRemoved }) => (
             <span key={`${facet}/${name}`}>
               <FacetName facet={facet} name={name} model={model} />{" "}

@@ -33,6 +33,7 @@ export function TwinPage({ id }: { id: string }) {
   const { t } = useWords();
   const twin = useTwin(id);
   useReady(twin.tagged !== null || twin.problem !== null);
+  if (twin.problem?.status === 404) return <NoTwin id={id} />;
   if (twin.problem) return <ProblemCard problem={twin.problem} onRetry={twin.reload} />;
   if (!twin.tagged) return <Loading />;
   return (
@@ -44,6 +45,23 @@ export function TwinPage({ id }: { id: string }) {
       )}
       <Whole tagged={twin.tagged} twin={twin} />
     </article>
+  );
+}
+
+/** An address that leads nowhere: mistyped, or of a twin that is gone. */
+function NoTwin({ id }: { id: string }) {
+  const { t } = useWords();
+  return (
+    <div className="state" role="status" data-testid="no-twin">
+      <h2>{t("twins.unknown")}</h2>
+      <p className="code">{id}</p>
+      <p>{t("twins.unknown.detail")}</p>
+      <p className="buttons">
+        <a href="#/twins" className="button">
+          {t("twins.all")}
+        </a>
+      </p>
+    </div>
   );
 }
 
