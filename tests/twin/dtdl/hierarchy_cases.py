@@ -183,12 +183,18 @@ def _limits_of_2() -> Iterator[Case]:
     contents = [telemetry(name=f"t{number}") for number in range(301)]
     yield accept("v2: 300 contents", of(*contents[:300]))
     yield reject(Rule.VALUE_COUNT, "/contents", "v2: 301 contents", of(*contents))
+    known = telemetry(name="known", id_="dtmi:ex:known;1")
+    yield accept("v2: 300 contents, one referred to again", of(*contents[:299], known, "dtmi:ex:known;1"))
+    again = of(known, *["dtmi:ex:known;1"] * 300, id="dtmi:ex:base;1")
+    yield accept("v2: one content 301 times, inherited", of(*contents[:299], extends="dtmi:ex:base;1"), again)
     base = of(*contents[:200], id="dtmi:ex:base;1")
     yield reject(
         Rule.CONTENTS_COUNT, "", "v2: 301 contents with inherited", of(*contents[200:], extends="dtmi:ex:base;1"), base
     )
     bases = [of(id=f"dtmi:ex:b{number};1") for number in range(3)]
     yield accept("v2: 2 bases", of(extends=[base["@id"] for base in bases[:2]]), *bases)
+    twice = [base["@id"] for base in (*bases[:2], bases[0])]
+    yield accept("v2: 2 bases, one of them twice", of(extends=twice), *bases[:2])
     yield reject(Rule.VALUE_COUNT, "/extends", "v2: 3 bases", of(extends=[base["@id"] for base in bases]), *bases)
     yield reject(Rule.EXTENDS_DEPTH, "", "v2: 11 levels", *_chain(11, V2))
     yield reject(Rule.SCHEMA_DEPTH, None, "v2: depth 6", of(telemetry(_nest("array", 6))))

@@ -140,16 +140,21 @@ def check_counts(interfaces: list[Node], ordered: list[Node], budget: Budget) ->
         extended = sum(len(each.links.get("extends", ())) for each in line)
         if extended > EXTENDS_COUNT and node.version == 3:
             node.spot.fault(Rule.EXTENDS_COUNT, f"inherits from more than {EXTENDS_COUNT} Interfaces")
-        if node.version == 2:
-            _check_contents_of_2(node, line)
+        if node.version == 2 and not _check_contents_of_2(node, line, budget):
+            return
     if sum(map(_own_count, ordered)) > CONTENTS_COUNT:
         _check_contents(interfaces, budget)
 
 
-def _check_contents_of_2(node: Node, line: list[Node]) -> None:
+def _check_contents_of_2(node: Node, line: list[Node], budget: Budget) -> bool:
     most = node.members["contents"].most or 0
-    if sum(len(each.links.get("contents", ())) for each in line) > most:
+    given = [link for each in line for link in each.links.get("contents", ())[: most + 1]]
+    if len(given) <= most:
+        return True
+    contents = {link.node or link.reference for each in line for link in each.links.get("contents", ())}
+    if len(contents) > most:
         node.spot.fault(Rule.CONTENTS_COUNT, f"has more than {most} contents, with those it inherits")
+    return budget.spend(sum(len(each.links.get("contents", ())) for each in line))
 
 
 def _own_count(node: Node) -> int:

@@ -103,12 +103,21 @@ def _values(value: Json, spot: Spot) -> Iterator[tuple[Json, Spot]]:
 
 
 def _is_counted(value: Json, fewest: int, most: int | None, spot: Spot) -> bool:
-    count = len(value) if isinstance(value, list) else 1
+    count = 1
+    if isinstance(value, list):
+        count = len(value) if most == 1 else _elements_of(value)
     if count < fewest or (most is not None and count > most):
         bound = f"exactly {most}" if fewest == most else f"{fewest} to {most if most is not None else 'any number of'}"
         spot.fault(Rule.VALUE_COUNT, f"must have {bound} values, not {count}")
         return False
     return True
+
+
+def _elements_of(values: list[Json]) -> int:
+    """How many elements an array holds; one that is referred to twice, or defined and referred to, is one."""
+    names = [each.get("@id") if isinstance(each, dict) else each for each in values]
+    named = {name for name in names if isinstance(name, str)}
+    return len(named) + sum(not isinstance(name, str) for name in names)
 
 
 def _read_member(node: Node, given: Link, value: Json, pend: Pend) -> None:
