@@ -34,18 +34,18 @@ def changed_payloads(
     them one by one.
     """
     told = _rows(
-        *_texts("id", [twin.id for twin in twins]),
+        *_texts(_key(types_pb2.Twin, "id"), [twin.id for twin in twins]),
         repeat(_key(types_pb2.Twin, "revision")),
         map(_varint, [twin.revision for twin in twins]),
-        *_texts("properties_json", properties),
-        *_texts("desired_json", desired),
+        *_texts(_key(types_pb2.Twin, "properties_json"), properties),
+        *_texts(_key(types_pb2.Twin, "desired_json"), desired),
         [b"".join(map(_relation, twin.relations)) for twin in twins],
         [_changed_at(twin.origin.changed_us) for twin in twins],
         [_told_by(twin.model, twin.deleted, twin.origin.known_us, twin.origin.source) for twin in twins],
         [_traced(twin.origin.trace_id) for twin in twins],
     )
     told = _rows(*_lengths(_key(events_pb2.TwinChanged, "twins"), told))
-    undone = _rows(*_lengths(_key(events_pb2.TwinChanged, "undo_json"), list(map(str.encode, undo))))
+    undone = _rows(*_texts(_key(events_pb2.TwinChanged, "undo_json"), undo))
     parts = [slice(start, start + EVENT_TWINS) for start in range(0, len(told), EVENT_TWINS)]
     return [b"".join((*told[part], *undone[part])) for part in parts]
 
@@ -54,8 +54,8 @@ def _rows(*columns: Iterable[bytes]) -> list[bytes]:
     return list(map(b"".join, zip(*columns, strict=False)))
 
 
-def _texts(name: str, texts: Iterable[str]) -> tuple[Iterable[bytes], ...]:
-    return _lengths(_key(types_pb2.Twin, name), list(map(str.encode, texts)))
+def _texts(key: bytes, texts: Iterable[str]) -> tuple[Iterable[bytes], ...]:
+    return _lengths(key, list(map(str.encode, texts)))
 
 
 def _lengths(key: bytes, values: Sequence[bytes]) -> tuple[Iterable[bytes], ...]:
@@ -103,23 +103,34 @@ def _traced(trace_id: str) -> bytes:
 
 def readings_messages(readings: Sequence[Sighting], versions: Mapping[str, str]) -> list[events_pb2.TwinReadings]:
     """What was measured, as it is told to those who follow machines, in the words of these versions by model."""
-    events = []
-    for start in range(0, len(readings), EVENT_TWINS):
-        event = events_pb2.TwinReadings()
-        for each in readings[start : start + EVENT_TWINS]:
-            model = model_of(each.id)
-            reading = event.readings.add(
-                id=each.id,
-                model=model,
-                version=versions[model],
-                properties_json=json_text(each.properties),
-                source=each.said.origin.source,
-                quality=each.said.quality,
-            )
-            _set(reading.at, each.said.origin.changed_us)
-            _set(reading.known_at, each.said.origin.known_us)
-        events.append(event)
-    return events
+    models = [model_of(each.id) for each in readings]
+    origins = [each.said.origin for each in readings]
+    told = _rows(
+        *_texts(_key(types_pb2.Reading, "id"), [each.id for each in readings]),
+        *_texts(_key(types_pb2.Reading, "properties_json"), json_texts([each.properties for each in readings])),
+        *_texts(_key(types_pb2.Reading, "source"), [origin.source for origin in origins]),
+        [_measured_at(origin.changed_us) for origin in origins],
+        [_trusted(each.said.quality) for each in readings],
+        [_known(model, versions[model], origin.known_us) for model, origin in zip(models, origins, strict=True)],
+    )
+    told = _rows(*_lengths(_key(events_pb2.TwinReadings, "readings"), told))
+    starts = range(0, len(told), EVENT_TWINS)
+    return [events_pb2.TwinReadings.FromString(b"".join(told[start : start + EVENT_TWINS])) for start in starts]
+
+
+@lru_cache(4096)
+def _measured_at(us: int) -> bytes:
+    return types_pb2.Reading(at=stamp(us)).SerializeToString()
+
+
+@lru_cache(4096)
+def _trusted(quality: float) -> bytes:
+    return types_pb2.Reading(quality=quality).SerializeToString()
+
+
+@lru_cache(4096)
+def _known(model: str, version: str, known_us: int) -> bytes:
+    return types_pb2.Reading(model=model, version=version, known_at=stamp(known_us)).SerializeToString()
 
 
 def undo_texts(steps: Iterable[tuple[Twin | None, Twin]], patches: Iterable[Json | None] = repeat(None)) -> list[str]:

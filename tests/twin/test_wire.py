@@ -12,8 +12,18 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from marketwin.twin.v1.events_pb2 import TwinChanged
+from marketwin.twin.v1.types_pb2 import Reading
+from services.twin.domain.statements import Sighting
 from services.twin.domain.twins import Origin, Relation, Twin, empty, merge_patch
-from services.twin.wire import changed_payloads, json_texts, twin_message, undo_texts
+from services.twin.wire import (
+    changed_payloads,
+    json_text,
+    json_texts,
+    readings_messages,
+    stamp,
+    twin_message,
+    undo_texts,
+)
 
 SEEN = datetime(2026, 3, 1, 8, tzinfo=UTC)
 LEARNT = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
@@ -108,3 +118,28 @@ def test_what_is_told_of_twins_is_what_they_are(twins: list[Twin]):
     (told,) = map(TwinChanged.FromString, changed_payloads(twins, *columns, undo)) if twins else [TwinChanged()]
 
     assert told == TwinChanged(twins=map(twin_message, twins), undo_json=undo)
+
+
+@given(st.lists(st.tuples(texts, objects, st.integers(0, 10**17), texts, st.floats(0, 1)), max_size=3))
+def test_what_is_told_of_readings_is_what_was_measured(measured: list[tuple[str, Any, int, str, float]]):
+    versions = {"machine": "dtmi:marketwin:machine;2"}
+    seen = [
+        Sighting.of(f"machine:{code}", dict(said), (), Origin(at, 7, source, ""), trust)
+        for code, said, at, source, trust in measured
+    ]
+
+    told = [each for message in readings_messages(seen, versions) for each in message.readings]
+
+    assert told == [
+        Reading(
+            id=each.id,
+            model="machine",
+            version=versions["machine"],
+            properties_json=json_text(said),
+            at=stamp(at),
+            known_at=stamp(7),
+            source=source,
+            quality=trust,
+        )
+        for each, (_, said, at, source, trust) in zip(seen, measured, strict=True)
+    ]

@@ -62,7 +62,8 @@ class Sighting(Struct, frozen=True, gc=False):
 
     @property
     def properties(self) -> Json:
-        return {name: self.said.facets[name] for name in _apart(tuple(self.said.facets))[0]}
+        _, led, others = _apart(tuple(self.said.facets))
+        return _properties(self.said.facets, led, others)
 
 
 class Told:
