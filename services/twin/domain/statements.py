@@ -170,7 +170,8 @@ def _shown_since(twin: Twin, inputs: Inputs, values: Json, origin: Origin) -> tu
         changed = _properties(values, led, others)
     if changed:
         properties = _with_changed(properties, changed)
-    is_gone = made_of.is_gone(inputs)
+    # Of what is gone nothing is shown.
+    is_gone = not (properties or relations or desired) and made_of.is_gone(inputs)
     after = Twin(twin.id, twin.model, twin.revision + 1, properties, desired, relations, origin, inputs, is_gone)
     if twin.deleted or not twin.revision:
         return after, document(after)
