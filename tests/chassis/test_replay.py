@@ -169,6 +169,68 @@ async def test_a_follower_may_begin_with_the_newest_messages_of_before(log: Bus)
     assert starts == [(newest - 4, newest)]
 
 
+async def test_a_follower_that_cannot_keep_up_with_what_is_pushed_leaves_nothing_out(
+    log: Bus, monkeypatch: pytest.MonkeyPatch
+):
+    subject = await _stream(log)
+    stream = subject.split(".")[1].upper()
+    subscribe = log.client.subscribe
+    monkeypatch.setattr(log.client, "subscribe", lambda inbox: subscribe(inbox, pending_msgs_limit=2))
+    heard: list[str] = []
+    may_go_on = asyncio.Event()
+
+    async def handle(message: Message) -> None:
+        heard.append(message.data.decode())
+        await may_go_on.wait()
+
+    async def all_pushed() -> bool:
+        consumers = await log.jetstream.consumers_info(stream)
+        return [each.num_pending for each in consumers] == [0]
+
+    following = asyncio.create_task(follow(log, f"{subject}.>", handle))
+    await eventually(lambda: _has_consumer(log, stream))
+    await _publish(log, f"{subject}.a", *NUMBERS)
+    await eventually(all_pushed)
+    may_go_on.set()
+    await _publish(log, f"{subject}.a", "last")
+    await eventually(lambda: _is("last" in heard))
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+    assert heard == [*NUMBERS, "last"]
+
+
+async def _has_consumer(log: Bus, stream: str) -> bool:
+    return bool(await log.jetstream.consumers_info(stream))
+
+
+async def test_a_follower_begins_anew_where_what_it_has_not_heard_grew_too_old(log: Bus):
+    subject = await _stream(log)
+    stream = subject.split(".")[1].upper()
+    heard: list[str] = []
+    starts: list[int] = []
+
+    async def handle(message: Message) -> None:
+        if message.data == b"3" and not heard.count("away"):
+            heard.append("away")
+            await log.jetstream.purge_stream(stream, seq=message.sequence + 5)
+            raise TimeoutError
+        heard.append(message.data.decode())
+
+    following = asyncio.create_task(follow(log, f"{subject}.>", handle, started=lambda after, _: starts.append(after)))
+    await eventually(lambda: _has_consumer(log, stream))
+    await _publish(log, f"{subject}.a", *NUMBERS)
+    await eventually(lambda: _is(len(starts) == 2))
+    await _publish(log, f"{subject}.a", "now")
+    await eventually(lambda: _is("now" in heard))
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+    assert heard[:4] == ["0", "1", "2", "away"]
+    assert heard[-1] == "now"
+    assert starts[1] > starts[0]
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def nats(tmp_path: Path) -> AsyncIterator[Nats]:
     async with restartable_nats(tmp_path) as server:

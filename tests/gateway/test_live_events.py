@@ -9,10 +9,25 @@ import httpx
 import pytest
 
 from chassis.testing import eventually
+from gateway.live import serving
 from tests.gateway.contract import judge
 from tests.gateway.events import EVENTS, events_of
 from tests.gateway.house import Door, House, door
 from tests.gateway.streams import put
+
+
+async def test_only_the_last_part_of_a_snapshot_has_a_place_to_go_on_after(
+    door: Door, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(serving, "PAGE", 2)
+    ids = [(await put(api))["id"] for _ in range(5)]
+
+    async with events_of(door, ids=ids) as events:
+        parts = [await events.told() for _ in range(3)]
+
+    assert [bool(part.id) for part in parts] == [False, False, True]
+    assert [part.data["more"] for part in parts] == [True, True, False]
+    assert sorted(twin["id"] for part in parts for twin in part.data["twins"]) == sorted(ids)
 
 
 async def test_a_snapshot_then_deltas_each_with_the_place_to_go_on_after(door: Door, api: httpx.AsyncClient):

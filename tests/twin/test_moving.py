@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -230,6 +231,18 @@ async def test_a_migration_that_is_cancelled_before_it_began_takes_its_version_w
     assert (await _put(store, f"{name}:0", colour="x")).properties == {"colour": "x"}
     with pytest.raises(Conflict):
         await usecases.cancel_migration(store, name, begun.id, now=NOW)
+
+
+async def test_a_rule_that_came_meanwhile_is_not_said_to_be_followed_yet(rules: FusionRules):
+    first, second = (SetRule(_name(), "weight", version, {"method": "mean"}, NOW, "user:ann") for version in (1, 2))
+    second = dataclasses.replace(second, model=first.model)
+    await rules.keep(first)
+    await rules.keep(second)
+
+    await rules.note_applied(first, NOW)
+
+    followed = {each.version: each.applied_at for each in await rules.rules() if each.model == first.model}
+    assert followed == {1: NOW, 2: None}
 
 
 async def test_a_renamed_property_keeps_its_fusion_rule(store: PostgresStore, rules: FusionRules):

@@ -247,6 +247,7 @@ def test_a_pattern_full_of_wildcards_takes_no_longer_than_its_length_allows():
         (parse_aggregates, "sum(model)", "aggregate"),
         (parse_aggregates, "count(relations/a)", "aggregate"),
         (parse_groupings, "model,", "group_by"),
+        (parse_groupings, ",".join(["model"] * 100), "group_by"),
         (parse_groupings, "relations/a", "group_by"),
     ],
 )
