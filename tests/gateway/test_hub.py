@@ -14,8 +14,8 @@ import pytest_asyncio
 from chassis.bus import Message, bus, subject_of
 from chassis.settings import CommonSettings
 from deploy.servers import Servers
-from gateway.live.filters import EVERYTHING, Filter
-from gateway.live.hub import Hub, Recent, Subscription, snapshot_text
+from gateway.live.filters import EVERYTHING, Filter, Selection
+from gateway.live.hub import Hub, Recent, Subscription, run_of, snapshot_text
 from marketwin.twin.v1 import events_pb2, types_pb2
 
 
@@ -255,6 +255,16 @@ def test_what_was_made_last_is_kept_up_to_a_weight_and_one_thing_however_heavy_i
 
     assert kept == [3, 4]
     assert (recent.get("heavy"), recent.get(4), recent.weight) == (("made", 1000), None, 1000)
+
+
+def test_what_came_back_within_a_message_is_not_gone_at_its_end():
+    def of(*ids: str, gone: tuple[str, ...] = ()) -> Selection:
+        return Selection(frozenset(ids), tuple(f'{{"id":"{each}"}}' for each in ids), gone)
+
+    wanted = Filter(query="exists(properties/name_zh)")
+    told = run_of(3, [of("a", gone=("b",)), of("b", gone=("a", "c")), of("c")], wanted)
+
+    assert json.loads(told.text)["gone"] == ["a"]
 
 
 def test_a_part_of_a_snapshot_says_whether_another_follows():

@@ -41,6 +41,23 @@ async def _all_heard(opened: Door, twin_id: str) -> None:
     await eventually(has_heard)
 
 
+async def test_one_after_the_other_may_read_the_log(
+    whole: House, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(serving, "REPLAYS", 1)
+    monkeypatch.setattr(serving, "REPLAY_WITHIN_S", 0.5)
+    async with door(whole.common, **whole.addresses) as own:
+        own.web.state.hub._max_deltas = 1
+        async with connected(own) as socket:
+            sequence, _ = await subscribed(socket, model="region")
+        written = [await put(api) for _ in range(3)]
+        await _all_heard(own, written[-1]["id"])
+
+        back = [(await _back(own, sequence, ids=[written[0]["id"]]))[0]["type"] for _ in range(3)]
+
+    assert back == ["delta"] * 3
+
+
 async def test_what_the_ring_has_forgotten_comes_from_the_log(whole: House, api: httpx.AsyncClient):
     async with door(whole.common, **whole.addresses) as own:
         own.web.state.hub._max_deltas = 3

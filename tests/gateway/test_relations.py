@@ -91,6 +91,19 @@ async def test_a_relation_may_name_what_is_not_there(api: httpx.AsyncClient, tow
     assert found["twins"][1] == {"id": f"region:{town}X", "depth": 1, "twin": None}
 
 
+async def test_of_what_was_deleted_no_more_is_told_than_that_a_relation_names_it(api: httpx.AsyncClient, town: str):
+    city = f"region:{town}C"
+    for gone in (f"region:{town}P", f"retailer:{town}1"):
+        assert (await api.delete(f"/api/v1/twins/{gone}", headers={"if-match": "*"})).status_code == 204
+
+    found = await _around(api, city)
+
+    known = {each["id"]: each.get("twin") for each in found["twins"]}
+    assert known[f"region:{town}P"] is None
+    assert f"retailer:{town}1" not in known
+    assert [each for each in found["edges"] if each["source"] == f"retailer:{town}1"] == []
+
+
 async def test_circles_end(api: httpx.AsyncClient):
     tag = uuid.uuid4().hex
     await _put(api, f"region:{tag}A", ("part_of", f"region:{tag}B"))
