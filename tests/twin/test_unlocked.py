@@ -96,6 +96,19 @@ async def test_state_line_mark_and_event_are_there_after_one_try_without_locks(
     assert await _number(db, f"SELECT count(*) FROM {OUTBOX.fullname}") == told + 1
 
 
+async def test_a_row_that_only_holds_the_place_of_a_twin_to_be_is_none(store: PostgresStore):
+    seen = _seen(f"machine:{uuid.uuid4().hex}", 1, state="stop")
+    async with store.write() as unit:
+        await unit.lock([seen.id], seen.said.origin)
+    work, tried = _work(seen, uuid.uuid4().hex)
+
+    assert await store.in_one(work, few=True)
+
+    assert [each.__name__ for each in tried] == ["UnlockedUnit", "PostgresUnit"]
+    assert (twin := await store.get(seen.id)) is not None
+    assert (twin.model, twin.revision, twin.properties) == ("machine", 1, {"state": "stop"})
+
+
 async def test_a_twin_that_moves_while_it_is_decided_about_loses_nothing(
     store: PostgresStore, db: Database, machine: str
 ):
