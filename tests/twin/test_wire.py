@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from marketwin.twin.v1.events_pb2 import TwinChanged
 from marketwin.twin.v1.types_pb2 import Reading
 from services.twin.domain.statements import Sighting
-from services.twin.domain.twins import Origin, Relation, Twin, empty, merge_patch
+from services.twin.domain.twins import Origin, Relation, Twin, difference, document, empty, merge_patch
 from services.twin.wire import (
     changed_payloads,
     json_text,
@@ -59,6 +59,19 @@ def test_the_way_back_leads_to_what_was_told_before(before: Any, after: Any, wis
     was, now = replace(BEFORE, properties=before), replace(AFTER, properties=after, desired=wished)
 
     assert merge_patch(_shown(now), json.loads(_undo(was, now))) == _shown(was)
+
+
+nullable = st.dictionaries(st.sampled_from("abcd"), values | st.none() | st.dictionaries(st.just("e"), st.none()))
+
+
+@given(before=nullable, after=nullable)
+def test_who_knows_the_journal_line_tells_the_same_way_back(before: Any, after: Any):
+    was, now = replace(BEFORE, properties=before), replace(AFTER, properties=after)
+    line = difference(document(was), document(now))
+
+    (text,) = undo_texts([(was, now)], [line])
+
+    assert (text and json.loads(text)) == ((whole := _undo(was, now)) and json.loads(whole))
 
 
 def test_the_way_back_holds_no_more_than_what_changed():
