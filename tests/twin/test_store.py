@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
 from collections.abc import AsyncIterator
@@ -17,11 +18,11 @@ from chassis.bus import bus
 from chassis.db import Database, Unstorable, database
 from chassis.outbox import Relay
 from chassis.settings import CommonSettings
-from chassis.testing import fresh_database
+from chassis.testing import eventually, fresh_database
 from services.twin import usecases
 from services.twin.app import MIGRATIONS
 from services.twin.domain.past import Range, nothing, true_then
-from services.twin.domain.statements import Sighting
+from services.twin.domain.statements import Sighting, apply
 from services.twin.domain.twins import Origin, Relation
 from services.twin.domain.types import Types
 from services.twin.store import OUTBOX, SCHEMA, PostgresStore
@@ -64,6 +65,30 @@ async def test_sightings_of_one_twin_in_one_batch_each_make_their_line_in_order(
         (3, {}, {"properties": {"state": "idle"}}, True),
     ]
     assert (await store.get(twin_id)).revision == 3
+
+
+async def test_of_new_twins_those_that_somebody_else_makes_meanwhile_are_seen_as_they_are(store: PostgresStore):
+    theirs, ours = sorted([_machine(), _machine()])
+    batch = [_seen(each, 2, "scada", speed=1) for each in (theirs, ours)]
+
+    async with asyncio.TaskGroup() as together, store.write() as unit:
+        before = (await unit.lock([theirs], BY_ANN))[theirs]
+        await unit.save([apply(before, _seen(theirs, 1, state="run").said) or pytest.fail("no news")])
+        # More than a few go with locks from the start.
+        more = [_seen(_machine(), 1, speed=1) for _ in range(usecases.taking.FEW)]
+        waiting = together.create_task(usecases.seed(store, [*batch, *more]))
+        await eventually(lambda: _waits_for_a_lock(store))
+
+    assert waiting.result() == 66
+    assert (await store.get(theirs)).properties == {"state": "run", "speed": 1}
+    assert [line[0] for line in await _lines(store, theirs)] == [1, 2]
+    assert [line[0] for line in await _lines(store, ours)] == [1]
+
+
+async def _waits_for_a_lock(store: PostgresStore) -> bool:
+    query = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
+    async with store._db.transaction() as session:
+        return bool(await session.scalar(sa.text(query)))
 
 
 async def test_what_was_said_before_makes_no_line_even_within_one_batch(store: PostgresStore):
