@@ -13,6 +13,7 @@ import psutil
 import pytest
 import pytest_asyncio
 import redis.asyncio
+from hypothesis import HealthCheck, settings
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from xdist.remote import Producer
@@ -30,6 +31,9 @@ ROOM_BYTES = 4 * 1024**3
 UNSAFE = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "256MB"}
 # Without a provider every trace id is empty, and tests that compare trace ids could not fail.
 trace.set_tracer_provider(TracerProvider())
+# How long an example takes says something about the machine only.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -38,7 +38,6 @@ def door(stack: Stack) -> Iterator[httpx.Client]:
 @schema.exclude(path_regex=TOO_DEAR, method="POST").exclude(path_regex=ENDLESS).parametrize()
 @settings(
     max_examples=examples(8),
-    deadline=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
 )

@@ -115,7 +115,7 @@ def test_a_forecast_made_before_does_not_change_with_the_future(synthetic: Train
     assert np.allclose(quantiles, others, rtol=1e-5)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(scale=st.sampled_from([0.5, 4.0, 200.0, 50_000.0]))
 def test_the_base_unit_does_not_matter(synthetic: TrainedDemand, scale: float) -> None:
     demand = intermittent(20, 90)
@@ -258,7 +258,7 @@ def test_of_an_unknown_only_the_mean_decides_the_interval(mean: float) -> None:
     assert found[2] == pytest.approx(mean * np.log(2))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000))
 def test_a_spread_covers_what_it_was_learnt_from(seed: int) -> None:
     rng = np.random.default_rng(seed)

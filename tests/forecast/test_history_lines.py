@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.forecast.domain.lines import (
@@ -124,7 +124,6 @@ def test_without_a_region_list_every_region_stands_alone() -> None:
     assert set(unit_cells(cells, Regions.none(), SKUS)["region"]) == {"340100"}
 
 
-@settings(deadline=None)  # 50 ms of one core; what else the machine does is not ours to judge
 @given(
     contents=st.lists(
         st.tuples(st.sampled_from("abc"), st.integers(0, 100), st.integers(0, 60)), min_size=1, max_size=25

@@ -81,5 +81,5 @@ def spoiled(body: bytes, places: Sequence[int]) -> bytes:
 CHARSETS = st.sampled_from(["utf-8", "utf-8", "utf-8", "gb18030", "utf-8-sig"])
 DAMAGE = st.one_of(st.just(()), st.lists(st.integers(0, 5000), max_size=2))
 SETTINGS = settings(
-    max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(400), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )

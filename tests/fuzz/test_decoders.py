@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from services.ingest.domain.decode import Limits, Malformed, decode
 from tests.fuzz.bodies import PARQUET, TYPES, WHOLE, XLSX, broken_bodies, examples
@@ -32,7 +32,7 @@ def test_the_bodies_that_are_broken_here_are_read_when_whole(content_type: str):
     assert receipt.accepted == 3
 
 
-@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300))
 @given(broken_bodies())
 def test_a_broken_body_is_read_or_refused_and_every_record_of_it_is_accounted_for(given_body: tuple[bytes, str]):
     body, content_type = given_body

@@ -75,7 +75,7 @@ def assert_countable(sample: Sample) -> None:
         assert math.isfinite(value)
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(payloads() | st.binary(max_size=64))
 @example(b"9" * 5000)
 @example(b'{"ts": "0001-01-01T00:00:00+14:00", "value": 1}')
@@ -86,7 +86,7 @@ def test_any_payload_gives_samples_that_can_be_counted(payload: bytes):
         assert_countable(sample)
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(300))
 @given(st.lists(SAMPLES.filter(lambda sample: not isinstance(sample, list)), max_size=6))
 def test_every_sample_of_a_list_is_read_as_it_is_alone(samples: list[Any]):
     alone = [read_payload(json.dumps(each).encode(), ARRIVED_US) for each in samples]

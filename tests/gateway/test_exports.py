@@ -104,7 +104,7 @@ def test_a_sheet_has_a_frozen_row_of_names_and_columns_wide_enough():
     assert _rows(content, "说明")["说明 meaning"].to_list()[0] == "a < b"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.text(max_size=40) | st.sampled_from(["_x0041_x0042_", "=1+1", " lead", "a\rb", "]]>"]), min_size=1),
     st.lists(st.none() | st.integers(-(2**63), 2**63 - 1), min_size=1),

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import Invalid
@@ -178,7 +178,6 @@ class Follower:
             self.held = {each: revision for each, revision in self.held.items() if each not in message["gone"]}
 
 
-@settings(deadline=None)
 @given(steps=steps, reads=st.sets(st.integers(0, 29), max_size=6), knows=st.booleans())
 def test_who_follows_holds_exactly_the_twins_that_fulfil_the_query(steps: list[Step], reads: set[int], knows: bool):
     hub = _hub()

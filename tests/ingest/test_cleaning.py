@@ -72,7 +72,7 @@ def bodies(draw: st.DrawFn) -> tuple[str, list[Any]]:
     return kind, rows
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(bodies())
 def test_every_record_sent_is_accepted_set_aside_rejected_or_a_duplicate(sent: tuple[str, list[Any]]):
     kind, rows = sent
@@ -94,7 +94,7 @@ def test_every_record_sent_is_accepted_set_aside_rejected_or_a_duplicate(sent: t
     assert all(refused.reasons for refused in result.refused)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300), st.sampled_from([JSON, NDJSON, CSV, ARROW]))
 def test_any_bytes_are_read_or_refused(body: bytes, content_type: str):
     accepted = 0
@@ -105,7 +105,7 @@ def test_any_bytes_are_read_or_refused(body: bytes, content_type: str):
     assert accepted == 0
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.dictionaries(
         st.sampled_from([*(field.name for field in KINDS["pos_sale"].fields), "note", PHONE]),

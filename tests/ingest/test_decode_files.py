@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import xlsxwriter
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.ingest.domain.decode import Limits, Malformed, decode
@@ -193,7 +193,7 @@ def test_sheets_whose_cells_do_not_say_where_they_are_can_be_read():
 
 
 @given(st.binary(max_size=300), st.integers(0, 5000))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 def test_a_damaged_workbook_is_read_or_refused_and_never_anything_else(junk: bytes, place: int):
     body = bytearray(workbook(ROWS))
     start = place % len(body)
@@ -204,7 +204,7 @@ def test_a_damaged_workbook_is_read_or_refused_and_never_anything_else(junk: byt
 
 
 @given(st.binary(max_size=300), st.integers(0, 5000))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_damaged_parquet_file_is_read_or_refused_and_never_anything_else(junk: bytes, place: int):
     body = bytearray(parquet(pa.table({"a": ["x", "y"] * 50, "b": list(range(100))})))
     start = place % len(body)

@@ -12,7 +12,7 @@ import jsonschema
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.ingest.domain.cleaning.receipt import Receipt
@@ -104,7 +104,6 @@ def test_tokens_differ_by_key_and_agree_by_value():
     assert "0123" not in repr(KEY)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.one_of(st.none(), st.text(max_size=80), st.just(KEY.token("a"))), min_size=1, max_size=6),
     st.one_of(st.text(min_size=32, max_size=100).map(_encoded), st.binary(min_size=32, max_size=100)),
@@ -139,7 +138,6 @@ def test_a_key_shows_itself_nowhere(secret: str):
     assert [text for text in told if secret[:12] in text] == []
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(max_size=60), min_size=1, max_size=5))
 def test_a_column_gets_the_digests_that_its_values_get_one_by_one(values: list[str]):
     texts = pl.Series([_encoded(value).decode() for value in values], dtype=pl.String)
@@ -288,7 +286,6 @@ COMMON_TIMES = [
 ]
 
 
-@settings(deadline=None)
 @given(st.one_of(COMMON_TIMES))
 @example(["2025-03-15T11:02:31-08:30", "2025-03-15T00:02:31+00:00", "2024-02-29T23:59:59+14:00"])
 @example(["2025-03-15T11:02:31.250-00:30", "2025-03-15T11:02:31.001+08:00"])
@@ -309,7 +306,6 @@ def test_times_of_the_common_forms_are_read_as_any_other(values: list[str]):
     assert not found.assumed.any()
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 10 * 24 * 60), min_size=1, max_size=5),
     st.integers(480_000_000, 1_900_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC)),

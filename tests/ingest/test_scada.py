@@ -99,7 +99,7 @@ def test_a_late_sample_gives_what_it_would_have_given_in_time() -> None:
     assert late.rows.equals(in_time.rows)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     order=st.permutations(range(24)),
     cuts=st.lists(st.integers(0, 40), max_size=4),

@@ -82,7 +82,7 @@ def assert_as_alone(kind: str, bodies: list[tuple[bytes, str]]) -> None:
 
 @pytest.mark.parametrize(("kind", "records"), [("pos_sale", SALES), ("commercial_order", ORDERS)])
 def test_bodies_that_share_a_pass_are_told_what_they_would_be_told_alone(kind: str, records: st.SearchStrategy[Any]):
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(st.lists(st.lists(records, min_size=1, max_size=4), min_size=1, max_size=5))
     def check(bodies: list[list[dict[str, Any]]]) -> None:
         assert_as_alone(kind, [(json.dumps(rows).encode(), JSON) for rows in bodies])
@@ -152,7 +152,7 @@ ODD_LINES = [
 LINES = st.dictionaries(st.text(max_size=3), VALUES, max_size=4).map(json.dumps) | st.sampled_from(ODD_LINES)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(LINES, max_size=6), st.sampled_from(["\n", "\r\n"]))
 def test_the_compiled_decoder_reads_what_the_exact_one_reads(lines: list[str], end: str):
     body = read_text(end.join(lines).encode(), "", by_lines=True)

@@ -153,7 +153,7 @@ BOOKED = st.dictionaries(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ROWS, BOOKED, st.lists(st.tuples(st.sampled_from("kl"), st.sampled_from("xyz")), max_size=2))
 def test_every_new_record_has_exactly_one_fate(
     rows: list[dict[str, Any]], booked: dict[str, tuple[str, int, int, str]], known: list[tuple[str, str]]

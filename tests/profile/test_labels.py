@@ -89,7 +89,7 @@ def test_the_weight_of_a_missing_part_is_shared_out_among_the_rest() -> None:
     assert scored["missing_parts"].to_list() == [["competitor"]]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(values=st.tuples(shares, shares, shares, shares, shares), weights=st.tuples(*[st.floats(0, 5)] * 5))
 def test_a_score_lies_between_its_parts_whatever_is_missing(
     values: tuple[float | None, ...], weights: tuple[float, ...]
@@ -111,7 +111,7 @@ def test_a_score_lies_between_its_parts_whatever_is_missing(
         assert min(counted) - 1e-9 <= score <= max(counted) + 1e-9
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.floats(0, 1e9), min_size=1, max_size=40), st.floats(-1, 2e9))
 def test_percentiles_stay_in_range_and_grow_with_the_value(values: list[float], asked: float) -> None:
     frame = _market(values)

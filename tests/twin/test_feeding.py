@@ -188,7 +188,7 @@ ROWS = st.lists(
 
 
 @given(ROWS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_batch_says_what_its_records_would_say_one_by_one(rows: list[dict[str, Any]]):
     frame = records("feedback", *rows) if rows else records("feedback", {}).head(0)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -137,7 +137,6 @@ def test_units_are_those_of_the_models():
     assert set(UNITS) <= known
 
 
-@settings(deadline=None)
 @given(st.sampled_from(sorted(UNITS)), st.sampled_from(sorted(UNITS)), st.floats(-1e6, 1e6))
 def test_a_unit_there_and_back_is_what_it_was(one: str, other: str, value: float):
     if UNITS[one][0] == UNITS[other][0]:
@@ -291,7 +290,6 @@ NEW = st.fixed_dictionaries({}, optional={"paint": st.sampled_from("abc"), "weig
 SAID = st.tuples(st.integers(0, 20), SOURCES, st.booleans())
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(SAID, OLD), min_size=1, max_size=6),
     st.lists(st.tuples(SAID, NEW), max_size=6),

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import Conflict, Problem
@@ -48,7 +48,6 @@ TYPES = types_with(*STALLS)
 SHIPPED = shipped_elements()[:3]
 
 
-@settings(deadline=None)
 @given(VALUES, st.sampled_from(["plain", "list", "models", "interface", "contents", "migration"]))
 def test_any_json_is_a_model_or_refused_with_places(value: Any, place: str):
     body = {
@@ -76,7 +75,6 @@ def _refused(text: bytes) -> list[Problem] | None:
     return None
 
 
-@settings(deadline=None)
 @given(STEPS, st.dictionaries(st.sampled_from(["a", "b", "d"]), VALUES, max_size=3))
 def test_any_steps_are_refused_or_make_something_that_can_be_kept(told: Any, properties: dict[str, Any]):
     steps, problems = read_steps(told, "", TYPES.versions["dtmi:t:stall;1"], TYPES["stall"])

@@ -44,7 +44,7 @@ from tests.chassis.rql.made import (
 )
 
 TABLES = ", ".join(f"{SCHEMA}.{name}" for name in ("twin", "relation", "journal", "outbox"))
-SLOW = settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+SLOW = settings(max_examples=300, suppress_health_check=list(HealthCheck))
 
 
 ORIGIN = Origin.of(NOW, NOW, "", "")

@@ -187,7 +187,7 @@ LIKE_DTDL = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(NAMES.split()), LIKE_DTDL, max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_document_is_judged_without_an_exception(members: Doc) -> None:
     for document in (members, interface() | members, interface(telemetry() | members), interface(telemetry(members))):
         if not validate(document):
@@ -195,6 +195,5 @@ def test_any_document_is_judged_without_an_exception(members: Doc) -> None:
 
 
 @given(st.text(max_size=50) | st.binary(max_size=50))
-@settings(deadline=None)
 def test_any_text_is_judged_without_an_exception(text: str | bytes) -> None:
     validate(text)

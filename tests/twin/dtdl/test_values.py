@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.twin.domain.dtdl import Options, Primitive, Telemetry, check_value, parse
@@ -40,27 +40,23 @@ JSON = st.recursive(
 
 
 @given(JSON)
-@settings(deadline=None)
 def test_any_value_is_judged_without_an_exception(value: Any) -> None:
     for name in ("boolean", "date", "dateTime", "double", "duration", "float", "integer", "long", "string", "time"):
         check_value(Primitive(name), value)
 
 
 @given(st.integers())
-@settings(deadline=None)
 def test_an_integer_fits_by_its_size(value: int) -> None:
     assert (check_value(Primitive("integer"), value) == []) == (-(2**31) <= value < 2**31)
     assert (check_value(Primitive("long"), value) == []) == (-(2**63) <= value < 2**63)
 
 
 @given(st.floats())
-@settings(deadline=None)
 def test_a_double_is_any_finite_number(value: float) -> None:
     assert (check_value(Primitive("double"), value) == []) == math.isfinite(value)
 
 
 @given(st.datetimes(timezones=st.timezones()))
-@settings(deadline=None)
 def test_times_as_python_writes_them_fit(value: Any) -> None:
     offset = value.utcoffset()
     if offset.total_seconds() % 60 == 0:
