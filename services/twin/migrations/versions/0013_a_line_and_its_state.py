@@ -1,5 +1,7 @@
 """A line and the state that it leads to travel as one row: most of what they say is the same, and each row costs the
-driver as much as six of its values. JSON travels as text, which the driver sends as it is."""
+driver as much as six of its values. JSON travels as text, which the driver sends as it is.
+
+The types of before stay: replicas that are not replaced yet write with them."""
 
 from alembic import op
 
@@ -18,17 +20,7 @@ def upgrade() -> None:
         f"behind boolean, {ORIGIN}, seen bigint, model text, properties text, desired text, relations text, "
         "inputs text, deleted boolean, newest_changed_at bigint, newest_known_at bigint)"
     )
-    for name in ("written_line", "written_state"):
-        op.execute(f"DROP TYPE {SCHEMA}.{name}")
 
 
 def downgrade() -> None:
-    op.execute(
-        f"CREATE TYPE {SCHEMA}.written_state AS (id text, seen bigint, model text, revision bigint, properties jsonb, "
-        f"desired jsonb, relations jsonb, inputs text, deleted boolean, {ORIGIN})"
-    )
-    op.execute(
-        f"CREATE TYPE {SCHEMA}.written_line AS (id text, revision bigint, patch text, said text, late boolean, "
-        f"behind boolean, {ORIGIN})"
-    )
     op.execute(f"DROP TYPE {SCHEMA}.written")
