@@ -15,7 +15,6 @@ export const dtdlRules: Record<string, string> = {
   "context-order": "@context 中语言须排在扩展之前",
   "context-language": "@context 须指明语言版本，如 dtmi:dtdl:context;3",
   "context-language-version": "不支持此语言版本",
-  "context-extension-version": "此扩展版本不能与该语言版本一起使用",
   "context-undefined": "未知的扩展",
   "id-missing": "此处须有 @id",
   "id-shape": "@id 须为字符串",
