@@ -349,13 +349,16 @@ def span(
 ) -> AbstractContextManager[trace.Span]:
     """A span; with `headers` it continues the trace they carry, or begins one when they carry none.
 
-    `links` are the headers of other traces that it belongs to. An exception marks it failed by its type.
+    `links` are the headers of other traces that it belongs to; it continues the first of them that is recorded, or that
+    one would end there. An exception marks it failed by its type.
     """
     parent = _told(headers) if headers is not None else None
     passing = _passing(name, kind, parent, attributes) if not links else None
     if passing is not None:
         return _Current(passing)
-    contexts = [trace.get_current_span(_told(each)).get_span_context() for each in links]
+    told = [_told(each) for each in links]
+    contexts = [trace.get_current_span(each).get_span_context() for each in told]
+    parent = next((each for each, at in zip(told, contexts, strict=True) if at.trace_flags.sampled), parent)
     return _Current(
         _tracer.start_span(
             name,

@@ -128,3 +128,23 @@ def test_a_caller_who_records_a_trace_has_all_of_it_recorded(recorded: Any):
         pass
 
     assert [(each["name"], each["trace_id"], each["parent_id"]) for each in lines] == [("asked", "a" * 32, "b" * 16)]
+
+
+def test_what_belongs_to_several_traces_goes_on_in_the_first_of_them_that_is_recorded(recorded: Any):
+    told = [
+        {"traceparent": f"00-{name * 32}-{name * 16}-{flags}"}
+        for name, flags in (("a", "00"), ("b", "01"), ("c", "01"))
+    ]
+    with recorded(0.0) as lines, span("group", headers={}, links=told):
+        carried = carry()["traceparent"]
+
+    assert [(each["name"], each["trace_id"], each["parent_id"]) for each in lines] == [("group", "b" * 32, "b" * 16)]
+    assert carried == f"00-{'b' * 32}-{lines[0]['span_id']}-01"
+
+
+def test_a_group_of_which_no_trace_is_recorded_leaves_none(recorded: Any):
+    told = [{"traceparent": f"00-{name * 32}-{name * 16}-00"} for name in "ab"]
+    with recorded(0.0) as lines, span("group", headers={}, links=told):
+        assert carry()["traceparent"].split("-")[1] not in ("a" * 32, "b" * 32)
+
+    assert lines == []
