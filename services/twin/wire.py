@@ -103,34 +103,23 @@ def _traced(trace_id: str) -> bytes:
 
 def readings_messages(readings: Sequence[Sighting], versions: Mapping[str, str]) -> list[events_pb2.TwinReadings]:
     """What was measured, as it is told to those who follow machines, in the words of these versions by model."""
-    models = [model_of(each.id) for each in readings]
-    origins = [each.said.origin for each in readings]
-    told = _rows(
-        *_texts(_key(types_pb2.Reading, "id"), [each.id for each in readings]),
-        *_texts(_key(types_pb2.Reading, "properties_json"), json_texts([each.properties for each in readings])),
-        *_texts(_key(types_pb2.Reading, "source"), [origin.source for origin in origins]),
-        [_measured_at(origin.changed_us) for origin in origins],
-        [_trusted(each.said.quality) for each in readings],
-        [_known(model, versions[model], origin.known_us) for model, origin in zip(models, origins, strict=True)],
-    )
-    told = _rows(*_lengths(_key(events_pb2.TwinReadings, "readings"), told))
-    starts = range(0, len(told), EVENT_TWINS)
-    return [events_pb2.TwinReadings.FromString(b"".join(told[start : start + EVENT_TWINS])) for start in starts]
-
-
-@lru_cache(4096)
-def _measured_at(us: int) -> bytes:
-    return types_pb2.Reading(at=stamp(us)).SerializeToString()
-
-
-@lru_cache(4096)
-def _trusted(quality: float) -> bytes:
-    return types_pb2.Reading(quality=quality).SerializeToString()
-
-
-@lru_cache(4096)
-def _known(model: str, version: str, known_us: int) -> bytes:
-    return types_pb2.Reading(model=model, version=version, known_at=stamp(known_us)).SerializeToString()
+    events = []
+    for start in range(0, len(readings), EVENT_TWINS):
+        event = events_pb2.TwinReadings()
+        for each in readings[start : start + EVENT_TWINS]:
+            model, origin = model_of(each.id), each.said.origin
+            reading = event.readings.add(
+                id=each.id,
+                model=model,
+                version=versions[model],
+                properties_json=json_text(each.properties),
+                source=origin.source,
+                quality=each.said.quality,
+            )
+            _set(reading.at, origin.changed_us)
+            _set(reading.known_at, origin.known_us)
+        events.append(event)
+    return events
 
 
 def undo_texts(steps: Iterable[tuple[Twin | None, Twin]], patches: Iterable[Json | None] = repeat(None)) -> list[str]:
